@@ -1,0 +1,31 @@
+// The errors that the library raises.
+//
+// All say the same three things in one line: `operation: what was given; what is required; hint`.
+// ShapeError and GraphError mean that the program is wrong; FileError, that the outside world is.
+#pragma once
+
+#include <stdexcept>
+
+namespace gradflow {
+
+struct Error : std::runtime_error {
+  using std::runtime_error::runtime_error;
+};
+
+struct ShapeError : Error {  // shapes, axes, indices and counts that do not fit
+  using Error::Error;
+};
+
+struct GraphError : Error {  // a Var or a Tape used where its derivative cannot be had
+  using Error::Error;
+};
+
+struct FileError : Error {  // a file that is missing, unwritable or not what it should be
+  using Error::Error;
+};
+
+struct NonFiniteError : Error {  // a NaN or an infinity where training cannot go on
+  using Error::Error;
+};
+
+}  // namespace gradflow

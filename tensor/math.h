@@ -1,0 +1,45 @@
+// Elementwise mathematics on tensors. Binary operations broadcast (see shape.h).
+//
+// These compute values only. Their derivatives stand in autograd/ops.cpp, under the same names.
+#pragma once
+
+#include "tensor/tensor.h"
+
+namespace gradflow {
+
+Tensor add(const Tensor& a, const Tensor& b);
+Tensor sub(const Tensor& a, const Tensor& b);
+Tensor mul(const Tensor& a, const Tensor& b);
+Tensor div(const Tensor& a, const Tensor& b);
+
+Tensor neg(const Tensor& x);
+Tensor exp(const Tensor& x);
+Tensor log(const Tensor& x);
+Tensor sqrt(const Tensor& x);
+Tensor square(const Tensor& x);
+Tensor pow(const Tensor& x, real exponent);
+Tensor sin(const Tensor& x);
+Tensor cos(const Tensor& x);
+Tensor abs(const Tensor& x);
+Tensor sign(const Tensor& x);  // -1, 0 or 1; NaN where x is NaN
+
+Tensor tanh(const Tensor& x);
+Tensor sigmoid(const Tensor& x);   // 1 / (1 + exp(-x))
+Tensor softplus(const Tensor& x);  // log(1 + exp(x)), without overflow
+Tensor relu(const Tensor& x);
+Tensor leaky_relu(const Tensor& x, real slope);  // x if x > 0, else slope x
+Tensor silu(const Tensor& x);                    // x sigmoid(x)
+Tensor clamp(const Tensor& x, real low, real high);
+
+// Comparisons give 1 where they hold and 0 where they do not.
+Tensor greater(const Tensor& a, const Tensor& b);
+Tensor equal(const Tensor& a, const Tensor& b);
+Tensor where(const Tensor& mask, const Tensor& a, const Tensor& b);  // a where mask != 0, else b
+
+// a += b for equal shapes, in a's own storage if nobody shares it.
+void add_in_place(Tensor& a, const Tensor& b);
+
+// True if no element is NaN or infinite.
+bool all_finite(const Tensor& x);
+
+}  // namespace gradflow

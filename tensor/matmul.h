@@ -1,0 +1,29 @@
+// Matrix products: the one place that knows BLAS.
+#pragma once
+
+#include <string>
+
+#include "tensor/tensor.h"
+
+namespace gradflow {
+
+enum class Trans { no, yes };
+
+// op(A) op(B), where op transposes if asked to; (m, k) and (k, n) give (m, n).
+// Throws ShapeError unless both have rank 2 and the inner sizes agree.
+Tensor matmul(const Tensor& A, const Tensor& B, Trans trans_a = Trans::no,
+              Trans trans_b = Trans::no);
+
+// y = x W^T + b:   x (B, in)   W (out, in)   b (out)   ->   y (B, out)
+Tensor affine(const Tensor& x, const Tensor& W, const Tensor& b);
+
+// What is underneath, for the benchmark's first line and the tests: OpenBLAS's version, the
+// processor it has recognised, and how it was built.
+struct BlasInfo {
+  std::string config;
+  std::string core;
+  bool openmp;
+};
+BlasInfo blas_info();
+
+}  // namespace gradflow

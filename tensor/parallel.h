@@ -1,0 +1,27 @@
+// parallel_for: independent tasks on several cores.
+//
+// The one idea: *what* is computed never depends on how many threads compute it. A job is cut into
+// tasks by its own sizes, each task writes to places of its own, and results are joined in the
+// order of the tasks. So one thread and four threads give the same bits.
+//
+// OpenMP's own default is set to one thread when the library loads, so that BLAS, called inside a
+// task or outside, never starts threads of its own: its sums would depend on their number.
+#pragma once
+
+#include <functional>
+
+#include "tensor/real.h"
+
+namespace gradflow {
+
+// The number of threads for parallel_for: by default, the processors this process may use.
+int threads();
+// Throws ShapeError unless 1 <= count <= 1024.
+void set_threads(int count);
+
+// Calls task(0) ... task(count - 1), each once, on up to threads() threads; returns when all are
+// done. Inside another parallel_for it runs them one after another. If tasks throw, the exception
+// of the first of them (by number) is thrown again here, after the others have ended.
+void parallel_for(Index count, const std::function<void(Index)>& task);
+
+}  // namespace gradflow

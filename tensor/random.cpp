@@ -1,0 +1,139 @@
+#include "tensor/vector_math.h"
+// ^ first: it must come before <cmath>
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <numbers>
+#include <numeric>
+
+#include "tensor/error.h"
+#include "tensor/random.h"
+
+namespace gradflow {
+namespace {
+
+// A bijection of 64-bit numbers that leaves no trace of its argument's pattern (SplitMix64's
+// finaliser): forked streams are numbered with it.
+std::uint64_t mix(std::uint64_t x) {
+  x += 0x9e3779b97f4a7c15;
+  x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9;
+  x = (x ^ (x >> 27)) * 0x94d049bb133111eb;
+  return x ^ (x >> 31);
+}
+
+std::uint32_t low(std::uint64_t x) { return static_cast<std::uint32_t>(x); }
+std::uint32_t high(std::uint64_t x) { return static_cast<std::uint32_t>(x >> 32); }
+
+// A word's upper 24 bits as an integer: what a float holds exactly.
+real upper_bits(std::uint32_t word) {
+  return static_cast<real>(static_cast<std::int32_t>(word >> 8));
+}
+constexpr real kUnit = real{1} / (1 << 24);
+
+void check_bound(const char* op, Index bound) {
+  if (bound < 1 || bound > 0xffffffff)
+    throw ShapeError(fmt::format("{}: bound {} given; 1 to 2^32 - 1 are possible", op, bound));
+}
+
+}  // namespace
+
+std::array<std::uint32_t, 4> philox(std::array<std::uint32_t, 4> counter,
+                                    std::array<std::uint32_t, 2> key) {
+  for (int round = 0; round < 10; ++round) {
+    const std::uint64_t product0 = std::uint64_t{0xd2511f53} * counter[0];
+    const std::uint64_t product1 = std::uint64_t{0xcd9e8d57} * counter[2];
+    counter = {high(product1) ^ counter[1] ^ key[0], low(product1),
+               high(product0) ^ counter[3] ^ key[1], low(product0)};
+    key[0] += 0x9e3779b9;
+    key[1] += 0xbb67ae85;
+  }
+  return counter;
+}
+
+Rng Rng::fork(std::uint64_t id) const { return Rng(seed_, mix(stream_ ^ mix(id))); }
+
+Rng::Block Rng::next_block() {
+  const std::uint64_t n = position_++;
+  return philox({low(n), high(n), low(stream_), high(stream_)}, {low(seed_), high(seed_)});
+}
+
+std::vector<std::uint32_t> Rng::words(Index count) {
+  std::vector<std::uint32_t> words;
+  words.reserve(static_cast<std::size_t>(count) + 3);
+  while (std::ssize(words) < count)
+    for (const std::uint32_t word : next_block()) words.push_back(word);
+  return words;
+}
+
+Tensor Rng::uniform(const Shape& shape, real from, real to) {
+  Tensor x(shape);
+  const std::vector<std::uint32_t> word = words(x.size());
+  real* out = x.mutable_data();
+  for (Index i = 0; i < x.size(); ++i)
+    out[i] = from + (to - from) * (kUnit * upper_bits(word[static_cast<std::size_t>(i)]));
+  return x;
+}
+
+// Box and Muller, 1958: if u and v are uniform in (0, 1), then r cos a and r sin a are independent
+// normals, with r = sqrt(-2 log u) and a = 2 pi v.
+Tensor Rng::normal(const Shape& shape) {
+  constexpr real kTurn = 2 * std::numbers::pi_v<real>;
+  Tensor z(shape);
+  const Index pairs = (z.size() + 1) / 2;
+  const std::vector<std::uint32_t> word_storage = words(2 * pairs);
+  const std::uint32_t* word = word_storage.data();
+  Tensor both(Shape{2, pairs});
+  real* cosine = both.mutable_data();
+  real* sine = cosine + pairs;
+#pragma omp simd
+  for (Index i = 0; i < pairs; ++i) {
+    const real u = kUnit * (upper_bits(word[i]) + real{0.5});  // never 0: log u stays finite
+    const real angle = kTurn * kUnit * upper_bits(word[pairs + i]);
+    const real r = std::sqrt(-2 * std::log(u));
+    cosine[i] = r * std::cos(angle);
+    sine[i] = r * std::sin(angle);
+  }
+  std::copy_n(cosine, z.size(), z.mutable_data());
+  return z;
+}
+
+// A 32-bit word times `bound` has its answer in the upper half; the few words that would make some
+// answers likelier than others are drawn again (Lemire, "Fast random integer generation in an
+// interval", 2019).
+Index Rng::below(std::uint32_t bound, Block& block, int& left) {
+  const std::uint32_t unfair = -bound % bound;
+  for (;;) {
+    if (left == 0) {
+      block = next_block();
+      left = 4;
+    }
+    const std::uint64_t product = std::uint64_t{block[static_cast<std::size_t>(--left)]} * bound;
+    if (low(product) >= unfair) return high(product);
+  }
+}
+
+std::vector<Index> Rng::integers(Index bound, Index count) {
+  check_bound("integers", bound);
+  if (count < 0) throw ShapeError(fmt::format("integers: count {} given; 0 or more", count));
+  std::vector<Index> result(static_cast<std::size_t>(count));
+  Block block{};
+  int left = 0;
+  for (Index& value : result) value = below(static_cast<std::uint32_t>(bound), block, left);
+  return result;
+}
+
+std::vector<Index> Rng::permutation(Index n) {
+  check_bound("permutation", n + 1);
+  std::vector<Index> order(static_cast<std::size_t>(n));
+  std::iota(order.begin(), order.end(), Index{0});
+  Block block{};
+  int left = 0;
+  for (Index i = n - 1; i > 0; --i) {
+    const Index j = below(static_cast<std::uint32_t>(i + 1), block, left);
+    std::swap(order[static_cast<std::size_t>(i)], order[static_cast<std::size_t>(j)]);
+  }
+  return order;
+}
+
+}  // namespace gradflow

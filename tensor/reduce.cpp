@@ -1,0 +1,138 @@
+#include "tensor/vector_math.h"
+// ^ first: it must come before <cmath>
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <limits>
+
+#include "tensor/axis.h"
+#include "tensor/error.h"
+#include "tensor/map.h"
+#include "tensor/math.h"
+#include "tensor/reduce.h"
+
+namespace gradflow {
+namespace {
+
+// A long float sum loses digits as it grows, so it is taken in blocks: each block in vector
+// registers, the blocks' sums in double.
+real sum_of(const real* x, Index n) {
+  constexpr Index kBlock = 1024;
+  double total = 0;
+  for (Index begin = 0; begin < n; begin += kBlock) {
+    const Index end = std::min(n, begin + kBlock);
+    real block = 0;
+#pragma omp simd reduction(+ : block)
+    for (Index i = begin; i < end; ++i) block += x[i];
+    total += block;
+  }
+  return static_cast<real>(total);
+}
+
+// NaN is larger than everything: a maximum must not hide it.
+real larger(real a, real b) { return a > b || a != a ? a : b; }
+
+real max_of(const real* x, Index n) {
+  real result = x[0];
+  for (Index i = 1; i < n; ++i) result = larger(result, x[i]);
+  return result;
+}
+
+// Folds the middle axis of the (outer, n, inner) view. `fold_run` reduces a contiguous run to one
+// number (used when inner is 1); `fold` joins two numbers. n must be 1 or more.
+template <class FoldRun, class Fold>
+Tensor reduce(const Tensor& x, int axis, KeepAxis keep, FoldRun fold_run, Fold fold) {
+  const auto [outer, n, inner] = split_at(x.shape(), axis);
+  Tensor y(keep == KeepAxis::yes ? x.shape().with(axis, 1) : x.shape().without(axis));
+  real* out = y.mutable_data();
+  const real* in = x.data();
+  for (Index o = 0; o < outer; ++o, out += inner, in += n * inner) {
+    if (inner == 1) {
+      *out = fold_run(in, n);
+      continue;
+    }
+    std::copy_n(in, inner, out);
+    for (Index i = 1; i < n; ++i) {
+      const real* row = in + i * inner;
+#pragma omp simd
+      for (Index k = 0; k < inner; ++k) out[k] = fold(out[k], row[k]);
+    }
+  }
+  return y;
+}
+
+void require_elements(const char* op, Index n, const Shape& shape) {
+  if (n == 0)
+    throw ShapeError(
+        fmt::format("{}: shape {} given; at least one element is required", op, to_string(shape)));
+}
+
+Tensor flat(const Tensor& x) { return x.reshaped(Shape{x.size()}); }
+
+}  // namespace
+
+Tensor sum(const Tensor& x, int axis, KeepAxis keep) {
+  axis = checked_axis("sum", axis, x.shape());
+  if (x.shape()[axis] == 0)
+    return zeros(keep == KeepAxis::yes ? x.shape().with(axis, 1) : x.shape().without(axis));
+  return reduce(x, axis, keep, sum_of, [](real a, real b) { return a + b; });
+}
+
+Tensor mean(const Tensor& x, int axis, KeepAxis keep) {
+  axis = checked_axis("mean", axis, x.shape());
+  const Index n = x.shape()[axis];
+  require_elements("mean", n, x.shape());
+  return mul(sum(x, axis, keep), Tensor::scalar(1 / real(n)));
+}
+
+Tensor max(const Tensor& x, int axis, KeepAxis keep) {
+  axis = checked_axis("max", axis, x.shape());
+  require_elements("max", x.shape()[axis], x.shape());
+  return reduce(x, axis, keep, max_of, larger);
+}
+
+Tensor logsumexp(const Tensor& x, int axis, KeepAxis keep) {
+  axis = checked_axis("logsumexp", axis, x.shape());
+  require_elements("logsumexp", x.shape()[axis], x.shape());
+  // An infinite maximum is not subtracted: inf - inf would be NaN where the answer is +-inf.
+  constexpr real kInfinity = std::numeric_limits<real>::infinity();
+  const Tensor top = map(
+      "logsumexp", [](real m) { return std::abs(m) == kInfinity ? real{0} : m; },
+      max(x, axis, KeepAxis::yes));
+  const Tensor y = add(log(sum(exp(sub(x, top)), axis, KeepAxis::yes)), top);
+  return keep == KeepAxis::yes ? y : y.reshaped(x.shape().without(axis));
+}
+
+Tensor sum(const Tensor& x) { return Tensor::scalar(sum_of(x.data(), x.size())); }
+Tensor mean(const Tensor& x) {
+  require_elements("mean", x.size(), x.shape());
+  return Tensor::scalar(sum_of(x.data(), x.size()) / real(x.size()));
+}
+Tensor max(const Tensor& x) { return max(flat(x), 0); }
+Tensor logsumexp(const Tensor& x) { return logsumexp(flat(x), 0); }
+
+Tensor sum_to(const Tensor& x, const Shape& shape) {
+  if (x.shape() == shape) return x;
+  if (broadcast("sum_to", x.shape(), shape) != x.shape())
+    throw ShapeError(fmt::format("sum_to: {} to {} given; the second must broadcast to the first",
+                                 to_string(x.shape()), to_string(shape)));
+  if (shape.size() == 1) return sum(x).reshaped(shape);
+  Tensor y = x;
+  while (y.rank() > shape.rank()) y = sum(y, 0);
+  for (int axis = 0; axis < shape.rank(); ++axis)
+    if (shape[axis] == 1 && y.shape()[axis] != 1) y = sum(y, axis, KeepAxis::yes);
+  return y;
+}
+
+Tensor broadcast_to(const Tensor& x, const Shape& shape) {
+  if (x.shape() == shape) return x;
+  if (broadcast("broadcast_to", x.shape(), shape) != shape)
+    throw ShapeError(
+        fmt::format("broadcast_to: {} to {} given; the first must broadcast to the second",
+                    to_string(x.shape()), to_string(shape)));
+  return map(
+      "broadcast_to", [](real v, real) { return v; }, x, Tensor(shape));
+}
+
+}  // namespace gradflow

@@ -1,0 +1,51 @@
+// Shape: the sizes of a tensor's axes, e.g. (128, 2) for a batch of 128 points in the plane.
+//
+// The one idea: *broadcasting*. Two shapes are lined up at their last axes; an axis of size 1, or
+// one that is missing, is repeated to match the other. So (128, 2) + (2) adds a row to each row,
+// and (128, 2) + (128, 1) adds a column to each column.
+//
+// Read next: tensor.h.
+#pragma once
+
+#include <array>
+#include <initializer_list>
+#include <string>
+
+#include "tensor/real.h"
+
+namespace gradflow {
+
+class Shape {
+ public:
+  static constexpr int kMaxRank = 4;
+
+  Shape() = default;  // (): a scalar, one element
+  // Throws ShapeError on a negative size or on more than kMaxRank axes.
+  Shape(std::initializer_list<Index> sizes);
+
+  int rank() const { return rank_; }
+  Index operator[](int axis) const { return sizes_[static_cast<std::size_t>(axis)]; }
+  Index size() const;  // the number of elements: the product of the sizes, 1 for a scalar
+
+  // Copies with one axis changed, removed or added.
+  Shape with(int axis, Index size) const;
+  Shape without(int axis) const;
+  Shape inserted(int axis, Index size) const;  // a new axis before `axis`; rank() appends one
+
+  bool operator==(const Shape&) const = default;
+
+ private:
+  int rank_ = 0;
+  std::array<Index, kMaxRank> sizes_{};  // entries from rank_ on stay 0, so that == may compare all
+};
+
+std::string to_string(const Shape& shape);  // "(128, 2)", "()"
+
+// The shape of `a op b`. Throws ShapeError, naming `op`, if the two cannot be lined up.
+Shape broadcast(const char* op, const Shape& a, const Shape& b);
+
+// Axis as a number from 0 to rank - 1; a negative one counts from the end, -1 being the last.
+// Throws ShapeError, naming `op`, if there is no such axis.
+int checked_axis(const char* op, int axis, const Shape& shape);
+
+}  // namespace gradflow

@@ -1,0 +1,82 @@
+// Tensor: a dense array of numbers with a shape. It is a *value*.
+//
+// The one idea: copying a Tensor is cheap (copies share storage) and safe (who writes to shared
+// storage gets a copy of its own first). So a Tensor behaves like an int: pass it, keep it, return
+// it, and nobody else's tensor changes under anybody's hands.
+//
+// Elements lie row by row ("row-major"), without gaps: element (i, j) of an (m, n) tensor is at
+// data()[i * n + j].
+//
+// Read next: map.h (element by element), reduce.h, matmul.h, random.h.
+#pragma once
+
+#include <initializer_list>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "tensor/buffer.h"
+#include "tensor/shape.h"
+
+namespace gradflow {
+
+class Tensor {
+ public:
+  Tensor() : Tensor(Shape{0}) {}        // no elements
+  explicit Tensor(const Shape& shape);  // elements not initialised: for results about to be written
+  Tensor(const Shape& shape, real value);  // every element the same
+  // Elements in row-major order; throws ShapeError if their number is not shape.size().
+  Tensor(const Shape& shape, std::span<const real> values);
+  Tensor(const Shape& shape, std::initializer_list<real> values);
+  // A matrix from its rows: Tensor({{1, 2}, {3, 4}}). Throws ShapeError if they differ in length.
+  Tensor(std::initializer_list<std::initializer_list<real>> rows);
+
+  static Tensor scalar(real value) { return {Shape{}, value}; }
+
+  const Shape& shape() const { return shape_; }
+  int rank() const { return shape_.rank(); }
+  Index size() const { return shape_.size(); }
+  Index rows() const { return shape_[0]; }  // the size of the batch axis; rank 1 or more
+
+  const real* data() const { return data_; }
+  std::span<const real> values() const { return {data_, static_cast<std::size_t>(size())}; }
+  real item() const;  // the only element; throws ShapeError if there are more, or none
+  real at(std::initializer_list<Index> position) const;  // checked; throws ShapeError
+
+  // For writing. If the storage is shared it is copied first, so that no other tensor changes.
+  real* mutable_data();
+  // True if a write would not copy.
+  bool unique() const { return storage_.unique(); }
+
+  // The same elements in the same order under another shape; shares storage.
+  // One size may be -1: it is computed. Throws ShapeError if the number of elements differs.
+  Tensor reshaped(std::initializer_list<Index> sizes) const;
+  Tensor reshaped(const Shape& shape) const;
+  // Rows begin .. end-1 along the first axis; shares storage, since rows lie one after another.
+  Tensor rows(Index begin, Index end) const;
+
+ private:
+  Buffer storage_;
+  real* data_ = nullptr;  // into storage_; not always its start, see rows()
+  Shape shape_;
+};
+
+inline Tensor zeros(const Shape& shape) { return {shape, real{0}}; }
+inline Tensor ones(const Shape& shape) { return {shape, real{1}}; }
+Tensor eye(Index n);                                  // the (n, n) identity
+Tensor linspace(real first, real last, Index count);  // (count): evenly spaced, both ends included
+
+// Copying rearrangements. `axis` may be negative: -1 is the last.
+Tensor transpose(const Tensor& x, int axis_a = 0, int axis_b = 1);  // two axes exchanged
+Tensor slice(const Tensor& x, int axis, Index begin, Index end);    // positions begin .. end-1
+// The reverse of slice: x at `begin` along an axis of size `size`, zeros elsewhere.
+Tensor pad(const Tensor& x, int axis, Index begin, Index size);
+Tensor concat(std::span<const Tensor> parts, int axis);
+// y[.., i, ..] = x[.., indices[i], ..] along `axis`.
+Tensor gather(const Tensor& x, std::span<const Index> indices, int axis = 0);
+// The reverse of gather: y[.., indices[i], ..] += x[.., i, ..], where y has `size` positions.
+Tensor scatter_add(const Tensor& x, std::span<const Index> indices, Index size, int axis = 0);
+
+std::string to_string(const Tensor& x);  // for people: shape and elements, long ones shortened
+
+}  // namespace gradflow
