@@ -92,6 +92,10 @@ Tensor leaky_relu(const Tensor& x, real slope) {
   return map(
       "leaky_relu", [slope](real v) { return v > 0 ? v : slope * v; }, x);
 }
+Tensor leaky_relu_slope(const Tensor& x, real slope) {
+  return map(
+      "leaky_relu_slope", [slope](real v) { return v > 0 ? real{1} : slope; }, x);
+}
 Tensor silu(const Tensor& x) {
   return map(
       "silu", [](real v) { return v / (1 + std::exp(-v)); }, x);

@@ -27,8 +27,9 @@ Tensor tanh(const Tensor& x);
 Tensor sigmoid(const Tensor& x);   // 1 / (1 + exp(-x))
 Tensor softplus(const Tensor& x);  // log(1 + exp(x)), without overflow
 Tensor relu(const Tensor& x);
-Tensor leaky_relu(const Tensor& x, real slope);  // x if x > 0, else slope x
-Tensor silu(const Tensor& x);                    // x sigmoid(x)
+Tensor leaky_relu(const Tensor& x, real slope);        // x if x > 0, else slope x
+Tensor leaky_relu_slope(const Tensor& x, real slope);  // its derivative: 1 if x > 0, else slope
+Tensor silu(const Tensor& x);                          // x sigmoid(x)
 Tensor clamp(const Tensor& x, real low, real high);
 
 // Comparisons give 1 where they hold and 0 where they do not.

@@ -7,6 +7,7 @@
 #include <limits>
 
 #include "tensor/error.h"
+#include "tensor/parallel.h"
 #include "tensor/small_gemm.h"
 
 namespace gradflow {
@@ -51,6 +52,7 @@ Tensor gemm(const Tensor& A, Trans ta, const Tensor& B, Trans tb, const Tensor* 
   }
   if (bias)
     for (Index i = 0; i < m; ++i) std::copy_n(bias->data(), n, out + i * n);
+  threads();  // BLAS must find OpenMP set up as parallel.h says
   blas_gemm<real>(blas_trans(ta), blas_trans(tb), blas_size(m), blas_size(n), blas_size(k),
                   A.data(), blas_size(lda), B.data(), blas_size(ldb), bias ? 1 : 0, out);
   return C;

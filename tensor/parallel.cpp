@@ -11,7 +11,6 @@
 namespace gradflow {
 namespace {
 
-// Runs when the library is loaded, before any OpenMP region or BLAS call of the program.
 int initial_threads() {
   const int processors = std::min(omp_get_max_threads(), omp_get_num_procs());
   omp_set_dynamic(0);      // teams that shrink under load have hung OpenBLAS
@@ -19,20 +18,24 @@ int initial_threads() {
   return std::clamp(processors, 1, omp_get_thread_limit());
 }
 
-int thread_count = initial_threads();
+// Set up on first use: before our first parallel region, and before the first call of BLAS.
+int& thread_count() {
+  static int count = initial_threads();
+  return count;
+}
 
 }  // namespace
 
-int threads() { return thread_count; }
+int threads() { return thread_count(); }
 
 void set_threads(int count) {
   if (count < 1 || count > 1024)
     throw ShapeError(fmt::format("set_threads: {} given; 1 to 1024 are possible", count));
-  thread_count = std::min(count, omp_get_thread_limit());
+  thread_count() = std::min(count, omp_get_thread_limit());
 }
 
 void parallel_for(Index count, const std::function<void(Index)>& task) {
-  const int team = static_cast<int>(std::min<Index>(thread_count, count));
+  const int team = static_cast<int>(std::min<Index>(thread_count(), count));
   if (team <= 1 || omp_in_parallel()) {
     for (Index i = 0; i < count; ++i) task(i);
     return;

@@ -4,7 +4,7 @@
 // tasks by its own sizes, each task writes to places of its own, and results are joined in the
 // order of the tasks. So one thread and four threads give the same bits.
 //
-// OpenMP's own default is set to one thread when the library loads, so that BLAS, called inside a
+// OpenMP's own default is set to one thread before the first use, so that BLAS, called inside a
 // task or outside, never starts threads of its own: its sums would depend on their number.
 #pragma once
 

@@ -195,14 +195,14 @@ Tensor concat(std::span<const Tensor> parts, int axis) {
 }
 
 namespace {
-void check_indices(const char* op, std::span<const Index> indices, Index size) {
+void check_indices(const char* op, const std::vector<Index>& indices, Index size) {
   for (const Index i : indices)
     if (i < 0 || i >= size)
       throw ShapeError(fmt::format("{}: index {} given; indices are 0 to {}", op, i, size - 1));
 }
 }  // namespace
 
-Tensor gather(const Tensor& x, std::span<const Index> indices, int axis) {
+Tensor gather(const Tensor& x, const std::vector<Index>& indices, int axis) {
   axis = checked_axis("gather", axis, x.shape());
   const auto [outer, n, inner] = split_at(x.shape(), axis);
   check_indices("gather", indices, n);
@@ -213,7 +213,7 @@ Tensor gather(const Tensor& x, std::span<const Index> indices, int axis) {
   return y;
 }
 
-Tensor scatter_add(const Tensor& x, std::span<const Index> indices, Index size, int axis) {
+Tensor scatter_add(const Tensor& x, const std::vector<Index>& indices, Index size, int axis) {
   axis = checked_axis("scatter_add", axis, x.shape());
   const auto [outer, n, inner] = split_at(x.shape(), axis);
   if (n != std::ssize(indices))

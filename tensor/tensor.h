@@ -73,9 +73,9 @@ Tensor slice(const Tensor& x, int axis, Index begin, Index end);    // positions
 Tensor pad(const Tensor& x, int axis, Index begin, Index size);
 Tensor concat(std::span<const Tensor> parts, int axis);
 // y[.., i, ..] = x[.., indices[i], ..] along `axis`.
-Tensor gather(const Tensor& x, std::span<const Index> indices, int axis = 0);
+Tensor gather(const Tensor& x, const std::vector<Index>& indices, int axis = 0);
 // The reverse of gather: y[.., indices[i], ..] += x[.., i, ..], where y has `size` positions.
-Tensor scatter_add(const Tensor& x, std::span<const Index> indices, Index size, int axis = 0);
+Tensor scatter_add(const Tensor& x, const std::vector<Index>& indices, Index size, int axis = 0);
 
 std::string to_string(const Tensor& x);  // for people: shape and elements, long ones shortened
 

@@ -1,0 +1,180 @@
+#include "autograd/tape.h"
+
+#include <fmt/format.h>
+
+#include <atomic>
+
+#include "autograd/ops.h"
+#include "tensor/error.h"
+#include "tensor/math.h"
+
+namespace gradflow {
+namespace {
+
+thread_local Tape* innermost = nullptr;  // the tape in scope on this thread
+std::atomic<std::uint64_t> last_id = 0;
+
+}  // namespace
+
+// While it lives, the tape records nothing and its Vars are constants.
+class Tape::Pause {
+ public:
+  Pause(Tape& tape, Record record) : tape_(tape), before_(tape.paused_) {
+    tape_.paused_ = record == Record::no;
+  }
+  ~Pause() { tape_.paused_ = before_; }
+  Pause(const Pause&) = delete;
+  Pause& operator=(const Pause&) = delete;
+
+ private:
+  Tape& tape_;
+  bool before_;
+};
+
+namespace {
+template <class Storage>
+std::vector<std::unique_ptr<Storage>>& spare_storage() {
+  static thread_local std::vector<std::unique_ptr<Storage>> spare;
+  return spare;
+}
+}  // namespace
+
+Tape::Tape() : id_(++last_id), outer_(std::exchange(innermost, this)) {
+  auto& spare = spare_storage<Storage>();
+  if (spare.empty()) {
+    storage_ = std::make_unique<Storage>();
+  } else {
+    storage_ = std::move(spare.back());
+    spare.pop_back();
+  }
+}
+
+Tape::~Tape() {
+  // The newest rules first: they hold the values whose buffers the next step will ask for first.
+  for (std::size_t i = storage_->nodes.size(); i-- > 0;)
+    for (Rule* rule = storage_->nodes[i].rules; rule;) std::exchange(rule, rule->next)->~Rule();
+  storage_->nodes.clear();
+  storage_->arena.reset();
+  spare_storage<Storage>().push_back(std::move(storage_));
+  innermost = outer_;
+}
+
+Var Tape::leaf(Tensor value, const Parameter* parameter) {
+  Var x = add_node(parameter ? "parameter" : "variable", std::move(value));
+  storage_->nodes.back().parameter = parameter;
+  return x;
+}
+
+Var Tape::variable(Tensor value) { return leaf(std::move(value), nullptr); }
+
+Var::Var(const Parameter& parameter) : value_(parameter.value) {
+  if (innermost && !innermost->paused_) *this = innermost->leaf(parameter.value, &parameter);
+}
+
+Var Tape::add_node(const char* op, Tensor value) {
+  const auto node = static_cast<std::uint32_t>(storage_->nodes.size());
+  storage_->nodes.push_back({op, value.shape(), nullptr, nullptr});
+  return Var(std::move(value), id_, node);
+}
+
+Tape* Tape::recorder(const char* op, std::span<const Var* const> arguments) {
+  bool tracked = false;
+  for (const Var* x : arguments) {
+    if (!x->tracked()) continue;
+    tracked = true;
+    if (innermost && x->tape_ == innermost->id_) continue;
+    for (const Tape* tape = innermost; tape; tape = tape->outer_)
+      if (tape->id_ == x->tape_)
+        throw GraphError(fmt::format(
+            "{}: an argument of an outer tape given; only the innermost tape records; hint: pass "
+            "its value() to use it as a constant",
+            op));
+    throw GraphError(fmt::format(
+        "{}: an argument of a tape that has ended, or of another thread's, given; hint: "
+        "keep the Tape in scope, or pass the argument's value() to use it as a constant",
+        op));
+  }
+  return tracked && !innermost->paused_ ? innermost : nullptr;
+}
+
+Gradients Tape::backward(const Var& y, Record record) {
+  if (y.value().size() != 1)
+    throw ShapeError(
+        fmt::format("backward: a result of shape {} given; one element is required; "
+                    "hint: take its sum or mean, or pass dy",
+                    to_string(y.shape())));
+  return backward(y, Var(ones(y.shape())), record);
+}
+
+Gradients Tape::backward(const Var& y, const Var& dy, Record record) {
+  if (y.tape_ != id_)
+    throw GraphError(
+        "backward: a result that is not on this tape given; hint: compute it from a "
+        "Parameter or a variable() while this tape is the innermost in scope");
+  if (innermost != this) throw GraphError("backward: called while an inner tape is in scope");
+  if (dy.shape() != y.shape())
+    throw ShapeError(fmt::format("backward: dy {} for a result {} given; the shapes must be equal",
+                                 to_string(dy.shape()), to_string(y.shape())));
+  const Pause pause(*this, record);
+  auto& gradients = storage_->gradients;
+  gradients.assign(size(), std::nullopt);
+  gradients[y.node_] = record == Record::yes ? dy : Var(dy.value());
+  Gradients result;
+  result.tape_ = id_;
+  for (auto i = static_cast<std::uint32_t>(size()); i-- > 0;) {
+    const Node node = storage_->nodes[i];  // a copy: a recorded rule may move the nodes
+    if (!node.rules) {
+      collect(result, i, node, std::move(gradients[i]), record);
+    } else if (gradients[i]) {
+      const Var reached = *std::exchange(gradients[i], std::nullopt);
+      for (const Rule* rule = node.rules; rule; rule = rule->next)
+        accumulate(gradients[rule->argument], rule->apply(reached),
+                   storage_->nodes[rule->argument].shape, record);
+    }
+  }
+  return result;
+}
+
+// A leaf's gradient becomes part of the result. A Parameter may have been used, and so be a leaf,
+// more than once.
+void Tape::collect(Gradients& result, std::uint32_t i, const Node& leaf,
+                   std::optional<Var> gradient, Record record) {
+  if (!leaf.parameter) {
+    result.variables_.emplace(i, gradient ? std::move(*gradient) : Var(zeros(leaf.shape)));
+  } else if (gradient) {
+    accumulate(result.parameters_[leaf.parameter], std::move(*gradient), leaf.shape, record);
+  }
+}
+
+void Tape::accumulate(std::optional<Var>& sum, Var term, const Shape& shape, Record record) {
+  if (term.shape() != shape) term = sum_to(term, shape);
+  if (record == Record::no)
+    term = Var(std::move(term.value_));  // a constant, whatever the rule gave
+  if (!sum)
+    sum = std::move(term);
+  else if (record == Record::yes)
+    sum = *sum + term;
+  else
+    add_in_place(sum->value_, term.value());  // copies first if others share the storage
+}
+
+Var Gradients::operator[](const Var& x) const {
+  const auto found = x.tape_ == tape_ ? variables_.find(x.node_) : variables_.end();
+  if (found == variables_.end())
+    throw GraphError(
+        "gradients: asked for something that is not a variable of the tape; gradients "
+        "are kept for variables and parameters only; hint: Tape::variable()");
+  return found->second;
+}
+
+Var Gradients::operator[](const Parameter& parameter) const {
+  const auto found = parameters_.find(&parameter);
+  return found == parameters_.end() ? Var(zeros(parameter.value.shape())) : *found->second;
+}
+
+const Tensor* Gradients::find(const Parameter& parameter) const {
+  const auto found = parameters_.find(&parameter);
+  return found == parameters_.end() ? nullptr : &found->second->value();
+}
+
+}  // namespace gradflow

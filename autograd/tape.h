@@ -1,0 +1,196 @@
+// Tape: the record of a computation, and the engine that differentiates it.
+//
+// The one idea: every operation appends a node to the tape, and a node's arguments are always
+// older than itself. So the order of the tape is an order in which the chain rule can be applied,
+// and `backward` is one loop from the end to the beginning: take the gradient that has gathered at
+// a node, apply the node's rules, add the results to the arguments' gradients.
+//
+//   Tape tape;                                     // records while it is in scope
+//   const Var x = tape.variable(Tensor({{1, 2}}));
+//   const Var y = sum(square(x));
+//   const Gradients gradients = tape.backward(y);
+//   gradients[x].value();                          // (1, 2): 2 x
+//
+// Gradients are a result, not a field that fills up: there is nothing to zero between steps. And a
+// rule is written with Vars, so a gradient can itself be recorded and differentiated again:
+// tape.backward(y, Record::yes).
+//
+// A tape belongs to the thread that made it. Tapes may be nested, but a Var of one tape cannot be
+// used while another records: that raises GraphError.
+//
+// Read next: ops.cpp, where the rules are.
+#pragma once
+
+#include <optional>
+#include <span>
+#include <type_traits>
+#include <unordered_map>
+#include <vector>
+
+#include "autograd/arena.h"
+#include "autograd/var.h"
+
+namespace gradflow {
+
+// What `backward` found: the derivative of its scalar with respect to every leaf.
+class Gradients {
+ public:
+  // The gradient, of the leaf's shape; zeros if the scalar does not depend on it.
+  // Throws GraphError if `x` is not a leaf (a variable) of the tape that was differentiated.
+  Var operator[](const Var& x) const;
+  Var operator[](const Parameter& parameter) const;
+  // Null if the scalar does not depend on the parameter.
+  const Tensor* find(const Parameter& parameter) const;
+
+ private:
+  friend class Tape;
+  std::uint64_t tape_ = 0;                            // the tape's number
+  std::unordered_map<std::uint32_t, Var> variables_;  // by node
+  std::unordered_map<const Parameter*, std::optional<Var>> parameters_;
+};
+
+enum class Record { no, yes };  // whether the backward pass itself is recorded
+
+class Tape {
+ public:
+  Tape();
+  ~Tape();
+  Tape(const Tape&) = delete;
+  Tape& operator=(const Tape&) = delete;
+
+  // A leaf with respect to which derivatives are wanted.
+  Var variable(Tensor value);
+
+  // The derivative of y, which must have one element, with respect to all leaves.
+  // Throws GraphError if y is not on this tape; ShapeError if it has more elements.
+  Gradients backward(const Var& y, Record record = Record::no);
+  // The same for y of any shape, contracted with dy of that shape: d(sum(y dy)) / d(leaf).
+  Gradients backward(const Var& y, const Var& dy, Record record = Record::no);
+
+  std::size_t size() const { return storage_->nodes.size(); }
+
+  // --- for operations: see record() below ---
+
+  // One line of calculus: turns the gradient of a node's value into the gradient of one argument.
+  struct Rule {
+    explicit Rule(std::uint32_t argument_node) : argument(argument_node) {}
+    virtual ~Rule() = default;
+    virtual Var apply(const Var& dy) const = 0;
+
+    const std::uint32_t argument;
+    Rule* next = nullptr;  // the node's other rules
+  };
+
+  // The tape that records on this thread, if one of `arguments` is tracked on it; else null.
+  // Throws GraphError, naming `op`, if one is on a tape that has ended or does not record now.
+  static Tape* recorder(const char* op, std::span<const Var* const> arguments);
+  Var add_node(const char* op, Tensor value);
+  template <class F>
+  void add_rule(const Var& y, const Var& argument, F&& rule);
+
+ private:
+  friend class Var;
+
+  struct Node {
+    const char* op;
+    Shape shape;
+    Rule* rules = nullptr;
+    const Parameter* parameter = nullptr;  // set on the leaves that Parameters make
+  };
+  struct Storage {  // kept by the thread from tape to tape, so that a training step allocates
+                    // nothing
+    Arena arena;
+    std::vector<Node> nodes;
+    std::vector<std::optional<Var>> gradients;
+  };
+  class Pause;
+
+  Var leaf(Tensor value, const Parameter* parameter);
+  void accumulate(std::optional<Var>& sum, Var term, const Shape& shape, Record record);
+  void collect(Gradients& result, std::uint32_t i, const Node& leaf, std::optional<Var> gradient,
+               Record record);
+
+  std::unique_ptr<Storage> storage_;
+  std::uint64_t id_;
+  Tape* outer_;          // the tape that recorded before this one
+  bool paused_ = false;  // while a backward pass that is not recorded runs
+};
+
+// ---------------------------------------------------------------------------------------------
+// How an operation is written. For y = f(a, b):
+//
+//   return record("f", value_of_f, wrt(a, [..](const Var& dy) { return da; }),
+//                                  wrt(b, [..](const Var& dy) { return db; }));
+//
+// A rule captures what it needs by value. It may return a gradient of y's shape where the argument
+// was broadcast: the engine sums it over the repeated axes. If a rule wants the operation's own
+// result, it takes a second argument: [](const Var& dy, const Var& y). Rules of arguments that are
+// not differentiated are dropped.
+
+template <class F>
+struct Wrt {
+  const Var& argument;
+  F rule;
+};
+
+template <class F>
+Wrt<F> wrt(const Var& argument, F rule) {
+  return {argument, std::move(rule)};
+}
+
+template <class... F>
+Var record(const char* op, Tensor value, Wrt<F>... rules) {
+  const Var* const arguments[] = {&rules.argument...};
+  Tape* tape = Tape::recorder(op, arguments);
+  if (!tape) return Var(std::move(value));
+  Var y = tape->add_node(op, std::move(value));
+  (tape->add_rule(y, rules.argument, std::move(rules.rule)), ...);
+  return y;
+}
+
+// The same for any number of arguments of one kind; make_rule(k) gives the rule of arguments[k].
+template <class MakeRule>
+Var record_each(const char* op, Tensor value, std::span<const Var> arguments, MakeRule make_rule) {
+  std::vector<const Var*> pointers;
+  for (const Var& argument : arguments) pointers.push_back(&argument);
+  Tape* tape = Tape::recorder(op, pointers);
+  if (!tape) return Var(std::move(value));
+  Var y = tape->add_node(op, std::move(value));
+  for (std::size_t k = 0; k < arguments.size(); ++k) tape->add_rule(y, arguments[k], make_rule(k));
+  return y;
+}
+
+namespace detail {
+
+template <class F>
+struct PlainRule final : Tape::Rule {
+  PlainRule(std::uint32_t node, F f) : Rule(node), rule(std::move(f)) {}
+  Var apply(const Var& dy) const override { return rule(dy); }
+  F rule;
+};
+
+template <class F>
+struct RuleWithResult final : Tape::Rule {
+  RuleWithResult(std::uint32_t node, F f, Var result)
+      : Rule(node), rule(std::move(f)), y(std::move(result)) {}
+  Var apply(const Var& dy) const override { return rule(dy, y); }
+  F rule;
+  Var y;
+};
+
+}  // namespace detail
+
+template <class F>
+void Tape::add_rule(const Var& y, const Var& argument, F&& rule) {
+  if (!argument.tracked()) return;
+  using Function = std::remove_cvref_t<F>;
+  Rule* made;
+  if constexpr (std::is_invocable_v<Function, const Var&, const Var&>)
+    made = storage_->arena.make<detail::RuleWithResult<Function>>(argument.node_,
+                                                                  std::forward<F>(rule), y);
+  else
+    made = storage_->arena.make<detail::PlainRule<Function>>(argument.node_, std::forward<F>(rule));
+  made->next = std::exchange(storage_->nodes[y.node_].rules, made);
+}
+
+}  // namespace gradflow

@@ -1,0 +1,46 @@
+// Var: a Tensor that remembers where it came from.
+//
+// It holds its value and, if a Tape was recording when it was made from something that is
+// differentiated, the number of its node on that tape. Without a tape it is just a value: the same
+// code that trains a model runs it.
+//
+// Read next: tape.h (how it is recorded), ops.h (what can be done with it).
+#pragma once
+
+#include <cstdint>
+#include <utility>
+
+#include "tensor/tensor.h"
+
+namespace gradflow {
+
+// A tensor that training changes. A plain value: copying a model copies its parameters.
+struct Parameter {
+  Tensor value;
+};
+
+class Var {
+ public:
+  Var(Tensor value) : value_(std::move(value)) {}  // a constant: nothing flows back into it
+  Var(real value) : Var(Tensor::scalar(value)) {}  // the same, of shape ()
+  Var(const Parameter& parameter);                 // a leaf of this thread's tape, if one records
+
+  const Tensor& value() const { return value_; }
+  const Shape& shape() const { return value_.shape(); }
+  Index rows() const { return value_.rows(); }
+  real item() const { return value_.item(); }
+  // True if it is on a tape: derivatives with respect to it, or through it, can be had there.
+  bool tracked() const { return tape_ != 0; }
+
+ private:
+  friend class Tape;
+  friend class Gradients;
+  Var(Tensor value, std::uint64_t tape, std::uint32_t node)
+      : value_(std::move(value)), tape_(tape), node_(node) {}
+
+  Tensor value_;
+  std::uint64_t tape_ = 0;  // the tape's number, which no other tape ever has; 0: on no tape
+  std::uint32_t node_ = 0;
+};
+
+}  // namespace gradflow
