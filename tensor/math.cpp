@@ -123,7 +123,9 @@ Tensor where(const Tensor& mask, const Tensor& a, const Tensor& b) {
       "where", [](real m, real p, real q) { return m != 0 ? p : q; }, mask, a, b);
 }
 
-void add_in_place(Tensor& a, const Tensor& b) {
+void add_in_place(Tensor& a, const Tensor& b) { add_scaled(a, b, 1); }
+
+void add_scaled(Tensor& a, const Tensor& b, real factor) {
   if (a.shape() != b.shape())
     throw ShapeError(fmt::format("add_in_place: {} and {} given; the shapes must be equal",
                                  to_string(a.shape()), to_string(b.shape())));
@@ -131,7 +133,7 @@ void add_in_place(Tensor& a, const Tensor& b) {
   real* out = a.mutable_data();
   const real* in = b.data();
 #pragma omp simd
-  for (Index i = 0; i < n; ++i) out[i] += in[i];
+  for (Index i = 0; i < n; ++i) out[i] += factor * in[i];
 }
 
 bool all_finite(const Tensor& x) {

@@ -39,6 +39,7 @@ Tensor where(const Tensor& mask, const Tensor& a, const Tensor& b);  // a where 
 
 // a += b for equal shapes, in a's own storage if nobody shares it.
 void add_in_place(Tensor& a, const Tensor& b);
+void add_scaled(Tensor& a, const Tensor& b, real factor);  // a += factor b
 
 // True if no element is NaN or infinite.
 bool all_finite(const Tensor& x);

@@ -1,0 +1,33 @@
+// Runs gnuplot on a script, safely: it comes to an end, and what it complains of becomes one line.
+//
+// The one idea: gnuplot reports trouble in three places, its exit status, its stderr and the image
+// it leaves behind, and none of them alone can be trusted. All three are looked at, and the image
+// takes its final name only when they agree.
+//
+// Read next: sheet.h, which writes the scripts.
+#pragma once
+
+#include <filesystem>
+#include <stdexcept>
+#include <string>
+
+namespace gradflow {
+
+// A figure that could not be drawn; what() is one line, fit to be shown to the user as it is.
+class FigureError : public std::runtime_error {
+ public:
+  using std::runtime_error::runtime_error;
+};
+
+// Draws <directory>/<name>.<format> with <name>.gp, where `format` is "png", "svg" or "pdf".
+// The script runs in `directory` with two variables set: `format`, and `file`, the file to write.
+// An older image of that name is removed first, so that a failure leaves none.
+// Throws FigureError: no gnuplot, an error in the script, more than 60 s, an incomplete image; and
+// what std::filesystem throws.
+void run_gnuplot(const std::filesystem::path& directory, const std::string& name,
+                 const std::string& format);
+
+// A string literal of gnuplot's language, safe for any text.
+std::string gnuplot_quoted(const std::string& text);
+
+}  // namespace gradflow

@@ -1,0 +1,94 @@
+#include "flows/flow_matching.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "flows/path.h"
+#include "tensor/error.h"
+#include "tensor/parallel.h"
+
+namespace gradflow {
+namespace {
+
+std::vector<Index> network_sizes(Index dim, const FlowMatchingOptions& options) {
+  std::vector<Index> sizes{dim + 1 + (options.classes > 0 ? options.class_dim : 0)};
+  sizes.insert(sizes.end(), options.hidden.begin(), options.hidden.end());
+  sizes.push_back(dim);
+  return sizes;
+}
+
+std::optional<Embedding> make_classes(const FlowMatchingOptions& options, Rng& rng) {
+  if (options.classes == 0) return std::nullopt;
+  return Embedding(options.classes, options.class_dim, rng);
+}
+
+// How many points a thread carries at a time: enough for the matrix products to be fast, few
+// enough for several threads, and small enough to stay in the cache from step to step.
+constexpr Index kChunk = 128;
+
+}  // namespace
+
+FlowMatching::FlowMatching(Index coordinates, const FlowMatchingOptions& options, Rng& rng)
+    : dim(coordinates),
+      classes(make_classes(options, rng)),
+      network(network_sizes(coordinates, options), rng) {}
+
+Var FlowMatching::velocity(const Var& y, const Var& t, const std::vector<Index>& labels) const {
+  const Index wanted = classes ? y.rows() : 0;
+  if (std::ssize(labels) != wanted)
+    throw ShapeError(fmt::format(
+        "FlowMatching: {} labels for points {} given; {}", labels.size(), to_string(y.shape()),
+        classes ? "one for each point is required" : "the model is unconditional and takes none"));
+  if (!classes) return network(concat({y, t}, 1));
+  return network(concat({y, t, (*classes)(labels)}, 1));
+}
+
+Var FlowMatching::loss(const Data& batch, Rng& rng) const {
+  const PathSample path = sample_linear_path(batch.points, rng);
+  return mean(square(velocity(path.y_t, path.t, batch.labels) - path.velocity));
+}
+
+Velocity FlowMatching::field(const std::vector<Index>& labels) const {
+  return [this, labels](const Tensor& y, real t) {
+    return velocity(y, Tensor({y.rows(), 1}, t), labels).value();
+  };
+}
+
+std::vector<Tensor> FlowMatching::carry_states(const Tensor& points, const TimeSpan& span,
+                                               const std::vector<Index>& labels,
+                                               Solver solver) const {
+  return trajectory(field(labels), points, span, solver);
+}
+
+Tensor FlowMatching::carry(const Tensor& points, const TimeSpan& span,
+                           const std::vector<Index>& labels, Solver solver) const {
+  const Index n = points.rows();
+  std::vector<Tensor> parts(static_cast<std::size_t>((n + kChunk - 1) / kChunk));
+  parallel_for(std::ssize(parts), [&](Index i) {
+    const Index begin = i * kChunk, end = std::min(n, begin + kChunk);
+    const auto own = labels.empty()
+                         ? std::vector<Index>{}
+                         : std::vector<Index>(labels.begin() + begin, labels.begin() + end);
+    parts[static_cast<std::size_t>(i)] =
+        integrate(field(own), points.rows(begin, end), span, solver);
+  });
+  return parts.empty() ? points : concat(parts, 0);
+}
+
+Tensor FlowMatching::sample(Index n, Rng& rng, Index steps) const {
+  return carry(rng.normal({n, dim}), {0, 1, steps});
+}
+
+Tensor FlowMatching::sample(const std::vector<Index>& labels, Rng& rng, Index steps) const {
+  return carry(rng.normal({std::ssize(labels), dim}), {0, 1, steps}, labels);
+}
+
+Parameters FlowMatching::parameters() {
+  Parameters list;
+  if (classes) append(list, "classes.", classes->parameters());
+  append(list, "network.", network.parameters());
+  return list;
+}
+
+}  // namespace gradflow

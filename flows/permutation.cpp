@@ -1,0 +1,66 @@
+#include "flows/permutation.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include "autograd/ops.h"
+#include "tensor/error.h"
+
+namespace gradflow {
+namespace {
+
+std::vector<Index> inverted(const std::vector<Index>& order) {
+  std::vector<Index> inverse(order.size(), -1);
+  for (std::size_t i = 0; i < order.size(); ++i) {
+    const Index to = order[i];
+    if (to < 0 || to >= std::ssize(order) || inverse[static_cast<std::size_t>(to)] != -1)
+      throw ShapeError(fmt::format("Permutation: order {} given; each of 0 to {} once is required",
+                                   order, std::ssize(order) - 1));
+    inverse[static_cast<std::size_t>(to)] = static_cast<Index>(i);
+  }
+  return inverse;
+}
+
+Mapped permuted(const char* op, const Var& points, const std::vector<Index>& order) {
+  if (points.shape().rank() != 2 || points.shape()[1] != std::ssize(order))
+    throw ShapeError(fmt::format("Permutation::{}: points {} given; (B, {}) are required", op,
+                                 to_string(points.shape()), order.size()));
+  return {gather(points, order, 1), zeros(Shape{points.rows()})};
+}
+
+}  // namespace
+
+Permutation::Permutation(std::vector<Index> to_data_order)
+    : order(std::move(to_data_order)), inverse(inverted(order)) {}
+
+Permutation Permutation::reversal(Index dim) {
+  std::vector<Index> order;
+  for (Index i = dim; i-- > 0;) order.push_back(i);
+  return Permutation(std::move(order));
+}
+
+Permutation Permutation::random(Index dim, Rng& rng) { return Permutation(rng.permutation(dim)); }
+
+// z[i] = x[inverse[i]]          log |det| = 0
+Mapped Permutation::to_latent(const Var& x) const { return permuted("to_latent", x, inverse); }
+
+// x[i] = z[order[i]]            log |det| = 0
+Mapped Permutation::to_data(const Var& z) const { return permuted("to_data", z, order); }
+
+NamedTensors Permutation::constants() const {
+  return {
+      {"order", Tensor(Shape{std::ssize(order)}, std::vector<real>(order.begin(), order.end()))}};
+}
+
+void Permutation::set_constants(const NamedTensors& constants) {
+  const auto found = constants.find("order");
+  if (found == constants.end()) return;
+  if (found->second.size() != std::ssize(order))
+    throw ShapeError(fmt::format("Permutation: order of shape {} given; ({}) is required",
+                                 to_string(found->second.shape()), order.size()));
+  std::vector<Index> given;
+  for (const real i : found->second.values()) given.push_back(static_cast<Index>(i));
+  *this = Permutation(std::move(given));
+}
+
+}  // namespace gradflow

@@ -1,0 +1,110 @@
+#include "nn/optimizer.h"
+
+#include <fmt/format.h>
+
+#include <cmath>
+#include <numbers>
+
+#include "tensor/error.h"
+
+namespace gradflow {
+
+void Optimizer::step(const Tensor& gradient) {
+  if (gradient.shape() != Shape{count(parameters_)})
+    throw ShapeError(fmt::format("step: a gradient of shape {} given; ({}) is required",
+                                 to_string(gradient.shape()), count(parameters_)));
+  ++steps_;
+  begin_step();
+  Index offset = 0;
+  for (const auto& [name, parameter] : parameters_) {
+    const Index n = parameter->value.size();
+    update(parameter->value.mutable_data(), gradient.data() + offset, offset, n);
+    offset += n;
+  }
+}
+
+void Optimizer::restore(const NamedTensors& state, Index steps) {
+  for (const auto& [name, tensor] : memory()) {
+    const auto found = state.find(name);
+    if (found == state.end() || found->second.shape() != tensor->shape())
+      throw ShapeError(
+          fmt::format("restore: no \"{}\" of shape {} given", name, to_string(tensor->shape())));
+  }
+  for (const auto& [name, tensor] : memory()) *tensor = state.at(name);
+  steps_ = steps;
+}
+
+Adam::Adam(Parameters parameters, const AdamOptions& options)
+    : Optimizer(std::move(parameters), options.learning_rate),
+      options_(options),
+      m_(zeros(Shape{count(parameters_)})),
+      v_(zeros(Shape{count(parameters_)})) {}
+
+void Adam::begin_step() {
+  const double t = static_cast<double>(steps_);
+  step_size_ = static_cast<real>(learning_rate / (1 - std::pow(options_.beta1, t)));
+  root_of_correction_ = static_cast<real>(std::sqrt(1 - std::pow(options_.beta2, t)));
+}
+
+void Adam::update(real* p, const real* g, Index offset, Index n) {
+  real* m = m_.mutable_data() + offset;
+  real* v = v_.mutable_data() + offset;
+  const auto beta1 = static_cast<real>(options_.beta1), beta2 = static_cast<real>(options_.beta2);
+  const auto one_minus_beta1 = static_cast<real>(1 - options_.beta1);
+  const auto one_minus_beta2 = static_cast<real>(1 - options_.beta2);
+  const auto epsilon = static_cast<real>(options_.epsilon);
+  const auto kept = static_cast<real>(1 - learning_rate * options_.weight_decay);
+  const real step_size = step_size_, root = 1 / root_of_correction_;
+#pragma omp simd
+  for (Index i = 0; i < n; ++i) {
+    m[i] = beta1 * m[i] + one_minus_beta1 * g[i];
+    v[i] = beta2 * v[i] + one_minus_beta2 * g[i] * g[i];
+    p[i] = kept * p[i] - step_size * m[i] / (std::sqrt(v[i]) * root + epsilon);
+  }
+}
+
+Sgd::Sgd(Parameters parameters, double rate, double momentum)
+    : Optimizer(std::move(parameters), rate),
+      momentum_(momentum),
+      u_(zeros(Shape{count(parameters_)})) {}
+
+void Sgd::update(real* p, const real* g, Index offset, Index n) {
+  real* u = u_.mutable_data() + offset;
+  const auto momentum = static_cast<real>(momentum_);
+  const auto rate = static_cast<real>(learning_rate);
+#pragma omp simd
+  for (Index i = 0; i < n; ++i) {
+    u[i] = momentum * u[i] + g[i];
+    p[i] -= rate * u[i];
+  }
+}
+
+double norm(const Tensor& gradient) {
+  double total = 0;
+  const real* g = gradient.data();
+  const Index n = gradient.size();
+#pragma omp simd reduction(+ : total)
+  for (Index i = 0; i < n; ++i) total += double{g[i]} * double{g[i]};
+  return std::sqrt(total);
+}
+
+void clip_norm(Tensor& gradient, double largest) {
+  const double length = norm(gradient);
+  if (!(length > largest)) return;
+  const auto factor = static_cast<real>(largest / length);
+  real* g = gradient.mutable_data();
+  for (Index i = 0; i < gradient.size(); ++i) g[i] *= factor;
+}
+
+Schedule constant_schedule(double rate) {
+  return [rate](Index) { return rate; };
+}
+
+Schedule cosine_schedule(double rate, Index epochs) {
+  return [rate, epochs](Index epoch) {
+    const double progress = static_cast<double>(epoch) / static_cast<double>(epochs);
+    return rate * (1 + std::cos(std::numbers::pi * progress)) / 2;
+  };
+}
+
+}  // namespace gradflow

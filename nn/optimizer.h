@@ -1,0 +1,102 @@
+// Optimisers: from gradients to new parameters. And what surrounds them: clipping, schedules.
+//
+// All gradients come as one flat vector (see flatten() in parameters.h): the norm of all of them is
+// one sum, and the state of an optimiser is one or two vectors beside it.
+//
+//   Adam adam(model.parameters());
+//   adam.step(tape.backward(loss));
+//
+// Read next: training.h.
+#pragma once
+
+#include <functional>
+
+#include "nn/parameters.h"
+
+namespace gradflow {
+
+class Optimizer {
+ public:
+  Optimizer(Parameters parameters, double rate)
+      : learning_rate(rate), parameters_(std::move(parameters)) {}
+  virtual ~Optimizer() = default;
+
+  // One step against a gradient of shape (count(parameters)). Throws ShapeError for another shape.
+  void step(const Tensor& gradient);
+  void step(const Gradients& gradients) { step(flatten(gradients, parameters_)); }
+
+  const Parameters& parameters() const { return parameters_; }
+  Index steps() const { return steps_; }  // taken so far
+
+  // What it remembers from step to step, for checkpoints.
+  virtual NamedTensors state() const = 0;
+  // Throws ShapeError if a tensor is missing or of another shape.
+  void restore(const NamedTensors& state, Index steps);
+
+  double learning_rate;  // may be changed between steps
+
+ protected:
+  virtual void begin_step() {}
+  // Moves n numbers of one parameter; `offset` is where they are in the flat vectors.
+  virtual void update(real* parameter, const real* gradient, Index offset, Index n) = 0;
+  virtual std::map<std::string, Tensor*> memory() = 0;
+
+  Parameters parameters_;
+  Index steps_ = 0;
+};
+
+// Adam: Kingma and Ba, "Adam: a method for stochastic optimization" (2015), algorithm 1; with
+// weight_decay > 0 it is AdamW: Loshchilov and Hutter, "Decoupled weight decay regularization"
+// (2019), algorithm 2.
+//   m <- beta1 m + (1 - beta1) g          v <- beta2 v + (1 - beta2) g^2
+//   p <- p - lr weight_decay p - lr (m / (1 - beta1^t)) / (sqrt(v / (1 - beta2^t)) + epsilon)
+struct AdamOptions {
+  double learning_rate = 1e-3;
+  double beta1 = 0.9;
+  double beta2 = 0.999;
+  double epsilon = 1e-8;
+  double weight_decay = 0;
+};
+
+class Adam final : public Optimizer {
+ public:
+  explicit Adam(Parameters parameters, const AdamOptions& options = {});
+  NamedTensors state() const override { return {{"m", m_}, {"v", v_}}; }
+
+ private:
+  void begin_step() override;
+  void update(real* parameter, const real* gradient, Index offset, Index n) override;
+  std::map<std::string, Tensor*> memory() override { return {{"m", &m_}, {"v", &v_}}; }
+
+  AdamOptions options_;
+  Tensor m_, v_;                                 // (count): running means of g and g^2
+  real step_size_ = 0, root_of_correction_ = 1;  // of this step: lr / (1 - beta1^t) and so on
+};
+
+// Stochastic gradient descent with momentum: u <- momentum u + g,  p <- p - lr u.
+class Sgd final : public Optimizer {
+ public:
+  explicit Sgd(Parameters parameters, double learning_rate = 1e-2, double momentum = 0);
+  NamedTensors state() const override { return {{"u", u_}}; }
+
+ private:
+  void update(real* parameter, const real* gradient, Index offset, Index n) override;
+  std::map<std::string, Tensor*> memory() override { return {{"u", &u_}}; }
+
+  double momentum_;
+  Tensor u_;
+};
+
+// The Euclidean norm of a flat gradient; and the gradient scaled down to norm `largest` if it is
+// longer (Pascanu et al., "On the difficulty of training recurrent neural networks", 2013).
+double norm(const Tensor& gradient);
+void clip_norm(Tensor& gradient, double largest);
+
+// A learning rate for each epoch, counted from 0.
+using Schedule = std::function<double(Index epoch)>;
+Schedule constant_schedule(double rate);
+// From `rate` down to 0 along half a cosine: rate (1 + cos(pi epoch / epochs)) / 2, without
+// restarts (Loshchilov and Hutter, "SGDR", 2017, equation 5).
+Schedule cosine_schedule(double rate, Index epochs);
+
+}  // namespace gradflow

@@ -1,0 +1,52 @@
+// The named parameters of a model.
+//
+// A module is a plain struct whose members are Parameters or other modules. It copies as a value
+// (`best = model` is a snapshot), and says in `parameters()` what it is made of:
+//
+//   struct Scaled {
+//     Linear inner;
+//     Parameter scale;
+//     Parameters parameters() {
+//       Parameters list;
+//       append(list, "inner.", inner.parameters());
+//       list.push_back({"scale", &scale});
+//       return list;
+//     }
+//   };
+//
+// Names are those that PyTorch gives to the same things, so that weights can be exchanged.
+//
+// Read next: layers.h.
+#pragma once
+
+#include <map>
+#include <string>
+#include <vector>
+
+#include "autograd/tape.h"
+
+namespace gradflow {
+
+struct NamedParameter {
+  std::string name;
+  Parameter* parameter;  // owned by the model, which must outlive the list and not move
+};
+using Parameters = std::vector<NamedParameter>;
+
+// Adds a part's parameters, their names behind `prefix`.
+void append(Parameters& list, const std::string& prefix, const Parameters& part);
+
+Index count(const Parameters& parameters);  // the number of numbers
+
+// All gradients in one (count) vector, in the parameters' order; zeros where nothing flowed.
+Tensor flatten(const Gradients& gradients, const Parameters& parameters);
+
+using NamedTensors = std::map<std::string, Tensor>;
+
+// Values by name, e.g. for save_tensors(). Copies share storage.
+NamedTensors values(const Parameters& parameters);
+
+// Sets all parameters. Throws ShapeError, naming the first, if one is missing or of another shape.
+void assign(const Parameters& parameters, const NamedTensors& values);
+
+}  // namespace gradflow

@@ -1,0 +1,220 @@
+#include "nn/training.h"
+
+#include <fmt/format.h>
+
+#include <chrono>
+#include <cmath>
+
+#include "nn/checkpoint.h"
+#include "tensor/error.h"
+#include "tensor/math.h"
+#include "tensor/parallel.h"
+
+namespace gradflow {
+namespace {
+
+double seconds_now() {
+  using namespace std::chrono;
+  return duration<double>(steady_clock::now().time_since_epoch()).count();
+}
+
+void check_options(const Data& data, const TrainingOptions& options) {
+  const auto require = [](bool holds, const std::string& message) {
+    if (!holds) throw ShapeError("train: " + message);
+  };
+  require(data.points.rank() == 2 && data.size() > 0,
+          fmt::format("points {} given; (N, D) with N > 0 is required",
+                      to_string(data.points.shape())));
+  require(data.labels.empty() || std::ssize(data.labels) == data.size(),
+          fmt::format("{} labels for {} points given; one for each, or none", data.labels.size(),
+                      data.size()));
+  require(options.epochs >= 1, fmt::format("{} epochs given; at least 1", options.epochs));
+  require(options.batch >= 1, fmt::format("a batch of {} given; at least 1", options.batch));
+  require(options.shards >= 1, fmt::format("{} shards given; at least 1", options.shards));
+  require(options.learning_rate >= 0 && std::isfinite(options.learning_rate),
+          fmt::format("a learning rate of {} given; 0 or more", options.learning_rate));
+  require(options.largest_gradient > 0,
+          fmt::format("a largest gradient of {} given; more than 0", options.largest_gradient));
+}
+
+// One run of train().
+class Trainer {
+ public:
+  Trainer(const Parameters& parameters, const Loss& loss, const Data& data,
+          const TrainingOptions& options, const TrainingHooks& hooks)
+      : loss_(loss),
+        data_(data),
+        options_(options),
+        hooks_(hooks),
+        settings_(all_settings()),
+        rng_(options.seed),
+        schedule_(cosine_schedule(options.learning_rate, options.epochs)),
+        optimizer_(parameters),
+        steps_((data.size() + options.batch - 1) / options.batch) {}
+
+  TrainingResult run() {
+    if (options_.resume && std::filesystem::exists(options_.checkpoint)) resume();
+    run_began_ = seconds_now();
+    while (state_.epoch < options_.epochs && !stopped_) run_epoch();
+    if (stopped_) save();
+    TrainingResult result{state_.epochs, stopped_, state_.seconds, rate()};
+    for (const Epoch& epoch : state_.epochs) result.seconds += epoch.seconds;
+    return result;
+  }
+
+ private:
+  // What a resumed run must have in common with the one that it continues.
+  std::map<std::string, std::string> all_settings() const {
+    std::map<std::string, std::string> settings = options_.settings;
+    settings["epochs"] = fmt::format("{}", options_.epochs);
+    settings["points"] = fmt::format("{}", data_.size());
+    settings["batch"] = fmt::format("{}", options_.batch);
+    settings["shards"] = fmt::format("{}", options_.shards);
+    settings["learning_rate"] = fmt::format("{}", options_.learning_rate);
+    settings["largest_gradient"] = fmt::format("{}", options_.largest_gradient);
+    settings["seed"] = fmt::format("{}", options_.seed);
+    return settings;
+  }
+
+  void resume() {
+    state_ = load_checkpoint(options_.checkpoint, optimizer_, settings_);
+    if (hooks_.on_epoch)
+      for (const Epoch& epoch : state_.epochs) hooks_.on_epoch(epoch);
+  }
+
+  void save() const {
+    if (!options_.checkpoint.empty())
+      save_checkpoint(options_.checkpoint, optimizer_, state_, settings_);
+  }
+
+  void run_epoch() {
+    const double began = seconds_now() - state_.seconds;
+    const Rng rng = rng_.fork(static_cast<std::uint64_t>(state_.epoch));
+    const std::vector<Index> order = Rng(rng).permutation(data_.size());
+    optimizer_.learning_rate = schedule_(state_.epoch);
+    while (state_.step < steps_) {
+      run_step(order, rng.fork(static_cast<std::uint64_t>(state_.step)));
+      ++state_.step;
+      ++steps_run_;
+      if (hooks_.on_step) hooks_.on_step(progress());
+      if (hooks_.stop && hooks_.stop->load()) {
+        stopped_ = true;
+        state_.seconds = seconds_now() - began;
+        return;
+      }
+    }
+    Epoch epoch;
+    epoch.number = state_.epoch + 1;
+    epoch.loss = state_.loss_sum / static_cast<double>(data_.size());
+    epoch.learning_rate = optimizer_.learning_rate;
+    if (hooks_.validate) epoch.metrics = hooks_.validate();
+    epoch.seconds = seconds_now() - began;
+    state_.epochs.push_back(epoch);
+    state_ = {state_.epoch + 1, 0, 0, 0, std::move(state_.epochs)};
+    save();
+    if (hooks_.on_epoch) hooks_.on_epoch(epoch);
+  }
+
+  struct Shard {
+    double loss = 0;
+    Tensor gradient;
+  };
+
+  // Rows order[begin .. end-1], on a tape of their own.
+  Shard run_shard(const std::vector<Index>& order, Index begin, Index end, Rng rng) const {
+    const Data part = data_.rows({order.begin() + begin, order.begin() + end});
+    Tape tape;
+    const Var loss = loss_(part, rng);
+    return {loss.item(), flatten(tape.backward(loss), optimizer_.parameters())};
+  }
+
+  void run_step(const std::vector<Index>& order, const Rng& rng) {
+    const Index begin = state_.step * options_.batch;
+    const Index size = std::min(options_.batch, data_.size() - begin);
+    const Index shards = std::min(options_.shards, size);
+    std::vector<Shard> results(static_cast<std::size_t>(shards));
+    const auto first_of = [&](Index shard) { return begin + size * shard / shards; };
+    parallel_for(shards, [&](Index s) {
+      results[static_cast<std::size_t>(s)] =
+          run_shard(order, first_of(s), first_of(s + 1), rng.fork(static_cast<std::uint64_t>(s)));
+    });
+
+    double loss = 0;  // the batch's mean is that of the shards, weighted by their sizes
+    Tensor gradient = zeros(results[0].gradient.shape());
+    for (Index s = 0; s < shards; ++s) {
+      const auto& shard = results[static_cast<std::size_t>(s)];
+      const double weight =
+          static_cast<double>(first_of(s + 1) - first_of(s)) / static_cast<double>(size);
+      loss += weight * shard.loss;
+      add_scaled(gradient, shard.gradient, static_cast<real>(weight));
+    }
+    check_finite(loss, gradient);
+    clip_norm(gradient, options_.largest_gradient);
+    optimizer_.step(gradient);
+    state_.loss_sum += loss * static_cast<double>(size);
+  }
+
+  void check_finite(double loss, const Tensor& gradient) const {
+    if (std::isfinite(loss) && all_finite(gradient)) return;
+    std::string where = "the loss";
+    Index offset = 0;
+    for (const auto& [name, parameter] : optimizer_.parameters()) {
+      const Index end = offset + parameter->value.size();
+      if (!all_finite(gradient.rows(offset, end))) {
+        where = fmt::format("the gradient of {}", name);
+        break;
+      }
+      offset = end;
+    }
+    throw NonFiniteError(fmt::format(
+        "train: {} is not finite in epoch {}, step {} (loss {}); hint: lower the learning rate, "
+        "bound the scales, or look for NaN in the data",
+        where, state_.epoch + 1, state_.step + 1, loss));
+  }
+
+  double rate() const {
+    const double seconds = seconds_now() - run_began_;
+    return seconds > 0 ? static_cast<double>(steps_run_) / seconds : 0;
+  }
+
+  Progress progress() const {
+    const Index done = std::min((state_.step) * options_.batch, data_.size());
+    const Index left = (options_.epochs - state_.epoch) * steps_ - state_.step;
+    Progress progress{state_.epoch + 1, options_.epochs, state_.step, steps_, 0, rate(), 0};
+    progress.loss = state_.loss_sum / static_cast<double>(done);
+    progress.seconds_left = static_cast<double>(left) / progress.steps_per_second;
+    return progress;
+  }
+
+  const Loss& loss_;
+  const Data& data_;
+  const TrainingOptions& options_;
+  const TrainingHooks& hooks_;
+  const std::map<std::string, std::string> settings_;
+  const Rng rng_;
+  const Schedule schedule_;
+  Adam optimizer_;
+  const Index steps_;  // in an epoch
+  TrainingState state_;
+  bool stopped_ = false;
+  double run_began_ = 0;
+  Index steps_run_ = 0;
+};
+
+}  // namespace
+
+Data Data::rows(const std::vector<Index>& indices) const {
+  Data part{gather(points, indices), {}};
+  if (labels.empty()) return part;
+  part.labels.reserve(indices.size());
+  for (const Index i : indices) part.labels.push_back(labels[static_cast<std::size_t>(i)]);
+  return part;
+}
+
+TrainingResult train(const Parameters& parameters, const Loss& loss, const Data& data,
+                     const TrainingOptions& options, const TrainingHooks& hooks) {
+  check_options(data, options);
+  return Trainer(parameters, loss, data, options, hooks).run();
+}
+
+}  // namespace gradflow

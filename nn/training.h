@@ -1,0 +1,94 @@
+// The training loop: epochs of shuffled batches, in shards, with checkpoints.
+//
+// The one idea: a run is a function of its settings alone. Each batch is cut into a fixed number of
+// shards; each shard records its own tape, with random numbers of its own, and the shards'
+// gradients are added in their order. So shards can run on different cores, and any number of
+// threads gives the same bits. And since randomness comes from counters (tensor/random.h), the
+// place where a run stands is (epoch, step): a run that was stopped continues as if it had not
+// been.
+//
+// In its simplest form, without shards and checkpoints, training is three lines:
+//   Tape tape;
+//   const Var loss = -mean(flow.log_prob(batch));
+//   adam.step(tape.backward(loss));
+#pragma once
+
+#include <atomic>
+#include <filesystem>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "nn/optimizer.h"
+#include "tensor/random.h"
+
+namespace gradflow {
+
+// Points with, if the data has classes, a label for each.
+struct Data {
+  Tensor points;              // (N, D)
+  std::vector<Index> labels;  // N of them, or none
+
+  Index size() const { return points.rows(); }
+  Data rows(const std::vector<Index>& indices) const;  // those rows, in that order
+};
+
+// The mean loss over a batch, a scalar. Called from several threads at once, with a shard of the
+// batch and the shard's own random numbers; it must only read the model.
+using Loss = std::function<Var(const Data& batch, Rng& rng)>;
+
+struct TrainingOptions {
+  Index epochs = 20;
+  Index batch = 128;
+  Index shards = 2;             // how many parts of a batch may be computed at the same time
+  double learning_rate = 1e-3;  // at the beginning; falls to 0 along a cosine
+  double largest_gradient = 1;  // longer gradients are clipped to this norm; infinity: none are
+  std::uint64_t seed = 0;       // of the order of the data and of the loss's random numbers
+  std::filesystem::path checkpoint;  // where to save after each epoch; empty: nowhere
+  bool resume = false;               // continue from `checkpoint`, if it is there
+  // Further settings of the run (the model's, the data's). They are saved in the checkpoint, and a
+  // checkpoint with other ones is refused.
+  std::map<std::string, std::string> settings;
+};
+
+using Metrics = std::map<std::string, double>;
+
+struct Epoch {
+  Index number = 0;  // from 1
+  double loss = 0;   // mean over the epoch's training points
+  double learning_rate = 0;
+  double seconds = 0;  // of training and validation
+  Metrics metrics;     // what `validate` returned
+};
+
+struct Progress {
+  Index epoch = 0, epochs = 0;  // epoch from 1
+  Index step = 0, steps = 0;    // within the epoch
+  double loss = 0;              // mean over the epoch so far
+  double steps_per_second = 0;  // of this run
+  double seconds_left = 0;      // an estimate
+};
+
+// What the caller wants to see or say while it runs; each may be empty.
+struct TrainingHooks {
+  std::function<Metrics()> validate;             // after each epoch
+  std::function<void(const Epoch&)> on_epoch;    // after each epoch, and for those resumed from
+  std::function<void(const Progress&)> on_step;  // after each step
+  const std::atomic<bool>* stop = nullptr;       // set it: training saves and returns
+};
+
+struct TrainingResult {
+  std::vector<Epoch> epochs;
+  bool stopped = false;  // by TrainingHooks::stop, before the end
+  double seconds = 0;    // of all epochs, those before a resume included
+  double steps_per_second = 0;
+};
+
+// Trains with Adam, clipped gradients and a cosine schedule.
+// Throws ShapeError for options that make no sense; FileError for a checkpoint that is broken or
+// belongs to another run; NonFiniteError, within the step, when a loss or a gradient is not finite
+// (the model then is as it was before that step, and the last checkpoint stays).
+TrainingResult train(const Parameters& parameters, const Loss& loss, const Data& data,
+                     const TrainingOptions& options, const TrainingHooks& hooks = {});
+
+}  // namespace gradflow
