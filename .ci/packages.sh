@@ -1,0 +1,42 @@
+# Sourced by experiments/reproduce.sh and tests/run.sh: installs the Debian packages that are missing.
+#
+#   install_packages PACKAGE...
+
+build_packages=(g++ cmake ninja-build libopenblas-openmp-dev libfmt-dev
+                libgnuplot-iostream-dev libcli11-dev nlohmann-json3-dev)
+figure_packages=(fonts-open-sans)
+command -v gnuplot >/dev/null || figure_packages+=(gnuplot-nox)
+test_packages=(catch2)
+
+install_packages() {
+  if ! command -v apt-get >/dev/null; then
+    cat >&2 <<END
+This is not a Debian system, so nothing is installed here. Please see to it that you have (by their
+Debian names): $*
+  Fedora: dnf install gcc-c++ cmake ninja-build openblas-devel fmt-devel gnuplot boost-devel \\
+          cli11-devel json-devel catch-devel open-sans-fonts
+  Arch:   pacman -S gcc cmake ninja openblas fmt gnuplot boost cli11 nlohmann-json catch2
+and gnuplot-iostream's single header, gnuplot-iostream.h, where the compiler finds it. OpenBLAS
+should be its OpenMP build. Going on to the build.
+END
+    return 0
+  fi
+  local missing=() package
+  for package in "$@"; do
+    dpkg-query -W -f '${db:Status-Status}\n' "$package" 2>/dev/null | grep -qx installed ||
+      missing+=("$package")
+  done
+  [ ${#missing[@]} -eq 0 ] && return 0
+  local as_root=()
+  if [ "$(id -u)" -ne 0 ]; then
+    if ! command -v sudo >/dev/null; then
+      echo "Missing packages; as root, run: apt-get install --no-install-recommends ${missing[*]}" >&2
+      return 1
+    fi
+    as_root=(sudo)
+  fi
+  echo "Installing: ${missing[*]}"
+  "${as_root[@]}" apt-get update -qq &&
+    "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive \
+      apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
+}

@@ -1,0 +1,46 @@
+#!/usr/bin/env bash
+# Does everything: installs what is missing, builds, trains the three models, draws the figures and
+# writes the report page.
+#
+#   experiments/reproduce.sh                  into results/
+#   experiments/reproduce.sh --quick          a small run of every part, in a minute
+#   experiments/reproduce.sh --figures-only   draws again from the saved weights
+#   experiments/reproduce.sh --resume         continues a run that was stopped
+#
+# Options are handed to the three programs: --out, --seed, --epochs, --points, --batch, --lr,
+# --threads, --svg, --pdf and others; build/experiments/experiments/flow_matching --help lists them.
+set -euo pipefail
+
+out=results
+arguments=("$@")
+for ((i = 0; i < ${#arguments[@]}; i++)); do
+  case "${arguments[i]}" in
+    -h | --help) sed -n '2,11s/^# \?//p' "$0"; exit 0 ;;
+    --out) out=${arguments[i + 1]:-} ;;
+    --out=*) out=${arguments[i]#--out=} ;;
+  esac
+done
+case "$out" in /*) ;; *) out=$PWD/$out ;; esac
+root=$(cd "$(dirname "$0")/.." && pwd)
+cd "$root"
+
+. .ci/packages.sh
+install_packages "${build_packages[@]}" "${figure_packages[@]}"
+
+cmake --preset experiments
+cmake --build --preset experiments
+programs=build/experiments/experiments
+
+# A program that fails (say, because a figure cannot be drawn) does not keep the others from running;
+# but wrong options and Ctrl-C end everything.
+status=0
+for program in normalizing_flow flow_matching conditional_flow_matching; do
+  echo
+  "$programs/$program" "$@" --out "$out" || {
+    status=$?
+    if [ "$status" -eq 2 ] || [ "$status" -ge 128 ]; then exit "$status"; fi
+  }
+done
+echo
+"$programs/report" --out "$out" || status=$?
+exit "$status"
