@@ -67,9 +67,11 @@ Var Tape::leaf(Tensor value, const Parameter* parameter) {
 
 Var Tape::variable(Tensor value) { return leaf(std::move(value), nullptr); }
 
-Var::Var(const Parameter& parameter) : value_(parameter.value) {
-  if (innermost && !innermost->paused_) *this = innermost->leaf(parameter.value, &parameter);
+Var::Var(const Parameter& parameter)
+    : Var(Tape::recording() ? innermost->leaf(parameter.value, &parameter) : Var(parameter.value)) {
 }
+
+bool Tape::recording() { return innermost && !innermost->paused_; }
 
 Var Tape::add_node(const char* op, Tensor value) {
   const auto node = static_cast<std::uint32_t>(storage_->nodes.size());
@@ -128,8 +130,7 @@ Gradients Tape::backward(const Var& y, const Var& dy, Record record) {
     } else if (gradients[i]) {
       const Var reached = *std::exchange(gradients[i], std::nullopt);
       for (const Rule* rule = node.rules; rule; rule = rule->next)
-        accumulate(gradients[rule->argument], rule->apply(reached),
-                   storage_->nodes[rule->argument].shape, record);
+        rule->apply(reached, {*this, record});
     }
   }
   return result;
@@ -144,6 +145,12 @@ void Tape::collect(Gradients& result, std::uint32_t i, const Node& leaf,
   } else if (gradient) {
     accumulate(result.parameters_[leaf.parameter], std::move(*gradient), leaf.shape, record);
   }
+}
+
+void Tape::Sink::add(std::uint32_t node, Var term) const {
+  Storage& storage = *tape.storage_;
+  const Shape shape = storage.nodes[node].shape;  // a copy: a recorded sum may move the nodes
+  accumulate(storage.gradients[node], std::move(term), shape, record);
 }
 
 void Tape::accumulate(std::optional<Var>& sum, Var term, const Shape& shape, Record record) {

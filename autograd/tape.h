@@ -71,22 +71,30 @@ class Tape {
 
   // --- for operations: see record() below ---
 
-  // One line of calculus: turns the gradient of a node's value into the gradient of one argument.
-  struct Rule {
-    explicit Rule(std::uint32_t argument_node) : argument(argument_node) {}
-    virtual ~Rule() = default;
-    virtual Var apply(const Var& dy) const = 0;
+  // Where rules deliver: adds a term to the gradient that gathers at a node.
+  struct Sink {
+    Tape& tape;
+    Record record;
+    void add(std::uint32_t node, Var term) const;
+  };
 
-    const std::uint32_t argument;
+  // Turns the gradient of a node's value into gradients of its arguments.
+  struct Rule {
+    virtual ~Rule() = default;
+    virtual void apply(const Var& dy, const Sink& sink) const = 0;
     Rule* next = nullptr;  // the node's other rules
   };
 
+  // True if operations on this thread are being recorded now.
+  static bool recording();
   // The tape that records on this thread, if one of `arguments` is tracked on it; else null.
   // Throws GraphError, naming `op`, if one is on a tape that has ended or does not record now.
   static Tape* recorder(const char* op, std::span<const Var* const> arguments);
   Var add_node(const char* op, Tensor value);
   template <class F>
-  void add_rule(const Var& y, const Var& argument, F&& rule);
+  void add_rule(const Var& y, const Var& argument, F rule);
+  template <class F>
+  void add_joint_rule(const Var& y, std::span<const Var> arguments, F rule);
 
  private:
   friend class Var;
@@ -106,7 +114,7 @@ class Tape {
   class Pause;
 
   Var leaf(Tensor value, const Parameter* parameter);
-  void accumulate(std::optional<Var>& sum, Var term, const Shape& shape, Record record);
+  static void accumulate(std::optional<Var>& sum, Var term, const Shape& shape, Record record);
   void collect(Gradients& result, std::uint32_t i, const Node& leaf, std::optional<Var> gradient,
                Record record);
 
@@ -160,37 +168,76 @@ Var record_each(const char* op, Tensor value, std::span<const Var> arguments, Ma
   return y;
 }
 
+// For an operation whose gradients are best computed together: rule(dy) gives a std::vector<Var>,
+// one for each argument.
+template <class F>
+Var record_jointly(const char* op, Tensor value, std::span<const Var> arguments, F rule) {
+  std::vector<const Var*> pointers;
+  for (const Var& argument : arguments) pointers.push_back(&argument);
+  Tape* tape = Tape::recorder(op, pointers);
+  if (!tape) return Var(std::move(value));
+  Var y = tape->add_node(op, std::move(value));
+  tape->add_joint_rule(y, arguments, std::move(rule));
+  return y;
+}
+
 namespace detail {
 
 template <class F>
 struct PlainRule final : Tape::Rule {
-  PlainRule(std::uint32_t node, F f) : Rule(node), rule(std::move(f)) {}
-  Var apply(const Var& dy) const override { return rule(dy); }
+  PlainRule(std::uint32_t node, F f) : argument(node), rule(std::move(f)) {}
+  void apply(const Var& dy, const Tape::Sink& sink) const override { sink.add(argument, rule(dy)); }
+  std::uint32_t argument;
   F rule;
 };
 
 template <class F>
 struct RuleWithResult final : Tape::Rule {
   RuleWithResult(std::uint32_t node, F f, Var result)
-      : Rule(node), rule(std::move(f)), y(std::move(result)) {}
-  Var apply(const Var& dy) const override { return rule(dy, y); }
+      : argument(node), rule(std::move(f)), y(std::move(result)) {}
+  void apply(const Var& dy, const Tape::Sink& sink) const override {
+    sink.add(argument, rule(dy, y));
+  }
+  std::uint32_t argument;
   F rule;
   Var y;
+};
+
+template <class F>
+struct JointRule final : Tape::Rule {
+  JointRule(std::vector<std::optional<std::uint32_t>> nodes, F f)
+      : arguments(std::move(nodes)), rule(std::move(f)) {}
+  void apply(const Var& dy, const Tape::Sink& sink) const override {
+    std::vector<Var> gradients = rule(dy);
+    for (std::size_t k = 0; k < arguments.size(); ++k)
+      if (arguments[k]) sink.add(*arguments[k], std::move(gradients[k]));
+  }
+  std::vector<std::optional<std::uint32_t>> arguments;  // none: not differentiated
+  F rule;
 };
 
 }  // namespace detail
 
 template <class F>
-void Tape::add_rule(const Var& y, const Var& argument, F&& rule) {
+void Tape::add_rule(const Var& y, const Var& argument, F rule) {
   if (!argument.tracked()) return;
-  using Function = std::remove_cvref_t<F>;
+  Arena& arena = storage_->arena;
   Rule* made;
-  if constexpr (std::is_invocable_v<Function, const Var&, const Var&>)
-    made = storage_->arena.make<detail::RuleWithResult<Function>>(argument.node_,
-                                                                  std::forward<F>(rule), y);
+  if constexpr (std::is_invocable_v<F, const Var&, const Var&>)
+    made = arena.make<detail::RuleWithResult<F>>(argument.node_, std::move(rule), y);
   else
-    made = storage_->arena.make<detail::PlainRule<Function>>(argument.node_, std::forward<F>(rule));
+    made = arena.make<detail::PlainRule<F>>(argument.node_, std::move(rule));
   made->next = std::exchange(storage_->nodes[y.node_].rules, made);
+}
+
+template <class F>
+void Tape::add_joint_rule(const Var& y, std::span<const Var> arguments, F rule) {
+  std::vector<std::optional<std::uint32_t>> nodes;
+  nodes.reserve(arguments.size());
+  for (const Var& x : arguments)
+    nodes.push_back(x.tracked() ? std::optional(x.node_) : std::nullopt);
+  storage_->nodes[y.node_].rules =
+      storage_->arena.make<detail::JointRule<F>>(std::move(nodes), std::move(rule));
 }
 
 }  // namespace gradflow

@@ -1,86 +1,39 @@
-// The report page: what one run measured, and the function that turns it into one HTML page.
+// The report page: one HTML file, nothing external.
 //
-// The idea: a number that is absent or was not finite is NaN here, and NaN is printed as a dash, so
-// the page can be written from whatever part of the run exists. Every sentence that judges a number
-// is chosen by that number.
+// The idea: the prose is fixed, the numbers are this run's own. What was not measured is a dash or
+// is left out, and a box at the top says what is missing.
 //
-// Read next: report_page.cpp (the page, from top to bottom), report.cpp (where the numbers come
-// from).
+// Read next: report_page.cpp (the frame), report_models.cpp (sections 1 to 3),
+// report_comparison.cpp (section 4).
 #pragma once
 
-#include <array>
-#include <limits>
-#include <map>
-#include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
-#include <vector>
+
+#include "experiments/report_data.h"
 
 namespace gradflow {
 
-inline constexpr double kAbsent = std::numeric_limits<double>::quiet_NaN();
+std::string report_page(const Report& report);
 
-// One of the report's five points y, and the latent z that a model gives it.
-struct LatentPoint {
-  std::array<double, 2> y{kAbsent, kAbsent};
-  std::array<double, 2> z{kAbsent, kAbsent};
-  double log_prob = kAbsent;   // normalizing flow only
-  double log_prior = kAbsent;  // normalizing flow only
-  double round_trip_error = kAbsent;
-};
+// Its sections.
+std::string normalizing_flow_section(const Report& report);
+std::string flow_matching_section(const Report& report);
+std::string conditional_section(const Report& report);
+std::string comparison_section(const Report& report);
 
-// What 1/dt steps of Euler's method make of the same noise.
-struct EulerResult {
-  double dt = kAbsent;
-  double on_ring = kAbsent;
-  double std = kAbsent;
-};
-
-// What every model reports.
-struct Run {
-  double parameters = kAbsent;
-  std::vector<double> loss;  // one number an epoch
-  double train_seconds = kAbsent;
-  double steps_per_second = kAbsent;
-  std::string seed;
-  std::string weights_hash;
-  std::vector<std::pair<std::string, std::string>> options;
-};
-
-struct NormalizingFlowRun : Run {
-  std::vector<double> log_det;
-  std::vector<double> log_prior;
-  double on_ring = kAbsent;
-  double near_ring = kAbsent;  // within 0.05 of the band
-  std::vector<LatentPoint> points;
-};
-
-struct FlowMatchingRun : Run {
-  std::vector<EulerResult> euler;        // velocity taken at the left end of a step
-  std::vector<EulerResult> euler_right;  // and at its right end
-  std::vector<LatentPoint> points;
-};
-
-struct ConditionalRun : Run {
-  std::map<std::string, double> own_ring;  // by colour
-};
-
-struct Report {
-  std::optional<NormalizingFlowRun> normalizing_flow;
-  std::optional<FlowMatchingRun> flow_matching;
-  std::optional<ConditionalRun> conditional;
-};
-
-// A figure as it lies on disk: the bytes of a PNG file, and the size that its header states.
-struct Picture {
-  std::string png;
-  unsigned width = 0;
-  unsigned height = 0;
-};
-
-using Pictures = std::map<std::string, Picture>;  // by file stem, e.g. "fig06_fm_loss"
-
-// The whole page: one file, nothing external.
-std::string report_page(const Report& report, const Pictures& pictures);
+// What the sections share. `stem` is that of a figure in report_reference.h.
+std::string link(std::string_view stem);
+// The picture, its caption and, below, what it shows in this run's numbers.
+std::string figure(const Report& report, std::string_view stem, std::string_view reading);
+std::string point_name(std::size_t i);
+Numbers own_rings(const Json& run);  // in the order of kRings
+// Of any model: as measured, or that of Euler's method at its finest step, or the mean of the
+// rings.
+double share_on_ring(const Json& run);
+Numbers radii(const Json& run);  // of the latents of the five points
+// The five points' numbers, those of the points on the rings apart from the others'.
+std::pair<Numbers, Numbers> split(const Numbers& of_points);
 
 }  // namespace gradflow

@@ -12,7 +12,7 @@
 #include <limits>
 
 #include "flows/bijection.h"
-#include "nn/layers.h"
+#include "nn/mlp.h"
 
 namespace gradflow {
 

@@ -23,6 +23,14 @@ std::optional<Embedding> make_classes(const FlowMatchingOptions& options, Rng& r
   return Embedding(options.classes, options.class_dim, rng);
 }
 
+void check_labels(bool conditional, const Shape& points, const std::vector<Index>& labels) {
+  if (std::ssize(labels) != (conditional ? points[0] : 0))
+    throw ShapeError(fmt::format("FlowMatching: {} labels for points {} given; {}", labels.size(),
+                                 to_string(points),
+                                 conditional ? "one for each point is required"
+                                             : "the model is unconditional and takes none"));
+}
+
 // How many points a thread carries at a time: enough for the matrix products to be fast, few
 // enough for several threads, and small enough to stay in the cache from step to step.
 constexpr Index kChunk = 128;
@@ -35,11 +43,7 @@ FlowMatching::FlowMatching(Index coordinates, const FlowMatchingOptions& options
       network(network_sizes(coordinates, options), rng) {}
 
 Var FlowMatching::velocity(const Var& y, const Var& t, const std::vector<Index>& labels) const {
-  const Index wanted = classes ? y.rows() : 0;
-  if (std::ssize(labels) != wanted)
-    throw ShapeError(fmt::format(
-        "FlowMatching: {} labels for points {} given; {}", labels.size(), to_string(y.shape()),
-        classes ? "one for each point is required" : "the model is unconditional and takes none"));
+  check_labels(classes.has_value(), y.shape(), labels);
   if (!classes) return network(concat({y, t}, 1));
   return network(concat({y, t, (*classes)(labels)}, 1));
 }
@@ -63,6 +67,7 @@ std::vector<Tensor> FlowMatching::carry_states(const Tensor& points, const TimeS
 
 Tensor FlowMatching::carry(const Tensor& points, const TimeSpan& span,
                            const std::vector<Index>& labels, Solver solver) const {
+  check_labels(classes.has_value(), points.shape(), labels);
   const Index n = points.rows();
   std::vector<Tensor> parts(static_cast<std::size_t>((n + kChunk - 1) / kChunk));
   parallel_for(std::ssize(parts), [&](Index i) {

@@ -14,7 +14,7 @@
 #include <optional>
 
 #include "flows/ode.h"
-#include "nn/layers.h"
+#include "nn/mlp.h"
 #include "nn/training.h"
 
 namespace gradflow {

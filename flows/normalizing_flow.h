@@ -26,7 +26,7 @@ enum class Permuting {
 
 struct NormalizingFlowOptions {
   Index couplings = 15;
-  AffineCouplingOptions coupling;
+  AffineCouplingOptions coupling = {};
   Permuting permuting = Permuting::alternate;
 };
 

@@ -17,33 +17,6 @@ Linear::Linear(Index in, Index out, Rng& rng) {
   b.value = rng.uniform(Shape{out}, -bound, bound);
 }
 
-Mlp::Mlp(const std::vector<Index>& sizes, Rng& rng, Activation between) : activation(between) {
-  if (sizes.size() < 2)
-    throw ShapeError(
-        fmt::format("Mlp: {} sizes given; at least an input's and an output's", sizes.size()));
-  for (std::size_t i = 0; i + 1 < sizes.size(); ++i)
-    layers.emplace_back(sizes[i], sizes[i + 1], rng);
-}
-
-Var Mlp::operator()(const Var& x) const {
-  Var h = x;
-  for (std::size_t i = 0; i + 1 < layers.size(); ++i) h = activation(layers[i](h));
-  return layers.back()(h);
-}
-
-Parameters Mlp::parameters() {
-  Parameters list;
-  for (std::size_t i = 0; i < layers.size(); ++i)
-    append(list, fmt::format("{}.", i), layers[i].parameters());
-  return list;
-}
-
-void Mlp::zero_last_layer() {
-  Linear& last = layers.back();
-  last.W.value = zeros(last.W.value.shape());
-  last.b.value = zeros(last.b.value.shape());
-}
-
 Embedding::Embedding(Index classes, Index dim, Rng& rng) {
   if (classes < 1 || dim < 1)
     throw ShapeError(

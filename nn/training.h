@@ -44,11 +44,11 @@ struct TrainingOptions {
   double learning_rate = 1e-3;  // at the beginning; falls to 0 along a cosine
   double largest_gradient = 1;  // longer gradients are clipped to this norm; infinity: none are
   std::uint64_t seed = 0;       // of the order of the data and of the loss's random numbers
-  std::filesystem::path checkpoint;  // where to save after each epoch; empty: nowhere
-  bool resume = false;               // continue from `checkpoint`, if it is there
+  std::filesystem::path checkpoint = {};  // where to save after each epoch; empty: nowhere
+  bool resume = false;                    // continue from `checkpoint`, if it is there
   // Further settings of the run (the model's, the data's). They are saved in the checkpoint, and a
   // checkpoint with other ones is refused.
-  std::map<std::string, std::string> settings;
+  std::map<std::string, std::string> settings = {};
 };
 
 using Metrics = std::map<std::string, double>;

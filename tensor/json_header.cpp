@@ -115,8 +115,8 @@ class Reader {
     const std::size_t begin = at_;
     std::uint64_t value = 0;
     for (; at_ < text_.size() && text_[at_] >= '0' && text_[at_] <= '9'; ++at_) {
+      if (value > kLargest / 10) fail("a smaller number");  // before it can overflow
       value = value * 10 + static_cast<std::uint64_t>(text_[at_] - '0');
-      if (value > kLargest) fail("a smaller number");
     }
     if (at_ == begin) fail("a whole number");
     return value;

@@ -80,7 +80,7 @@ Tensor sigmoid(const Tensor& x) {
 Tensor softplus(const Tensor& x) {
   // log(1 + e^x) = max(x, 0) + log(1 + e^-|x|), where the exponent cannot overflow.
   return map(
-      "softplus", [](real v) { return (v > 0 ? v : v * 0) + std::log1p(std::exp(-std::abs(v))); },
+      "softplus", [](real v) { return (v > 0 ? v : real{0}) + std::log1p(std::exp(-std::abs(v))); },
       x);
 }
 // `v > 0 ? v : v * slope` and not std::max: it keeps a NaN.

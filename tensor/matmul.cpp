@@ -8,7 +8,6 @@
 
 #include "tensor/error.h"
 #include "tensor/parallel.h"
-#include "tensor/small_gemm.h"
 
 namespace gradflow {
 namespace {
@@ -18,8 +17,6 @@ int blas_size(Index n) {
     throw ShapeError(fmt::format("matmul: a size of {} given; BLAS takes less than 2^31", n));
   return static_cast<int>(n);
 }
-
-CBLAS_TRANSPOSE blas_trans(Trans t) { return t == Trans::yes ? CblasTrans : CblasNoTrans; }
 
 // A template only so that the call for the other precision is not compiled.
 template <class Real>
@@ -31,44 +28,53 @@ void blas_gemm(CBLAS_TRANSPOSE ta, CBLAS_TRANSPOSE tb, int m, int n, int k, cons
     cblas_dgemm(CblasRowMajor, ta, tb, m, n, k, 1, A, lda, B, ldb, beta, C, n);
 }
 
-// Below this many multiplications the set-up of BLAS costs more than it gains; and on narrow
-// results it never gets up to speed.
-bool is_small(Index m, Index n, Index k) {
-  return m * n * k <= 128 * 64 * 16 || std::min({m, n, k}) <= 16;
+// Up to this size of B all of it stays in the fastest cache, and our own product is as fast as BLAS
+// or faster; on narrow results BLAS never gets up to speed.
+bool is_small(Index m, Index n, Index k) { return n * k <= 128 * 128 || std::min({m, n, k}) <= 16; }
+
+// BLAS wants rows (or, transposed, columns) that are contiguous, and their distance.
+CBLAS_TRANSPOSE blas_trans(MatrixView v) { return v.column_step == 1 ? CblasNoTrans : CblasTrans; }
+int blas_distance(MatrixView v) {
+  return std::max(1, blas_size(v.column_step == 1 ? v.row_step : v.column_step));
 }
 
-// op(A) (m, k) times op(B) (k, n), plus a bias (n) if not null.
-Tensor gemm(const Tensor& A, Trans ta, const Tensor& B, Trans tb, const Tensor* bias) {
-  const Index m = A.shape()[ta == Trans::yes], k = A.shape()[ta == Trans::no];
-  const Index n = B.shape()[tb == Trans::no];
-  const Index lda = A.shape()[1], ldb = B.shape()[1];
-  Tensor C(Shape{m, n});
-  real* out = C.mutable_data();
-  if (is_small(m, n, k)) {
-    const MatrixView a{A.data(), ta == Trans::yes ? 1 : lda, ta == Trans::yes ? lda : 1};
-    const MatrixView b{B.data(), tb == Trans::yes ? 1 : ldb, tb == Trans::yes ? ldb : 1};
-    small_gemm(m, n, k, a, b, bias ? bias->data() : nullptr, out);
-    return C;
-  }
-  if (bias)
-    for (Index i = 0; i < m; ++i) std::copy_n(bias->data(), n, out + i * n);
-  threads();  // BLAS must find OpenMP set up as parallel.h says
-  blas_gemm<real>(blas_trans(ta), blas_trans(tb), blas_size(m), blas_size(n), blas_size(k),
-                  A.data(), blas_size(lda), B.data(), blas_size(ldb), bias ? 1 : 0, out);
-  return C;
+void apply(const Epilogue& epilogue, real* C, Index size) {
+  if (epilogue.kind == Epilogue::Kind::none) return;
+  const real* sign = epilogue.kind == Epilogue::Kind::leaky_relu ? C : epilogue.h;
+#pragma omp simd
+  for (Index i = 0; i < size; ++i) C[i] = sign[i] > 0 ? C[i] : epilogue.slope * C[i];
+}
+
+MatrixView view(const Tensor& x, Trans trans) {
+  const Index width = x.shape()[1];
+  return trans == Trans::no ? MatrixView{x.data(), width, 1} : MatrixView{x.data(), 1, width};
 }
 
 }  // namespace
+
+void gemm(Index m, Index n, Index k, MatrixView A, MatrixView B, const real* bias, real* C,
+          const Epilogue& epilogue) {
+  if (is_small(m, n, k)) return small_gemm(m, n, k, A, B, bias, C, epilogue);
+  if (bias)
+    for (Index i = 0; i < m; ++i) std::copy_n(bias, n, C + i * n);
+  threads();  // BLAS must find OpenMP set up as parallel.h says
+  blas_gemm<real>(blas_trans(A), blas_trans(B), blas_size(m), blas_size(n), blas_size(k), A.data,
+                  blas_distance(A), B.data, blas_distance(B), bias ? 1 : 0, C);
+  apply(epilogue, C, m * n);
+}
 
 Tensor matmul(const Tensor& A, const Tensor& B, Trans trans_a, Trans trans_b) {
   const auto described = [](const Tensor& x, Trans t) {
     return to_string(x.shape()) + (t == Trans::yes ? "^T" : "");
   };
-  if (A.rank() != 2 || B.rank() != 2 ||
-      A.shape()[trans_a == Trans::no] != B.shape()[trans_b == Trans::yes])
+  const int inner_a = trans_a == Trans::no ? 1 : 0, inner_b = trans_b == Trans::no ? 0 : 1;
+  if (A.rank() != 2 || B.rank() != 2 || A.shape()[inner_a] != B.shape()[inner_b])
     throw ShapeError(fmt::format("matmul: {} and {} given; (m, k) and (k, n) are required",
                                  described(A, trans_a), described(B, trans_b)));
-  return gemm(A, trans_a, B, trans_b, nullptr);
+  Tensor C({A.shape()[1 - inner_a], B.shape()[1 - inner_b]});
+  gemm(C.shape()[0], C.shape()[1], A.shape()[inner_a], view(A, trans_a), view(B, trans_b), nullptr,
+       C.mutable_data());
+  return C;
 }
 
 Tensor affine(const Tensor& x, const Tensor& W, const Tensor& b) {
@@ -79,7 +85,10 @@ Tensor affine(const Tensor& x, const Tensor& W, const Tensor& b) {
   if (b.shape() != Shape{W.shape()[0]})
     throw ShapeError(fmt::format("linear: b {} given for W {}; b ({}) is required",
                                  to_string(b.shape()), to_string(W.shape()), W.shape()[0]));
-  return gemm(x, Trans::no, W, Trans::yes, &b);
+  Tensor y({x.shape()[0], W.shape()[0]});
+  gemm(y.shape()[0], y.shape()[1], x.shape()[1], view(x, Trans::no), view(W, Trans::yes), b.data(),
+       y.mutable_data());
+  return y;
 }
 
 BlasInfo blas_info() {

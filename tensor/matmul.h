@@ -3,6 +3,7 @@
 
 #include <string>
 
+#include "tensor/small_gemm.h"
 #include "tensor/tensor.h"
 
 namespace gradflow {
@@ -16,6 +17,11 @@ Tensor matmul(const Tensor& A, const Tensor& B, Trans trans_a = Trans::no,
 
 // y = x W^T + b:   x (B, in)   W (out, in)   b (out)   ->   y (B, out)
 Tensor affine(const Tensor& x, const Tensor& W, const Tensor& b);
+
+// The general form behind both, on memory, for operations that fuse several steps:
+// C (m, n) = epilogue(A (m, k) B (k, n) + bias). One step of each view must be 1. bias may be null.
+void gemm(Index m, Index n, Index k, MatrixView A, MatrixView B, const real* bias, real* C,
+          const Epilogue& epilogue = {});
 
 // What is underneath, for the benchmark's first line and the tests: OpenBLAS's version, the
 // processor it has recognised, and how it was built.

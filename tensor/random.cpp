@@ -69,9 +69,13 @@ std::vector<std::uint32_t> Rng::words(Index count) {
 Tensor Rng::uniform(const Shape& shape, real from, real to) {
   Tensor x(shape);
   const std::vector<std::uint32_t> word = words(x.size());
+  // Far from 0 the sum below may round up to `to` itself.
+  const real largest = std::nextafter(to, from);
   real* out = x.mutable_data();
-  for (Index i = 0; i < x.size(); ++i)
-    out[i] = from + (to - from) * (kUnit * upper_bits(word[static_cast<std::size_t>(i)]));
+  for (Index i = 0; i < x.size(); ++i) {
+    const real u = kUnit * upper_bits(word[static_cast<std::size_t>(i)]);
+    out[i] = std::min(from + (to - from) * u, largest);
+  }
   return x;
 }
 

@@ -31,16 +31,21 @@ void convert(const char* bytes, Tensor& x) {
   }
 }
 
-// The number of elements of `shape`, or nothing if it exceeds what `limit` bytes can hold.
+// True if a tensor of these sizes has exactly that many bytes. A product of sizes that is too large
+// for an Index never fits, not even if another size is 0.
 bool fits(const std::vector<std::uint64_t>& sizes, std::uint64_t width, std::uint64_t bytes) {
-  std::uint64_t count = 1;
-  for (const std::uint64_t size : sizes)
-    if (size == 0) return bytes == 0;
+  constexpr std::uint64_t kMost = std::uint64_t{1} << 62;
+  std::uint64_t count = 1;  // of elements, without regard to sizes of 0
+  bool empty = false;
   for (const std::uint64_t size : sizes) {
-    if (count > bytes / size) return false;
-    count *= size;
+    if (size == 0) {
+      empty = true;
+    } else {
+      if (count > kMost / size) return false;
+      count *= size;
+    }
   }
-  return count * width == bytes;
+  return bytes % width == 0 && bytes / width == (empty ? 0 : count);
 }
 
 Tensor decode_entry(const HeaderEntry& entry, const char* data, std::uint64_t data_size) {

@@ -1,94 +1,154 @@
-// The one idea: keep a small tile of C in registers (kTileRows rows of one or two vectors), and
-// stream over k: each step loads one or two vectors of B's row and, for each row of the tile,
-// repeats one number of A in all lanes and multiplies and adds. A tile of 6 x 2 vectors keeps 12
-// independent sums in flight, enough to hide the latency of fused multiply-add units.
+// The one idea: keep a small tile of C in registers, a few rows of one or two vectors, and stream
+// over k: each step loads one or two vectors of B's row and, for each row of the tile, repeats one
+// number of A in all lanes and multiplies and adds. Tiles of 6 rows x 2 vectors or 8 x 1 keep
+// enough independent sums in flight to hide the latency of the multiply-add units, and few enough
+// for all of them to stay in registers.
 
 #include "tensor/small_gemm.h"
 
 #include <algorithm>
-#include <cstring>
-#include <vector>
+
+#include "tensor/buffer.h"
 
 namespace gradflow {
 namespace {
 
 constexpr Index kLanes = 32 / sizeof(real);
-constexpr Index kTileRows = 6;
+constexpr real kZeros[2 * kLanes] = {};  // the bias of a product without one
 
-// Eight floats (four doubles) that the compiler keeps in one register; aligned like one number, so
-// that it may be loaded from anywhere.
-typedef real Vector __attribute__((vector_size(32), aligned(sizeof(real))));
+// Eight floats (four doubles) that the compiler keeps in one register; aligned like one number and
+// allowed to alias it, so that it may be loaded from anywhere.
+typedef real Vector __attribute__((vector_size(32), aligned(sizeof(real)), may_alias));
 
-// C[0..R)[0..V * kLanes) = sum over k of A[.., k] B[k, ..] + bias. B's rows are contiguous.
-template <int R, int V>
-void tile(Index k, const real* A, Index a_row, Index a_column, const real* B, Index b_row,
-          const real* bias, real* C, Index c_row) {
+const Vector& vector_at(const real* p) { return *reinterpret_cast<const Vector*>(p); }
+Vector& vector_at(real* p) { return *reinterpret_cast<Vector*>(p); }
+
+using Kind = Epilogue::Kind;
+
+template <Kind kind>
+Vector finished(Vector v, real slope, const real* h) {
+  if constexpr (kind == Kind::leaky_relu) return v > 0 ? v : v * slope;
+  if constexpr (kind == Kind::leaky_relu_gradient) return vector_at(h) > 0 ? v : v * slope;
+  return v;
+}
+
+// Which of A's steps is 1: neighbours in a row or neighbours in a column lie side by side.
+enum class Steps { along_rows, along_columns };
+
+struct Strip {  // the part of a product that is V vectors of C wide
+  Index m, k;
+  MatrixView A;
+  const real* B;
+  Index b_row;
+  const real* bias;
+  real* C;
+  const real* h;
+  Index c_row;  // from one row of C, and of h, to the next
+  real slope;
+};
+
+// C[i .. i+R)[0 .. V * kLanes): sums over k of A[i.., k] B[k, ..], plus the bias.
+template <Kind kind, Steps steps, int R, int V>
+inline void tile(const Strip& s, Index i) {
+  const real* rows[R];  // of A; without row_step inside the loop, addresses stay simple
+  for (int r = 0; r < R; ++r) rows[r] = s.A.data + (i + r) * s.A.row_step;
   Vector sum[R][V];
   for (int r = 0; r < R; ++r)
-    for (int v = 0; v < V; ++v)
-      sum[r][v] = bias ? *reinterpret_cast<const Vector*>(bias + v * kLanes) : Vector{};
-  for (Index p = 0; p < k; ++p) {
+    for (int v = 0; v < V; ++v) sum[r][v] = vector_at(s.bias + v * kLanes);
+  for (Index p = 0; p < s.k; ++p) {
     Vector b[V];
-    for (int v = 0; v < V; ++v) b[v] = *reinterpret_cast<const Vector*>(B + p * b_row + v * kLanes);
+    for (int v = 0; v < V; ++v) b[v] = vector_at(s.B + p * s.b_row + v * kLanes);
     for (int r = 0; r < R; ++r) {
-      const real a = A[r * a_row + p * a_column];
+      const real a = steps == Steps::along_rows ? rows[r][p] : rows[0][p * s.A.column_step + r];
       for (int v = 0; v < V; ++v) sum[r][v] += a * b[v];
     }
   }
   for (int r = 0; r < R; ++r)
-    for (int v = 0; v < V; ++v) *reinterpret_cast<Vector*>(C + r * c_row + v * kLanes) = sum[r][v];
+    for (int v = 0; v < V; ++v) {
+      const Index at = (i + r) * s.c_row + v * kLanes;
+      vector_at(s.C + at) = finished<kind>(sum[r][v], s.slope, s.h + at);
+    }
 }
 
-// All m rows of a strip of C that is V vectors wide.
-template <int V>
-void strip(Index m, Index k, MatrixView A, const real* B, Index b_row, const real* bias, real* C,
-           Index c_row) {
+// All rows of a strip: tiles of the full height, then smaller ones for what is left.
+template <Kind kind, Steps steps, int V>
+void run(const Strip& s) {
+  constexpr int kRows = V == 1 ? 8 : 6;
   Index i = 0;
-  const auto rows = [&]<int R>() {
-    tile<R, V>(k, A.data + i * A.row_step, A.row_step, A.column_step, B, b_row, bias, C + i * c_row,
-               c_row);
-    i += R;
-  };
-  while (i + kTileRows <= m) rows.template operator()<kTileRows>();
-  if (i + 4 <= m) rows.template operator()<4>();
-  if (i + 2 <= m) rows.template operator()<2>();
-  if (i < m) rows.template operator()<1>();
+  for (; i + kRows <= s.m; i += kRows) tile<kind, steps, kRows, V>(s, i);
+  if (i + 4 <= s.m) tile<kind, steps, 4, V>(s, i), i += 4;
+  if (i + 2 <= s.m) tile<kind, steps, 2, V>(s, i), i += 2;
+  if (i < s.m) tile<kind, steps, 1, V>(s, i);
+}
+
+template <Kind kind, int V>
+void run(const Strip& s) {
+  s.A.column_step == 1 ? run<kind, Steps::along_rows, V>(s) : run<kind, Steps::along_columns, V>(s);
+}
+
+template <int V>
+void run(const Strip& s, Kind kind) {
+  switch (kind) {
+    case Kind::none:
+      return run<Kind::none, V>(s);
+    case Kind::leaky_relu:
+      return run<Kind::leaky_relu, V>(s);
+    case Kind::leaky_relu_gradient:
+      return run<Kind::leaky_relu_gradient, V>(s);
+  }
+}
+
+// Columns column .. column+width-1 of B (k, n), row by row, filled up with zeros to `padded`.
+void pack(real* out, MatrixView B, Index k, Index column, Index width, Index padded) {
+  if (width < padded) std::fill_n(out, k * padded, real{0});
+  for (Index j = 0; j < width; ++j) {
+    const real* in = B.data + (column + j) * B.column_step;
+    for (Index p = 0; p < k; ++p) out[p * padded + j] = in[p * B.row_step];
+  }
+}
+
+// The last columns, fewer than a vector: bias, h, B and C take a detour over padded copies.
+void run_edge(const Strip& strip, MatrixView B, Index column, Index width, Kind kind) {
+  const Index m = strip.m, k = strip.k;
+  Buffer packed(k * kLanes), padded(2 * m * kLanes);
+  real* C = padded.data();
+  real* h = C + m * kLanes;
+  pack(packed.data(), B, k, column, width, kLanes);
+  real bias[kLanes] = {};
+  std::copy_n(strip.bias, width, bias);
+  if (kind == Kind::leaky_relu_gradient) pack(h, {strip.h, strip.c_row, 1}, m, 0, width, kLanes);
+  run<1>({m, k, strip.A, packed.data(), kLanes, bias, C, h, kLanes, strip.slope}, kind);
+  for (Index i = 0; i < m; ++i)
+    for (Index j = 0; j < width; ++j) strip.C[i * strip.c_row + j] = C[i * kLanes + j];
 }
 
 }  // namespace
 
-void small_gemm(Index m, Index n, Index k, MatrixView A, MatrixView B, const real* bias, real* C) {
-  const Index whole = n / kLanes * kLanes;  // columns in full vectors
+void small_gemm(Index m, Index n, Index k, MatrixView A, MatrixView B, const real* bias, real* C,
+                const Epilogue& epilogue) {
+  // Where B's rows are not contiguous, a strip of B is copied first.
   const bool in_place = B.column_step == 1;
-  // Where B's rows are not contiguous, or its last columns do not fill a vector, a strip of B is
-  // copied, filled up with zeros, and C's strip is written beside C first.
-  static thread_local std::vector<real> packed, edge;
-  packed.resize(static_cast<std::size_t>(k * 2 * kLanes));
-  const auto pack = [&](Index column, Index width, Index padded) {
-    for (Index p = 0; p < k; ++p)
-      for (Index j = 0; j < padded; ++j)
-        packed[static_cast<std::size_t>(p * padded + j)] =
-            j < width ? B.data[p * B.row_step + (column + j) * B.column_step] : real{0};
-    return packed.data();
+  const Buffer packed(in_place ? 0 : k * 2 * kLanes);
+  const auto strip_at = [&](Index column) {
+    return Strip{m,          k,
+                 A,          B.data + column,
+                 B.row_step, bias ? bias + column : kZeros,
+                 C + column, epilogue.h ? epilogue.h + column : nullptr,
+                 n,          epilogue.slope};
   };
-  for (Index column = 0; column < whole;) {
-    const Index width = column + 2 * kLanes <= whole ? 2 * kLanes : kLanes;
-    const real* b = in_place ? B.data + column : pack(column, width, width);
-    const Index b_row = in_place ? B.row_step : width;
-    const real* row_bias = bias ? bias + column : nullptr;
-    if (width == kLanes)
-      strip<1>(m, k, A, b, b_row, row_bias, C + column, n);
-    else
-      strip<2>(m, k, A, b, b_row, row_bias, C + column, n);
+  Index column = 0;
+  while (column + kLanes <= n) {
+    const Index width = column + 2 * kLanes <= n ? 2 * kLanes : kLanes;
+    Strip strip = strip_at(column);
+    if (!in_place) {
+      pack(packed.data(), B, k, column, width, width);
+      strip.B = packed.data();
+      strip.b_row = width;
+    }
+    width == kLanes ? run<1>(strip, epilogue.kind) : run<2>(strip, epilogue.kind);
     column += width;
   }
-  if (const Index width = n - whole; width > 0) {
-    edge.resize(static_cast<std::size_t>(m * kLanes));
-    real edge_bias[kLanes] = {};
-    if (bias) std::copy_n(bias + whole, width, edge_bias);
-    strip<1>(m, k, A, pack(whole, width, kLanes), kLanes, edge_bias, edge.data(), kLanes);
-    for (Index i = 0; i < m; ++i) std::copy_n(edge.data() + i * kLanes, width, C + i * n + whole);
-  }
+  if (column < n) run_edge(strip_at(column), B, column, n - column, epilogue.kind);
 }
 
 }  // namespace gradflow

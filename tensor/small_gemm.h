@@ -1,8 +1,10 @@
-// A matrix product for small and narrow matrices, with the bias added on the way.
+// A matrix product for small and narrow matrices, with bias and activation done on the way.
 //
 // Library BLAS is built for large matrices: at 128 x 8 x 8, the size of a small network's layer, it
-// spends most of its time on set-up. This one has no set-up. matmul.cpp chooses between the two;
-// the plain triple loop that says what both compute stands in tests/test_matmul.cpp.
+// spends most of its time on set-up, and what a layer does besides (bias, activation) takes passes
+// of its own over memory. This one has no set-up and does both while the results are in registers.
+// gemm() in matmul.h chooses between the two; the plain triple loop that says what both compute
+// stands in tests/test_matmul.cpp.
 #pragma once
 
 #include "tensor/real.h"
@@ -17,7 +19,21 @@ struct MatrixView {
   Index column_step;
 };
 
-// C (m, n) = A (m, k) B (k, n) + bias, C dense and row-major, bias (n) added to each row or null.
-void small_gemm(Index m, Index n, Index k, MatrixView A, MatrixView B, const real* bias, real* C);
+// What happens to each element of the product before it is stored.
+struct Epilogue {
+  enum class Kind {
+    none,
+    leaky_relu,          // y = v where v > 0, else slope v
+    leaky_relu_gradient  // y = v where h > 0, else slope v: the derivative, h being the activation
+  };
+  Kind kind = Kind::none;
+  real slope = 0;
+  const real* h = nullptr;  // (m, n), dense, for leaky_relu_gradient
+};
+
+// C (m, n) = epilogue(A (m, k) B (k, n) + bias), C dense and row-major, bias (n) added to each row,
+// or null.
+void small_gemm(Index m, Index n, Index k, MatrixView A, MatrixView B, const real* bias, real* C,
+                const Epilogue& epilogue = {});
 
 }  // namespace gradflow
