@@ -241,7 +241,7 @@ Limits limits_of(const LineFigure& figure) {
     for (const double value : series.x) x.add(value);
     for (const double value : series.y) y.add(value);
   }
-  for (const Reference& reference : figure.references) y.add(reference.y);
+  for (const ReferenceLine& reference : figure.references) y.add(reference.y);
   return {x.padded(0.02), figure.y_range.value_or(y.padded(0.06))};
 }
 
@@ -272,7 +272,7 @@ std::string series_look(const Series& series, std::size_t i) {
 }
 
 // The label goes to the right of the frame, where it covers no data.
-std::string reference_line(Sheet& sheet, const Reference& reference, const Limits& limits) {
+std::string reference_line(Sheet& sheet, const ReferenceLine& reference, const Limits& limits) {
   const std::string color = gnuplot_color(reference.color);
   if (reference.y >= limits.y.low && reference.y <= limits.y.high) {
     sheet.say("set label {} at graph 1.012,first {} left textcolor rgb {}",
@@ -293,7 +293,7 @@ Legend legend_of(const LineFigure& figure) {
 
 std::vector<std::string> elements_of(Sheet& sheet, const LineFigure& figure, const Limits& limits) {
   std::vector<std::string> elements{"NaN notitle"};  // a plot, even if all series are empty
-  for (const Reference& reference : figure.references) {
+  for (const ReferenceLine& reference : figure.references) {
     elements.push_back(reference_line(sheet, reference, limits));
   }
   for (std::size_t i = 0; i < figure.series.size(); ++i) {
@@ -340,7 +340,7 @@ void draw(const LineFigure& figure, const FigureOptions& options) {
   const Limits limits = limits_of(figure);
   const Legend legend = legend_of(figure);
   double right = 14;
-  for (const Reference& reference : figure.references) {
+  for (const ReferenceLine& reference : figure.references) {
     right = std::max(right, text_width(reference.label) + 16);
   }
   const double width = kLineWidth + right;

@@ -108,7 +108,7 @@ struct Series {
   Dash dash = Dash::solid;
 };
 
-struct Reference {  // a horizontal line across the plot, its label to the right of the frame
+struct ReferenceLine {  // a horizontal line across the plot, its label to the right of the frame
   std::string label = {};
   double y = 0;
   Color color = colors::grey;
@@ -120,7 +120,7 @@ struct LineFigure {
   std::string x_label = {};
   std::string y_label = {};
   std::vector<Series> series = {};
-  std::vector<Reference> references = {};
+  std::vector<ReferenceLine> references = {};
   std::optional<Interval> y_range = {};
   bool log_x = false;  // on a log axis only what is above zero is drawn
   bool log_y = false;

@@ -30,7 +30,8 @@ void end_with(const CLI::App& app, const CLI::ParseError& error) {
 }
 
 void add_common(CLI::App& app, RunOptions& o) {
-  app.add_option("--seed", o.seed, "Random seed: same seed, same bits, whatever --threads is");
+  app.add_option("--seed", o.seed, "Random seed: same seed, same bits, whatever --threads is")
+      ->check(CLI::Range(std::int64_t{0}, std::numeric_limits<std::int64_t>::max()));
   app.add_option("--epochs", o.epochs, "Passes over the training points")
       ->check(CLI::Range(Index{1}, Index{100'000}));
   app.add_option("--points", o.points, "Training points")
@@ -42,7 +43,12 @@ void add_common(CLI::App& app, RunOptions& o) {
       ->check(CLI::Range(Index{1}, Index{1024}));
   app.add_option("--lr", o.learning_rate,
                  "Adam's learning rate at the start; falls to 0 along a cosine")
-      ->check(CLI::Range(0.0, 1e6));
+      ->check([](const std::string& text) {  // CLI::Range lets NaN through
+        double rate = 0;
+        return CLI::detail::lexical_cast(text, rate) && rate >= 0 && rate <= 1e6
+                   ? std::string()
+                   : fmt::format("{}: a number from 0 to 1e6 is required", text);
+      });
   app.add_option_function<std::string>(
          "--clip", [&o](const std::string& text) { o.clip = positive_or_none(text); },
          "Longest gradient allowed; longer ones are scaled down")

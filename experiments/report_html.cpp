@@ -65,7 +65,9 @@ std::string fixed(double x, int decimals) {
   return with_minus(fmt::format("{:.{}f}", x, decimals));
 }
 
-std::string with_sign(double x, int decimals) { return (x > 0 ? "+" : "") + fixed(x, decimals); }
+std::string with_sign(double x, int decimals) {
+  return std::string(x > 0 ? "+" : "") + fixed(x, decimals);
+}
 
 std::string percent(double share) {
   return std::isfinite(share) ? fixed(100 * share, 1) + "&nbsp;%" : std::string(kDash);

@@ -1,0 +1,325 @@
+// Layers against plain loops: their values, their initial values, the gradients of all their
+// parameters, and that a model is a value.
+
+#include "nn/mlp.h"
+
+#include <algorithm>
+
+#include "autograd/gradcheck.h"
+#include "nn/optimizer.h"
+#include "tensor/error.h"
+#include "tests/catch.h"
+#include "tests/close.h"
+#include "tests/model.h"
+
+namespace gradflow {
+namespace {
+
+// x W^T + b, one product after another.
+Reference plain_linear(const Reference& x, const Linear& layer) {
+  const Reference W = reference(layer.W.value), b = reference(layer.b.value);
+  return reference(Shape{x.shape[0], W.shape[0]}, [&](const Position& p) {
+    double y = b[{p[1]}];
+    for (Index i = 0; i < W.shape[1]; ++i) y += x[{p[0], i}] * W[{p[1], i}];
+    return y;
+  });
+}
+
+Reference plain_mlp(Reference x, const Mlp& mlp, double slope) {
+  for (std::size_t i = 0; i < mlp.layers.size(); ++i) {
+    x = plain_linear(x, mlp.layers[i]);
+    if (i + 1 < mlp.layers.size())
+      for (double& value : x.values) value *= value > 0 ? 1 : slope;
+  }
+  return x;
+}
+
+std::vector<std::string> names_and_shapes(const Parameters& parameters) {
+  std::vector<std::string> list;
+  for (const auto& [name, parameter] : parameters)
+    list.push_back(name + " " + to_string(parameter->value.shape()));
+  return list;
+}
+
+double sum_of(const Tensor& x, double power) {
+  double total = 0;
+  for (const real value : x.values()) total += std::pow(value, power);
+  return total;
+}
+
+TEST_CASE("Linear multiplies and adds") {
+  const std::vector<Index> sizes{1, 2, 3, 8, 65};
+  for (const Index in : sizes)
+    for (const Index out : sizes)
+      for (const Index batch : {1, 2, 7, 130}) {
+        CAPTURE(in, out, batch);
+        Rng rng(1);
+        const Linear layer(in, out, rng);
+        const Tensor x = rng.uniform({batch, in}, -1, 1);
+        // A product and a sum for each input, of terms that are below 1.
+        CHECK(difference(layer(x).value(), plain_linear(reference(x), layer), double(in + 1), 1) ==
+              "");
+      }
+}
+
+TEST_CASE("Mlp is its layers with an activation between them, none after the last") {
+  for (const std::vector<Index>& sizes :
+       {std::vector<Index>{2, 3}, {1, 8, 8, 8, 8, 1}, {3, 64, 64, 64, 64, 2}, {2, 1, 5}}) {
+    for (const Index batch : {1, 5, 64, 130}) {
+      CAPTURE(sizes, batch);
+      Rng rng(2);
+      const Mlp mlp(sizes, rng);
+      const Tensor x = rng.normal({batch, sizes.front()});
+      // Each layer adds a rounding for each of its inputs and passes on those that it is given.
+      double roundings = 0;
+      for (const Index size : sizes) roundings += double(size + 2);
+      CHECK(difference(mlp(x).value(), plain_mlp(reference(x), mlp, real(0.01)), roundings, 1) ==
+            "");
+    }
+  }
+}
+
+TEST_CASE("an output of an Mlp may be below zero, and far below") {
+  Rng rng(3);
+  Mlp mlp({1, 4, 1}, rng);
+  mlp.zero_last_layer();
+  mlp.layers.back().b.value = Tensor(Shape{1}, {-100});
+  CHECK(mlp(Tensor({{1}})).value().item() == -100);
+}
+
+TEST_CASE("Mlp takes another activation") {
+  Rng rng(4);
+  const Mlp bent({2, 4, 1}, rng, [](const Var& x) { return square(x); });
+  const Tensor x = rng.normal({3, 2});
+  Reference hidden = plain_linear(reference(x), bent.layers[0]);
+  for (double& value : hidden.values) value *= value;
+  CHECK(difference(bent(x).value(), plain_linear(hidden, bent.layers[1]), 30, 4) == "");
+}
+
+TEST_CASE("Embedding picks the rows of its table") {
+  Rng rng(5);
+  const Embedding embedding(5, 3, rng);
+  const Tensor y = embedding({4, 0, 4, 2}).value();
+  const Reference table = reference(embedding.table.value);
+  const std::vector<Index> labels{4, 0, 4, 2};
+  CHECK(difference(y,
+                   reference(Shape{4, 3},
+                             [&](const Position& p) {
+                               return table[{labels[std::size_t(p[0])], p[1]}];
+                             }),
+                   0) == "");
+}
+
+TEST_CASE("parameters have PyTorch's names, in the order of the layers") {
+  using List = std::vector<std::string>;
+  Rng rng(6);
+  CHECK(names_and_shapes(Linear(2, 3, rng).parameters()) == List{"weight (3, 2)", "bias (3)"});
+  CHECK(names_and_shapes(Mlp({2, 4, 3, 1}, rng).parameters()) ==
+        List{"0.weight (4, 2)", "0.bias (4)", "1.weight (3, 4)", "1.bias (3)", "2.weight (1, 3)",
+             "2.bias (1)"});
+  CHECK(names_and_shapes(Embedding(5, 10, rng).parameters()) == List{"weight (5, 10)"});
+}
+
+TEST_CASE("the number of parameters") {
+  Rng rng(7);
+  CHECK(count(Linear(2, 3, rng).parameters()) == 9);
+  CHECK(count(Mlp({1, 8, 8, 8, 8, 1}, rng).parameters()) == 241);
+  CHECK(count(Mlp({3, 64, 64, 64, 64, 2}, rng).parameters()) == 12866);
+  CHECK(count(Embedding(5, 10, rng).parameters()) == 50);
+}
+
+TEST_CASE("initial weights and biases fill the interval up to 1/sqrt(inputs)") {
+  for (const Index in : {1, 2, 8, 64}) {
+    Rng rng(8);
+    const Linear layer(in, 5000, rng);
+    const double bound = 1 / std::sqrt(double(in));
+    for (const Tensor& x : {layer.W.value, layer.b.value}) {
+      CAPTURE(in, to_string(x.shape()));
+      const auto [least, most] = std::minmax_element(x.values().begin(), x.values().end());
+      const double reached = bound * (1 + kEps);  // the bound itself is rounded
+      CHECK(*least >= -reached);
+      CHECK(*most <= reached);
+      CHECK(*least < -0.99 * bound);  // 5000 draws all miss the last 1/200 once in 10^11 times
+      CHECK(*most > 0.99 * bound);
+      // Mean 0 and variance bound^2 / 3, to four standard errors.
+      const double n = double(x.size());
+      CHECK(std::abs(sum_of(x, 1) / n) < 4 * bound / std::sqrt(3 * n));
+      CHECK(std::abs(sum_of(x, 2) / n - bound * bound / 3) <
+            4 * bound * bound * std::sqrt(4 / 45.0 / n));
+    }
+  }
+}
+
+TEST_CASE("initial vectors of an Embedding are standard normal") {
+  Rng rng(9);
+  const Tensor table = Embedding(100, 100, rng).table.value;
+  CHECK(std::abs(sum_of(table, 1) / 1e4) < 4 * 0.01);
+  CHECK(std::abs(sum_of(table, 2) / 1e4 - 1) < 4 * 0.01 * std::sqrt(2.0));
+}
+
+TEST_CASE("layers and models of one generator differ, those of one seed are the same") {
+  Rng rng(10), same(10), other(11);
+  Mlp first({2, 3, 3, 1}, rng), second({2, 3, 3, 1}, rng);
+  CHECK(bits(first.parameters()) != bits(second.parameters()));
+  CHECK(bits(first.parameters()) == bits(Mlp({2, 3, 3, 1}, same).parameters()));
+  CHECK(bits(first.parameters()) != bits(Mlp({2, 3, 3, 1}, other).parameters()));
+}
+
+TEST_CASE("zero_last_layer makes an Mlp the constant 0 that can still learn") {
+  Rng rng(12);
+  Mlp mlp({2, 8, 8, 3}, rng);
+  const Tensor hidden = mlp.layers[1].W.value;
+  mlp.zero_last_layer();
+  const Tensor x = rng.normal({5, 2});
+  CHECK(difference(mlp(x).value(), zeros({5, 3})) == "");
+  CHECK(difference(mlp.layers[1].W.value, hidden) == "");
+
+  Adam adam(mlp.parameters());
+  Tape tape;
+  adam.step(tape.backward(mean(square(mlp(x) - real(1)))));
+  CHECK(sum_of(mlp(x).value(), 2) > 0);
+}
+
+TEST_CASE("gradients of all parameters are right") {
+  Rng rng(13);
+  const Tensor x = rng.normal({5, 2});
+  const Tensor weights = rng.normal({5, 3});  // a plain sum could not see errors that cancel
+  SECTION("Linear") {
+    Linear layer(2, 3, rng);
+    CHECK(wrong_gradient(layer.parameters(), [&] { return sum(weights * layer(x)); }) == "");
+  }
+  SECTION("Mlp") {
+    Mlp mlp({2, 8, 8, 3}, rng);
+    CHECK(wrong_gradient(mlp.parameters(), [&] { return sum(weights * mlp(x)); }) == "");
+  }
+  SECTION("Mlp with another activation") {
+    Mlp mlp({2, 8, 8, 3}, rng, [](const Var& h) { return tanh(h); });
+    CHECK(wrong_gradient(mlp.parameters(), [&] { return sum(weights * mlp(x)); }) == "");
+  }
+  SECTION("Embedding, one row used twice and one never") {
+    Embedding embedding(4, 3, rng);
+    const auto loss = [&] { return sum(weights * square(embedding({1, 3, 1, 0, 3}))); };
+    CHECK(wrong_gradient(embedding.parameters(), loss) == "");
+  }
+}
+
+TEST_CASE("gradients of an Mlp with respect to its input, first and second") {
+  Rng rng(14);
+  const Mlp mlp({2, 8, 8, 3}, rng), smooth({2, 8, 3}, rng, [](const Var&h) { return tanh(h); });
+  const Tensor x = rng.normal({5, 2});
+  const auto result = gradcheck([&](const std::vector<Var>& in) { return mlp(in[0]); }, {x});
+  INFO(result.report);
+  CHECK(result.passed);
+  const auto second = gradgradcheck([&](const std::vector<Var>& in) { return smooth(in[0]); }, {x});
+  INFO(second.report);
+  CHECK(second.passed);
+}
+
+TEST_CASE("every number of every layer moves under Adam") {
+  struct Everything {
+    Linear linear;
+    Mlp mlp;
+    Embedding embedding;
+    Parameters parameters() {
+      Parameters list;
+      append(list, "linear.", linear.parameters());
+      append(list, "mlp.", mlp.parameters());
+      append(list, "embedding.", embedding.parameters());
+      return list;
+    }
+  };
+  Rng rng(15);
+  Everything model{Linear(2, 3, rng), Mlp({3, 8, 8, 3}, rng), Embedding(4, 3, rng)};
+  const Tensor x = rng.normal({4, 2});
+  const auto loss = [&] {
+    return sum(square(model.mlp(model.linear(x)) + model.embedding({0, 1, 2, 3})));
+  };
+  CHECK(without_gradient(model.parameters(), loss) == "");
+  const NamedTensors before = values(model.parameters());
+  Adam adam(model.parameters());
+  Tape tape;
+  adam.step(tape.backward(loss()));
+  for (const auto& [name, parameter] : model.parameters()) {
+    const auto old = before.at(name).values(), now = parameter->value.values();
+    Index moved = 0;
+    for (std::size_t i = 0; i < old.size(); ++i) moved += old[i] != now[i];
+    CAPTURE(name);
+    CHECK(moved == parameter->value.size());
+  }
+}
+
+TEST_CASE("a copy of a model is a snapshot") {
+  Rng rng(16);
+  Mlp model({2, 4, 1}, rng);
+  const Tensor x = rng.normal({8, 2});
+  Mlp best = model;
+  const std::string before = bits(model.parameters());
+
+  Adam adam(model.parameters());
+  Tape tape;
+  adam.step(tape.backward(mean(square(model(x) - real(1)))));
+  CHECK(bits(model.parameters()) != before);
+  CHECK(bits(best.parameters()) == before);
+
+  model = best;  // back to the snapshot; the parameters keep their places, so Adam may go on
+  CHECK(bits(model.parameters()) == before);
+  adam.step(ones(Shape{count(model.parameters())}));
+  CHECK(bits(model.parameters()) != before);
+  CHECK(bits(best.parameters()) == before);
+}
+
+TEST_CASE("flatten lines up all gradients, zeros where nothing flowed") {
+  Rng rng(17);
+  Linear used(2, 1, rng), unused(1, 2, rng);
+  Parameters list;
+  append(list, "unused.", unused.parameters());
+  append(list, "used.", used.parameters());
+  Tape tape;
+  const Gradients gradients = tape.backward(sum(used(Tensor({{3, 5}, {4, 6}}))));
+  CHECK(difference(flatten(gradients, list), Tensor(Shape{7}, {0, 0, 0, 0, 7, 11, 2})) == "");
+}
+
+TEST_CASE("values and assign carry parameters from one model to another") {
+  Rng rng(18);
+  Mlp from({2, 4, 1}, rng), to({2, 4, 1}, rng);
+  assign(to.parameters(), values(from.parameters()));
+  CHECK(bits(to.parameters()) == bits(from.parameters()));
+
+  NamedTensors wrong = values(from.parameters());
+  wrong["0.weight"] = zeros({4, 2});
+  wrong["1.bias"] = zeros({2});
+  const std::string before = bits(to.parameters());
+  CHECK(message_of<ShapeError>([&] { assign(to.parameters(), wrong); }) ==
+        "assign: (2) given for parameter \"1.bias\"; (1) is required");
+  CHECK(bits(to.parameters()) == before);  // all or nothing
+  wrong.erase("1.bias");
+  CHECK(message_of<ShapeError>([&] { assign(to.parameters(), wrong); }) ==
+        "assign: no value for parameter \"1.bias\" given");
+}
+
+TEST_CASE("sizes, inputs and labels that make no sense are refused") {
+  Rng rng(19);
+  CHECK(message_of<ShapeError>([&] { Linear(0, 2, rng); }) ==
+        "Linear: 0 inputs and 2 outputs given; at least 1 of each");
+  CHECK_THROWS_AS(Linear(2, 0, rng), ShapeError);
+  CHECK_THROWS_AS(Linear(-1, 2, rng), ShapeError);
+  CHECK(message_of<ShapeError>([&] { Mlp({3}, rng); }) ==
+        "Mlp: 1 sizes given; at least an input's and an output's");
+  CHECK_THROWS_AS(Mlp(std::vector<Index>{}, rng), ShapeError);
+  CHECK_THROWS_AS(Mlp({2, 0, 1}, rng), ShapeError);
+  CHECK(message_of<ShapeError>([&] { Embedding(0, 2, rng); }) ==
+        "Embedding: 0 classes of 2 numbers given; at least 1 of each");
+
+  const Linear linear(2, 3, rng);
+  CHECK_THROWS_AS(linear(ones({5, 3})), ShapeError);
+  CHECK_THROWS_AS(linear(ones({2})), ShapeError);
+  const Mlp mlp({2, 4, 4, 1}, rng);
+  CHECK_THROWS_AS(mlp(ones({5, 3})), ShapeError);
+  CHECK_THROWS_AS(mlp(ones({2})), ShapeError);
+  const Embedding embedding(5, 2, rng);
+  CHECK_THROWS_AS(embedding({0, 5}), ShapeError);
+  CHECK_THROWS_AS(embedding({-1}), ShapeError);
+}
+
+}  // namespace
+}  // namespace gradflow
