@@ -12,13 +12,18 @@
 set -euo pipefail
 
 out=results
-arguments=("$@")
-for ((i = 0; i < ${#arguments[@]}; i++)); do
-  case "${arguments[i]}" in
+options=()  # all but --out
+while [ $# -gt 0 ]; do
+  case "$1" in
     -h | --help) sed -n '2,11s/^# \?//p' "$0"; exit 0 ;;
-    --out) out=${arguments[i + 1]:-} ;;
-    --out=*) out=${arguments[i]#--out=} ;;
+    --out=*) out=${1#--out=} ;;
+    --out)
+      [ $# -ge 2 ] || { echo "reproduce.sh: --out: a directory is required" >&2; exit 2; }
+      out=$2
+      shift ;;
+    *) options+=("$1") ;;
   esac
+  shift
 done
 case "$out" in /*) ;; *) out=$PWD/$out ;; esac
 root=$(cd "$(dirname "$0")/.." && pwd)
@@ -36,7 +41,7 @@ programs=build/experiments/experiments
 status=0
 for program in normalizing_flow flow_matching conditional_flow_matching; do
   echo
-  "$programs/$program" "$@" --out "$out" || {
+  "$programs/$program" "${options[@]}" --out "$out" || {
     status=$?
     if [ "$status" -eq 2 ] || [ "$status" -ge 128 ]; then exit "$status"; fi
   }
