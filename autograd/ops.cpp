@@ -284,11 +284,11 @@ Var concat(const std::vector<Var>& parts, int axis) {
     values.push_back(part.value());
     begins.push_back(begins.back() + part.shape()[checked_axis("concat", axis, part.shape())]);
   }
-  return record_each("concat", concat(values, axis), parts, [&](std::size_t k) {
-    return [axis, begin = begins[k], end = begins[k + 1]](const Var& dy) {
-      return slice(dy, axis, begin, end);
-    };
-  });
+  return record_jointly("concat", concat(values, axis), parts,
+                        [axis, parts, begins](const Var& dy, const Tape::Sink& to) {
+                          for (std::size_t k = 0; k < parts.size(); ++k)
+                            to.add(parts[k], slice(dy, axis, begins[k], begins[k + 1]));
+                        });
 }
 
 // y[.., i, ..] = x[.., indices[i], ..]       dx[.., indices[i], ..] += dy[.., i, ..]

@@ -71,7 +71,7 @@ Var::Var(const Parameter& parameter)
     : Var(Tape::recording() ? innermost->leaf(parameter.value, &parameter) : Var(parameter.value)) {
 }
 
-bool Tape::recording() { return innermost && !innermost->paused_; }
+Tape* Tape::recording() { return innermost && !innermost->paused_ ? innermost : nullptr; }
 
 Var Tape::add_node(const char* op, Tensor value) {
   const auto node = static_cast<std::uint32_t>(storage_->nodes.size());
@@ -123,46 +123,41 @@ Gradients Tape::backward(const Var& y, const Var& dy, Record record) {
   gradients[y.node_] = record == Record::yes ? dy : Var(dy.value());
   Gradients result;
   result.tape_ = id_;
+  const Sink sink{*this, record, result};
   for (auto i = static_cast<std::uint32_t>(size()); i-- > 0;) {
     const Node node = storage_->nodes[i];  // a copy: a recorded rule may move the nodes
-    if (!node.rules) {
-      collect(result, i, node, std::move(gradients[i]), record);
-    } else if (gradients[i]) {
-      const Var reached = *std::exchange(gradients[i], std::nullopt);
-      for (const Rule* rule = node.rules; rule; rule = rule->next)
-        rule->apply(reached, {*this, record});
-    }
+    std::optional<Var> reached = std::exchange(gradients[i], std::nullopt);
+    if (!node.rules && !node.parameter)  // a variable
+      result.variables_.emplace(i, reached ? std::move(*reached) : Var(zeros(node.shape)));
+    if (!reached) continue;
+    if (node.parameter) sink.add(node.parameter, std::move(*reached));
+    for (const Rule* rule = node.rules; rule; rule = rule->next) rule->apply(*reached, sink);
   }
   return result;
 }
 
-// A leaf's gradient becomes part of the result. A Parameter may have been used, and so be a leaf,
-// more than once.
-void Tape::collect(Gradients& result, std::uint32_t i, const Node& leaf,
-                   std::optional<Var> gradient, Record record) {
-  if (!leaf.parameter) {
-    result.variables_.emplace(i, gradient ? std::move(*gradient) : Var(zeros(leaf.shape)));
-  } else if (gradient) {
-    accumulate(result.parameters_[leaf.parameter], std::move(*gradient), leaf.shape, record);
-  }
+// A term as it may be added up: of the argument's own shape, and a constant unless it is recorded,
+// whatever the rule gave.
+Var Tape::fitted(Var term, const Shape& shape, Record record) {
+  if (term.shape() != shape) term = sum_to(term, shape);
+  return record == Record::yes ? term : Var(std::move(term.value_));
 }
 
 void Tape::Sink::add(std::uint32_t node, Var term) const {
   Storage& storage = *tape.storage_;
-  const Shape shape = storage.nodes[node].shape;  // a copy: a recorded sum may move the nodes
-  accumulate(storage.gradients[node], std::move(term), shape, record);
-}
-
-void Tape::accumulate(std::optional<Var>& sum, Var term, const Shape& shape, Record record) {
-  if (term.shape() != shape) term = sum_to(term, shape);
-  if (record == Record::no)
-    term = Var(std::move(term.value_));  // a constant, whatever the rule gave
+  term = fitted(std::move(term), storage.nodes[node].shape, record);
+  std::optional<Var>& sum = storage.gradients[node];
   if (!sum)
     sum = std::move(term);
   else if (record == Record::yes)
     sum = *sum + term;
   else
     add_in_place(sum->value_, term.value());  // copies first if others share the storage
+}
+
+void Tape::Sink::add(const Parameter* parameter, Var term) const {
+  const Shape shape = term.shape();
+  result.parameter_terms_.push_back({parameter, fitted(std::move(term), shape, record)});
 }
 
 Var Gradients::operator[](const Var& x) const {
@@ -175,13 +170,16 @@ Var Gradients::operator[](const Var& x) const {
 }
 
 Var Gradients::operator[](const Parameter& parameter) const {
-  const auto found = parameters_.find(&parameter);
-  return found == parameters_.end() ? Var(zeros(parameter.value.shape())) : *found->second;
+  std::optional<Var> sum;
+  for (const Term& term : parameter_terms_)
+    if (term.parameter == &parameter) sum = sum ? *sum + term.gradient : term.gradient;
+  return sum ? *sum : Var(zeros(parameter.value.shape()));
 }
 
-const Tensor* Gradients::find(const Parameter& parameter) const {
-  const auto found = parameters_.find(&parameter);
-  return found == parameters_.end() ? nullptr : &found->second->value();
+std::optional<Tensor> Gradients::find(const Parameter& parameter) const {
+  for (const Term& term : parameter_terms_)
+    if (term.parameter == &parameter) return (*this)[parameter].value();
+  return std::nullopt;
 }
 
 }  // namespace gradflow

@@ -39,14 +39,21 @@ class Gradients {
   // Throws GraphError if `x` is not a leaf (a variable) of the tape that was differentiated.
   Var operator[](const Var& x) const;
   Var operator[](const Parameter& parameter) const;
-  // Null if the scalar does not depend on the parameter.
-  const Tensor* find(const Parameter& parameter) const;
+  // Nothing if the scalar does not depend on the parameter.
+  std::optional<Tensor> find(const Parameter& parameter) const;
+
+  // A parameter that was used several times has several terms; their sum is its gradient.
+  struct Term {
+    const Parameter* parameter;
+    Var gradient;
+  };
+  const std::vector<Term>& parameter_terms() const { return parameter_terms_; }
 
  private:
   friend class Tape;
   std::uint64_t tape_ = 0;                            // the tape's number
   std::unordered_map<std::uint32_t, Var> variables_;  // by node
-  std::unordered_map<const Parameter*, std::optional<Var>> parameters_;
+  std::vector<Term> parameter_terms_;
 };
 
 enum class Record { no, yes };  // whether the backward pass itself is recorded
@@ -71,11 +78,16 @@ class Tape {
 
   // --- for operations: see record() below ---
 
-  // Where rules deliver: adds a term to the gradient that gathers at a node.
+  // Where rules deliver: adds a term to the gradient that gathers at an argument or a parameter.
   struct Sink {
     Tape& tape;
     Record record;
+    Gradients& result;
     void add(std::uint32_t node, Var term) const;
+    void add(const Var& argument, Var term) const {
+      if (argument.tracked()) add(argument.node_, std::move(term));
+    }
+    void add(const Parameter* parameter, Var term) const;  // term: of the parameter's shape
   };
 
   // Turns the gradient of a node's value into gradients of its arguments.
@@ -85,16 +97,17 @@ class Tape {
     Rule* next = nullptr;  // the node's other rules
   };
 
-  // True if operations on this thread are being recorded now.
-  static bool recording();
+  // The tape on which this thread's operations are being recorded now, or null.
+  static Tape* recording();
   // The tape that records on this thread, if one of `arguments` is tracked on it; else null.
   // Throws GraphError, naming `op`, if one is on a tape that has ended or does not record now.
   static Tape* recorder(const char* op, std::span<const Var* const> arguments);
   Var add_node(const char* op, Tensor value);
+  Var leaf(Tensor value, const Parameter* parameter);  // null: a variable
   template <class F>
   void add_rule(const Var& y, const Var& argument, F rule);
   template <class F>
-  void add_joint_rule(const Var& y, std::span<const Var> arguments, F rule);
+  void add_joint_rule(const Var& y, F rule);
 
  private:
   friend class Var;
@@ -113,10 +126,7 @@ class Tape {
   };
   class Pause;
 
-  Var leaf(Tensor value, const Parameter* parameter);
-  static void accumulate(std::optional<Var>& sum, Var term, const Shape& shape, Record record);
-  void collect(Gradients& result, std::uint32_t i, const Node& leaf, std::optional<Var> gradient,
-               Record record);
+  static Var fitted(Var term, const Shape& shape, Record record);
 
   std::unique_ptr<Storage> storage_;
   std::uint64_t id_;
@@ -156,28 +166,22 @@ Var record(const char* op, Tensor value, Wrt<F>... rules) {
   return y;
 }
 
-// The same for any number of arguments of one kind; make_rule(k) gives the rule of arguments[k].
-template <class MakeRule>
-Var record_each(const char* op, Tensor value, std::span<const Var> arguments, MakeRule make_rule) {
-  std::vector<const Var*> pointers;
-  for (const Var& argument : arguments) pointers.push_back(&argument);
-  Tape* tape = Tape::recorder(op, pointers);
-  if (!tape) return Var(std::move(value));
-  Var y = tape->add_node(op, std::move(value));
-  for (std::size_t k = 0; k < arguments.size(); ++k) tape->add_rule(y, arguments[k], make_rule(k));
-  return y;
-}
+// The general form, for operations with many arguments, or whose gradients are best computed
+// together: rule(dy, to) gives each argument its own by to.add(argument, gradient). An operation
+// that uses Parameters themselves (its rule gives to.add(&parameter, gradient)) passes
+// Uses::parameters: it is recorded even if no argument is tracked.
+enum class Uses { arguments, parameters };
 
-// For an operation whose gradients are best computed together: rule(dy) gives a std::vector<Var>,
-// one for each argument.
 template <class F>
-Var record_jointly(const char* op, Tensor value, std::span<const Var> arguments, F rule) {
+Var record_jointly(const char* op, Tensor value, std::span<const Var> arguments, F rule,
+                   Uses uses = Uses::arguments) {
   std::vector<const Var*> pointers;
   for (const Var& argument : arguments) pointers.push_back(&argument);
   Tape* tape = Tape::recorder(op, pointers);
+  if (!tape && uses == Uses::parameters) tape = Tape::recording();
   if (!tape) return Var(std::move(value));
   Var y = tape->add_node(op, std::move(value));
-  tape->add_joint_rule(y, arguments, std::move(rule));
+  tape->add_joint_rule(y, std::move(rule));
   return y;
 }
 
@@ -205,14 +209,8 @@ struct RuleWithResult final : Tape::Rule {
 
 template <class F>
 struct JointRule final : Tape::Rule {
-  JointRule(std::vector<std::optional<std::uint32_t>> nodes, F f)
-      : arguments(std::move(nodes)), rule(std::move(f)) {}
-  void apply(const Var& dy, const Tape::Sink& sink) const override {
-    std::vector<Var> gradients = rule(dy);
-    for (std::size_t k = 0; k < arguments.size(); ++k)
-      if (arguments[k]) sink.add(*arguments[k], std::move(gradients[k]));
-  }
-  std::vector<std::optional<std::uint32_t>> arguments;  // none: not differentiated
+  explicit JointRule(F f) : rule(std::move(f)) {}
+  void apply(const Var& dy, const Tape::Sink& sink) const override { rule(dy, sink); }
   F rule;
 };
 
@@ -231,13 +229,8 @@ void Tape::add_rule(const Var& y, const Var& argument, F rule) {
 }
 
 template <class F>
-void Tape::add_joint_rule(const Var& y, std::span<const Var> arguments, F rule) {
-  std::vector<std::optional<std::uint32_t>> nodes;
-  nodes.reserve(arguments.size());
-  for (const Var& x : arguments)
-    nodes.push_back(x.tracked() ? std::optional(x.node_) : std::nullopt);
-  storage_->nodes[y.node_].rules =
-      storage_->arena.make<detail::JointRule<F>>(std::move(nodes), std::move(rule));
+void Tape::add_joint_rule(const Var& y, F rule) {
+  storage_->nodes[y.node_].rules = storage_->arena.make<detail::JointRule<F>>(std::move(rule));
 }
 
 }  // namespace gradflow

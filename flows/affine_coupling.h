@@ -30,6 +30,7 @@ struct AffineCoupling final : Bijection {
   AffineCoupling(Index dim, const AffineCouplingOptions& options, Rng& rng);
 
   Mapped to_latent(const Var& x) const override;
+  Mapped composed_to_latent(const Var& x) const;  // the same, an operation a formula
   Mapped to_data(const Var& z) const override;
   Parameters parameters() override;
   std::unique_ptr<Bijection> clone() const override {

@@ -1,6 +1,16 @@
+// The fused form, in short: the numbers of a pass lie in one block of memory, layer by layer, and a
+// layer is one call of gemm(), which adds the bias and applies the activation on the way.
+//
+// A batch can lie in memory in two orders: points first, (B, width), or features first, (width, B).
+// On the narrow layers of a coupling's networks (1-8-8-8-8-1) the second is several times faster,
+// because it is the batch, and not the width, that is cut into vectors of eight. A layer on a
+// features-first batch is the same product transposed: h W^T becomes W h.
+
 #include "nn/mlp.h"
 
 #include <fmt/format.h>
+
+#include <algorithm>
 
 #include "tensor/error.h"
 #include "tensor/math.h"
@@ -8,96 +18,173 @@
 namespace gradflow {
 namespace {
 
-// The arguments of the fused operation: x, then W and b of each layer.
-struct Arguments {
-  std::vector<Var> list;
+enum class Order { points_first, features_first };
 
-  const Var& x() const { return list[0]; }
-  const Var& W(std::size_t layer) const { return list[1 + 2 * layer]; }
-  const Var& b(std::size_t layer) const { return list[2 + 2 * layer]; }
-  std::size_t layers() const { return list.size() / 2; }
+// A layer within a pass. The offsets are places in Pass::memory.
+struct Place {
+  const Linear* layer;  // only its address is used after the forward pass
+  Index in, out;
+  Index W, b, h;  // weights, bias, and what the layer is given: (B, in) or (in, B)
 };
 
-MatrixView as_is(const Tensor& x) { return {x.data(), x.shape()[1], 1}; }
-MatrixView transposed(const Tensor& x) { return {x.data(), 1, x.shape()[1]}; }
+struct Pass {
+  Index points;
+  Order order;
+  std::vector<Place> places;
+  Index widest;   // layer's size, input and output included
+  Tensor memory;  // see plan()
+  const real* at(Index offset) const { return memory.data() + offset; }
+};
+
+// x (rows, columns) written as (columns, rows).
+void transpose_to(real* out, const real* x, Index rows, Index columns) {
+  for (Index i = 0; i < rows; ++i)
+    for (Index j = 0; j < columns; ++j) out[j * rows + i] = x[i * columns + j];
+}
+
+// A batch (B, width) in the other order, or as it is.
+void copy_ordered(const Pass& pass, real* out, const real* x, Index width) {
+  if (pass.order == Order::points_first || width == 1)
+    std::copy_n(x, pass.points * width, out);
+  else
+    transpose_to(out, x, pass.points, width);
+}
+
+// A pass has a copy of the weights: the model may change before its gradient is asked for, and
+// threads that share a tensor would have to take turns at counting its owners.
+Pass plan(const std::vector<Linear>& layers, Index points) {
+  Pass pass{points, Order::points_first, {}, 0, Tensor()};
+  Index end = 0;
+  for (const Linear& layer : layers) {
+    const Index in = layer.W.value.shape()[1], out = layer.W.value.shape()[0];
+    pass.places.push_back({&layer, in, out, end, end + in * out, end + in * out + out});
+    end += in * out + out + points * in;
+    pass.widest = std::max({pass.widest, in, out});
+  }
+  constexpr Index kNarrow = 16;
+  if (pass.widest < kNarrow) pass.order = Order::features_first;
+  pass.memory = Tensor(Shape{end});
+  return pass;
+}
 
 // h_0 = x,   h_{l+1} = leaky_relu(h_l W_l^T + b_l),   y = h_{L-1} W_{L-1}^T + b_{L-1}
-// Returns h_0 ... h_{L-1} and y.
-std::vector<Tensor> forward(const Arguments& arguments) {
-  std::vector<Tensor> h{arguments.x().value()};
-  h.reserve(arguments.layers() + 1);
-  for (std::size_t l = 0; l < arguments.layers(); ++l) {
-    const Tensor& W = arguments.W(l).value();
-    const bool last = l + 1 == arguments.layers();
-    Tensor next({h[l].rows(), W.shape()[0]});
-    gemm(h[l].rows(), W.shape()[0], W.shape()[1], as_is(h[l]), transposed(W),
-         arguments.b(l).value().data(), next.mutable_data(),
-         {last ? Epilogue::Kind::none : Epilogue::Kind::leaky_relu, kLeakySlope});
-    h.push_back(std::move(next));
+Tensor forward(Pass& pass, const Tensor& x) {
+  const bool by_features = pass.order == Order::features_first;
+  const Index B = pass.points, outputs = pass.places.back().out;
+  Tensor y({B, outputs});
+  const Tensor y_columns(by_features && outputs > 1 ? Shape{outputs, B} : Shape{0});
+  real* memory = pass.memory.mutable_data();
+  copy_ordered(pass, memory + pass.places[0].h, x.data(), pass.places[0].in);
+  for (std::size_t l = 0; l < pass.places.size(); ++l) {
+    const auto& [layer, in, out, W, b, h] = pass.places[l];
+    std::copy_n(layer->W.value.data(), in * out, memory + W);
+    std::copy_n(layer->b.value.data(), out, memory + b);
+    const bool last = l + 1 == pass.places.size();
+    real* next = last ? y.mutable_data() : memory + pass.places[l + 1].h;
+    if (last && by_features && outputs > 1) next = const_cast<real*>(y_columns.data());
+    const Epilogue epilogue{last ? Epilogue::Kind::none : Epilogue::Kind::leaky_relu, kLeakySlope};
+    if (by_features)
+      gemm(out, B, in, {memory + W, in, 1}, {memory + h, B, 1}, {Bias::Kind::per_row, memory + b},
+           next, epilogue);
+    else
+      gemm(B, out, in, {memory + h, in, 1}, {memory + W, 1, in},
+           {Bias::Kind::per_column, memory + b}, next, epilogue);
   }
-  return h;
+  if (by_features && outputs > 1) transpose_to(y.mutable_data(), y_columns.data(), outputs, B);
+  return y;
+}
+
+// db = d summed over the batch
+void sum_over_batch(const Pass& pass, const real* d, Index width, real* db) {
+  const Index B = pass.points;
+  if (pass.order == Order::features_first) {
+    for (Index j = 0; j < width; ++j, d += B) {
+      real total = 0;
+#pragma omp simd reduction(+ : total)
+      for (Index i = 0; i < B; ++i) total += d[i];
+      db[j] = total;
+    }
+    return;
+  }
+  std::fill_n(db, width, real{0});
+  for (Index i = 0; i < B; ++i, d += width)
+#pragma omp simd
+    for (Index j = 0; j < width; ++j) db[j] += d[j];
 }
 
 // From the last layer to the first, d being the gradient of the layer's output before activation:
 //   dW_l = d^T h_l      db_l = d summed over the batch      d <- (d W_l) leaky_relu'(h_l)
-std::vector<Var> fast_gradient(const Arguments& arguments, const std::vector<Tensor>& h,
-                               const Tensor& dy) {
-  std::vector<Var> gradients(arguments.list.size(), Tensor());
-  Tensor d = dy;
-  for (std::size_t l = arguments.layers(); l-- > 0;) {
-    const Tensor& W = arguments.W(l).value();
-    const Index rows = d.rows(), out = W.shape()[0], in = W.shape()[1];
-    Tensor dW(W.shape());
-    gemm(out, in, rows, transposed(d), as_is(h[l]), nullptr, dW.mutable_data());
-    gradients[1 + 2 * l] = std::move(dW);
-    gradients[2 + 2 * l] = sum(d, 0);
-    if (l == 0 && !arguments.x().tracked()) break;
-    Tensor dx({rows, in});
-    const auto kind = l == 0 ? Epilogue::Kind::none : Epilogue::Kind::leaky_relu_gradient;
-    gemm(rows, in, out, as_is(d), as_is(W), nullptr, dx.mutable_data(),
-         {kind, kLeakySlope, h[l].data()});
-    d = std::move(dx);
+// Delivers dW_l and db_l, and returns dx if it is wanted.
+Tensor backward(const Pass& pass, const Tensor& dy, bool want_dx, const Tape::Sink& to) {
+  const bool by_features = pass.order == Order::features_first;
+  const Index B = pass.points;
+  Tensor scratch({2, B * pass.widest});
+  real* d = scratch.mutable_data();
+  real* d_before = d + B * pass.widest;
+  copy_ordered(pass, d, dy.data(), pass.places.back().out);
+  for (std::size_t l = pass.places.size(); l-- > 0;) {
+    const auto& [layer, in, out, W, b, h] = pass.places[l];
+    Tensor dW({out, in}), db(Shape{out});
+    gemm(out, in, B, by_features ? MatrixView{d, B, 1} : MatrixView{d, 1, out},
+         by_features ? MatrixView{pass.at(h), 1, B} : MatrixView{pass.at(h), in, 1}, {},
+         dW.mutable_data());
+    sum_over_batch(pass, d, out, db.mutable_data());
+    to.add(&layer->W, std::move(dW));
+    to.add(&layer->b, std::move(db));
+    if (l == 0 && !want_dx) return {};
+    const Epilogue epilogue{l == 0 ? Epilogue::Kind::none : Epilogue::Kind::leaky_relu_gradient,
+                            kLeakySlope, pass.at(h)};
+    if (by_features)
+      gemm(in, B, out, {pass.at(W), 1, in}, {d, B, 1}, {}, d_before, epilogue);
+    else
+      gemm(B, in, out, {d, out, 1}, {pass.at(W), in, 1}, {}, d_before, epilogue);
+    std::swap(d, d_before);
   }
-  gradients[0] = std::move(d);
-  return gradients;
+  const Index in = pass.places[0].in;
+  Tensor dx({B, in});
+  if (by_features)
+    transpose_to(dx.mutable_data(), d, in, B);
+  else
+    std::copy_n(d, B * in, dx.mutable_data());
+  return dx;
 }
 
 // The same in operations on Vars, from the arguments on, so that it can be differentiated again.
-std::vector<Var> recorded_gradient(const Arguments& arguments, const Var& dy) {
-  std::vector<Var> h{arguments.x()};
-  for (std::size_t l = 0; l + 1 < arguments.layers(); ++l)
-    h.push_back(leaky_relu(linear(h[l], arguments.W(l), arguments.b(l)), kLeakySlope));
-  std::vector<Var> gradients(arguments.list.size(), Tensor());
+void recorded_backward(const Pass& pass, const Var& x, const Var& dy, const Tape::Sink& to) {
+  std::vector<Var> W, h{x};
+  for (const Place& place : pass.places) {
+    const Tensor weights({place.out, place.in},
+                         std::span(pass.at(place.W), std::size_t(place.in * place.out)));
+    const Tensor bias(Shape{place.out}, std::span(pass.at(place.b), std::size_t(place.out)));
+    W.push_back(to.tape.leaf(weights, &place.layer->W));
+    if (W.size() < pass.places.size())
+      h.push_back(
+          leaky_relu(linear(h.back(), W.back(), to.tape.leaf(bias, &place.layer->b)), kLeakySlope));
+  }
   Var d = dy;
-  for (std::size_t l = arguments.layers(); l-- > 0;) {
-    gradients[1 + 2 * l] = matmul(d, h[l], Trans::yes);
-    gradients[2 + 2 * l] = sum(d, 0);
-    d = matmul(d, arguments.W(l));
+  for (std::size_t l = pass.places.size(); l-- > 0;) {
+    to.add(&pass.places[l].layer->W, matmul(d, h[l], Trans::yes));
+    to.add(&pass.places[l].layer->b, sum(d, 0));
+    d = matmul(d, W[l]);
     if (l > 0) d = d * leaky_relu_slope(h[l].value(), kLeakySlope);
   }
-  gradients[0] = d;
-  return gradients;
+  to.add(x, d);
 }
 
 Var fused(const Var& x, const std::vector<Linear>& layers) {
   if (x.shape().rank() != 2 || x.shape()[1] != layers[0].W.value.shape()[1])
     throw ShapeError(fmt::format("Mlp: x {} given; (B, {}) is required", to_string(x.shape()),
                                  layers[0].W.value.shape()[1]));
-  Arguments arguments;
-  arguments.list.reserve(1 + 2 * layers.size());
-  arguments.list.push_back(x);
-  for (const Linear& layer : layers) {
-    arguments.list.emplace_back(layer.W);
-    arguments.list.emplace_back(layer.b);
-  }
-  std::vector<Tensor> h = forward(arguments);
-  Tensor y = std::move(h.back());
-  h.pop_back();
-  const std::vector<Var>& list = arguments.list;
-  return record_jointly("mlp", std::move(y), list, [arguments, h = std::move(h)](const Var& dy) {
-    return Tape::recording() ? recorded_gradient(arguments, dy)
-                             : fast_gradient(arguments, h, dy.value());
-  });
+  Pass pass = plan(layers, x.rows());
+  Tensor y = forward(pass, x.value());
+  return record_jointly(
+      "mlp", std::move(y), std::span(&x, 1),
+      [x, pass = std::move(pass)](const Var& dy, const Tape::Sink& to) {
+        if (to.record == Record::yes) return recorded_backward(pass, x, dy, to);
+        Tensor dx = backward(pass, dy.value(), x.tracked(), to);
+        if (x.tracked()) to.add(x, std::move(dx));
+      },
+      Uses::parameters);
 }
 
 }  // namespace

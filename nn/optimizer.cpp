@@ -10,9 +10,9 @@
 namespace gradflow {
 
 void Optimizer::step(const Tensor& gradient) {
-  if (gradient.shape() != Shape{count(parameters_)})
+  if (gradient.shape() != Shape{count_})
     throw ShapeError(fmt::format("step: a gradient of shape {} given; ({}) is required",
-                                 to_string(gradient.shape()), count(parameters_)));
+                                 to_string(gradient.shape()), count_));
   ++steps_;
   begin_step();
   Index offset = 0;
@@ -37,8 +37,8 @@ void Optimizer::restore(const NamedTensors& state, Index steps) {
 Adam::Adam(Parameters parameters, const AdamOptions& options)
     : Optimizer(std::move(parameters), options.learning_rate),
       options_(options),
-      m_(zeros(Shape{count(parameters_)})),
-      v_(zeros(Shape{count(parameters_)})) {}
+      m_(zeros(Shape{count_})),
+      v_(zeros(Shape{count_})) {}
 
 void Adam::begin_step() {
   const double t = static_cast<double>(steps_);
@@ -64,9 +64,7 @@ void Adam::update(real* p, const real* g, Index offset, Index n) {
 }
 
 Sgd::Sgd(Parameters parameters, double rate, double momentum)
-    : Optimizer(std::move(parameters), rate),
-      momentum_(momentum),
-      u_(zeros(Shape{count(parameters_)})) {}
+    : Optimizer(std::move(parameters), rate), momentum_(momentum), u_(zeros(Shape{count_})) {}
 
 void Sgd::update(real* p, const real* g, Index offset, Index n) {
   real* u = u_.mutable_data() + offset;

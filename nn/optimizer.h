@@ -18,12 +18,19 @@ namespace gradflow {
 class Optimizer {
  public:
   Optimizer(Parameters parameters, double rate)
-      : learning_rate(rate), parameters_(std::move(parameters)) {}
+      : learning_rate(rate),
+        parameters_(std::move(parameters)),
+        count_(count(parameters_)),
+        offsets_(offsets(parameters_)) {}
   virtual ~Optimizer() = default;
 
   // One step against a gradient of shape (count(parameters)). Throws ShapeError for another shape.
   void step(const Tensor& gradient);
-  void step(const Gradients& gradients) { step(flatten(gradients, parameters_)); }
+  void step(const Gradients& gradients) { step(flatten(gradients)); }
+  // The gradients as the flat vector that a step takes.
+  Tensor flatten(const Gradients& gradients) const {
+    return gradflow::flatten(gradients, offsets_, count_);
+  }
 
   const Parameters& parameters() const { return parameters_; }
   Index steps() const { return steps_; }  // taken so far
@@ -42,6 +49,8 @@ class Optimizer {
   virtual std::map<std::string, Tensor*> memory() = 0;
 
   Parameters parameters_;
+  Index count_;
+  Offsets offsets_;
   Index steps_ = 0;
 };
 

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <functional>
 
 #include "tensor/error.h"
 
@@ -18,18 +19,31 @@ Index count(const Parameters& parameters) {
   return total;
 }
 
-Tensor flatten(const Gradients& gradients, const Parameters& parameters) {
-  Tensor flat(Shape{count(parameters)});
-  real* out = flat.mutable_data();
+Offsets offsets(const Parameters& parameters) {
+  Offsets result;
+  Index offset = 0;
   for (const auto& [name, parameter] : parameters) {
-    const Index n = parameter->value.size();
-    if (const Tensor* gradient = gradients.find(*parameter))
-      std::copy_n(gradient->data(), n, out);
-    else
-      std::fill_n(out, n, real{0});
-    out += n;
+    result.emplace(parameter, offset);
+    offset += parameter->value.size();
+  }
+  return result;
+}
+
+Tensor flatten(const Gradients& gradients, const Offsets& offsets, Index count) {
+  Tensor flat = zeros(Shape{count});
+  real* out = flat.mutable_data();
+  for (const auto& [parameter, gradient] : gradients.parameter_terms()) {
+    const auto found = offsets.find(parameter);
+    if (found == offsets.end()) continue;  // it belongs to something that is not trained
+    const auto term = gradient.value().values();
+    std::transform(term.begin(), term.end(), out + found->second, out + found->second,
+                   std::plus<>());
   }
   return flat;
+}
+
+Tensor flatten(const Gradients& gradients, const Parameters& parameters) {
+  return flatten(gradients, offsets(parameters), count(parameters));
 }
 
 NamedTensors values(const Parameters& parameters) {

@@ -21,6 +21,7 @@
 
 #include <map>
 #include <string>
+#include <unordered_map>
 #include <vector>
 
 #include "autograd/tape.h"
@@ -38,7 +39,12 @@ void append(Parameters& list, const std::string& prefix, const Parameters& part)
 
 Index count(const Parameters& parameters);  // the number of numbers
 
+// Where each parameter's numbers begin in a flat vector of all of them.
+using Offsets = std::unordered_map<const Parameter*, Index>;
+Offsets offsets(const Parameters& parameters);
+
 // All gradients in one (count) vector, in the parameters' order; zeros where nothing flowed.
+Tensor flatten(const Gradients& gradients, const Offsets& offsets, Index count);
 Tensor flatten(const Gradients& gradients, const Parameters& parameters);
 
 using NamedTensors = std::map<std::string, Tensor>;

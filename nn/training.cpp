@@ -125,7 +125,7 @@ class Trainer {
     const Data part = data_.rows({order.begin() + begin, order.begin() + end});
     Tape tape;
     const Var loss = loss_(part, rng);
-    return {loss.item(), flatten(tape.backward(loss), optimizer_.parameters())};
+    return {loss.item(), optimizer_.flatten(tape.backward(loss))};
   }
 
   void run_step(const std::vector<Index>& order, const Rng& rng) {

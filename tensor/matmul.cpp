@@ -50,16 +50,25 @@ MatrixView view(const Tensor& x, Trans trans) {
   return trans == Trans::no ? MatrixView{x.data(), width, 1} : MatrixView{x.data(), 1, width};
 }
 
+// BLAS adds to what C holds.
+void fill_with(const Bias& bias, real* C, Index m, Index n) {
+  for (Index i = 0; i < m; ++i, C += n)
+    if (bias.kind == Bias::Kind::per_column)
+      std::copy_n(bias.data, n, C);
+    else if (bias.kind == Bias::Kind::per_row)
+      std::fill_n(C, n, bias.data[i]);
+}
+
 }  // namespace
 
-void gemm(Index m, Index n, Index k, MatrixView A, MatrixView B, const real* bias, real* C,
+void gemm(Index m, Index n, Index k, MatrixView A, MatrixView B, const Bias& bias, real* C,
           const Epilogue& epilogue) {
   if (is_small(m, n, k)) return small_gemm(m, n, k, A, B, bias, C, epilogue);
-  if (bias)
-    for (Index i = 0; i < m; ++i) std::copy_n(bias, n, C + i * n);
+  fill_with(bias, C, m, n);
   threads();  // BLAS must find OpenMP set up as parallel.h says
   blas_gemm<real>(blas_trans(A), blas_trans(B), blas_size(m), blas_size(n), blas_size(k), A.data,
-                  blas_distance(A), B.data, blas_distance(B), bias ? 1 : 0, C);
+                  blas_distance(A), B.data, blas_distance(B), bias.kind == Bias::Kind::none ? 0 : 1,
+                  C);
   apply(epilogue, C, m * n);
 }
 
@@ -72,7 +81,7 @@ Tensor matmul(const Tensor& A, const Tensor& B, Trans trans_a, Trans trans_b) {
     throw ShapeError(fmt::format("matmul: {} and {} given; (m, k) and (k, n) are required",
                                  described(A, trans_a), described(B, trans_b)));
   Tensor C({A.shape()[1 - inner_a], B.shape()[1 - inner_b]});
-  gemm(C.shape()[0], C.shape()[1], A.shape()[inner_a], view(A, trans_a), view(B, trans_b), nullptr,
+  gemm(C.shape()[0], C.shape()[1], A.shape()[inner_a], view(A, trans_a), view(B, trans_b), {},
        C.mutable_data());
   return C;
 }
@@ -86,8 +95,8 @@ Tensor affine(const Tensor& x, const Tensor& W, const Tensor& b) {
     throw ShapeError(fmt::format("linear: b {} given for W {}; b ({}) is required",
                                  to_string(b.shape()), to_string(W.shape()), W.shape()[0]));
   Tensor y({x.shape()[0], W.shape()[0]});
-  gemm(y.shape()[0], y.shape()[1], x.shape()[1], view(x, Trans::no), view(W, Trans::yes), b.data(),
-       y.mutable_data());
+  gemm(y.shape()[0], y.shape()[1], x.shape()[1], view(x, Trans::no), view(W, Trans::yes),
+       {Bias::Kind::per_column, b.data()}, y.mutable_data());
   return y;
 }
 

@@ -19,8 +19,8 @@ Tensor matmul(const Tensor& A, const Tensor& B, Trans trans_a = Trans::no,
 Tensor affine(const Tensor& x, const Tensor& W, const Tensor& b);
 
 // The general form behind both, on memory, for operations that fuse several steps:
-// C (m, n) = epilogue(A (m, k) B (k, n) + bias). One step of each view must be 1. bias may be null.
-void gemm(Index m, Index n, Index k, MatrixView A, MatrixView B, const real* bias, real* C,
+// C (m, n) = epilogue(A (m, k) B (k, n) + bias). One step of each view must be 1.
+void gemm(Index m, Index n, Index k, MatrixView A, MatrixView B, const Bias& bias, real* C,
           const Epilogue& epilogue = {});
 
 // What is underneath, for the benchmark's first line and the tests: OpenBLAS's version, the

@@ -40,7 +40,8 @@ struct Strip {  // the part of a product that is V vectors of C wide
   MatrixView A;
   const real* B;
   Index b_row;
-  const real* bias;
+  const real* bias;  // of the strip's columns, or of all rows
+  bool bias_per_row;
   real* C;
   const real* h;
   Index c_row;  // from one row of C, and of h, to the next
@@ -54,7 +55,8 @@ inline void tile(const Strip& s, Index i) {
   for (int r = 0; r < R; ++r) rows[r] = s.A.data + (i + r) * s.A.row_step;
   Vector sum[R][V];
   for (int r = 0; r < R; ++r)
-    for (int v = 0; v < V; ++v) sum[r][v] = vector_at(s.bias + v * kLanes);
+    for (int v = 0; v < V; ++v)
+      sum[r][v] = s.bias_per_row ? s.bias[i + r] + Vector{} : vector_at(s.bias + v * kLanes);
   for (Index p = 0; p < s.k; ++p) {
     Vector b[V];
     for (int v = 0; v < V; ++v) b[v] = vector_at(s.B + p * s.b_row + v * kLanes);
@@ -114,27 +116,88 @@ void run_edge(const Strip& strip, MatrixView B, Index column, Index width, Kind 
   real* C = padded.data();
   real* h = C + m * kLanes;
   pack(packed.data(), B, k, column, width, kLanes);
-  real bias[kLanes] = {};
-  std::copy_n(strip.bias, width, bias);
+  real columns_bias[kLanes] = {};
+  const real* bias = strip.bias_per_row ? strip.bias : columns_bias;
+  if (!strip.bias_per_row) std::copy_n(strip.bias, width, columns_bias);
   if (kind == Kind::leaky_relu_gradient) pack(h, {strip.h, strip.c_row, 1}, m, 0, width, kLanes);
-  run<1>({m, k, strip.A, packed.data(), kLanes, bias, C, h, kLanes, strip.slope}, kind);
+  run<1>(
+      {m, k, strip.A, packed.data(), kLanes, bias, strip.bias_per_row, C, h, kLanes, strip.slope},
+      kind);
   for (Index i = 0; i < m; ++i)
     for (Index j = 0; j < width; ++j) strip.C[i * strip.c_row + j] = C[i * kLanes + j];
 }
 
+// The sum of a vector's numbers: each step adds the other half, quarter, eighth.
+real sum_of(Vector v) {
+#ifdef GRADFLOW_DOUBLE
+  v += __builtin_shufflevector(v, v, 2, 3, 0, 1);
+  v += __builtin_shufflevector(v, v, 1, 0, 3, 2);
+#else
+  v += __builtin_shufflevector(v, v, 4, 5, 6, 7, 0, 1, 2, 3);
+  v += __builtin_shufflevector(v, v, 2, 3, 0, 1, 6, 7, 4, 5);
+  v += __builtin_shufflevector(v, v, 1, 0, 3, 2, 5, 4, 7, 6);
+#endif
+  return v[0];
+}
+
+real finished(const Epilogue& epilogue, real v, Index at) {
+  if (epilogue.kind == Kind::none) return v;
+  const real sign = epilogue.kind == Kind::leaky_relu ? v : epilogue.h[at];
+  return sign > 0 ? v : v * epilogue.slope;
+}
+
+// Few long sums: where A's rows and B's columns lie contiguous, each number of C is a dot product
+// of two of them, taken in vectors. R x Q of them at a time share their loads; those beyond the
+// edge of C repeat the last one and are thrown away.
+void run_dots(Index m, Index n, Index k, MatrixView A, MatrixView B, const Bias& bias, real* C,
+              const Epilogue& epilogue) {
+  constexpr int R = 4, Q = 2;
+  const real *a[R], *b[Q];
+  for (Index i = 0; i < m; i += R)
+    for (Index j = 0; j < n; j += Q) {
+      for (int r = 0; r < R; ++r) a[r] = A.data + std::min(i + r, m - 1) * A.row_step;
+      for (int q = 0; q < Q; ++q) b[q] = B.data + std::min(j + q, n - 1) * B.column_step;
+      Vector sum[R][Q] = {};
+      Index p = 0;
+      for (; p + kLanes <= k; p += kLanes)
+        for (int r = 0; r < R; ++r)
+          for (int q = 0; q < Q; ++q) sum[r][q] += vector_at(a[r] + p) * vector_at(b[q] + p);
+      for (int r = 0; r < R && i + r < m; ++r)
+        for (int q = 0; q < Q && j + q < n; ++q) {
+          const Index at = (i + r) * n + j + q;
+          real total = sum_of(sum[r][q]);
+          for (Index rest = p; rest < k; ++rest) total += a[r][rest] * b[q][rest];
+          if (bias.kind != Bias::Kind::none)
+            total += bias.data[bias.kind == Bias::Kind::per_row ? i + r : j + q];
+          C[at] = finished(epilogue, total, at);
+        }
+    }
+}
+
 }  // namespace
 
-void small_gemm(Index m, Index n, Index k, MatrixView A, MatrixView B, const real* bias, real* C,
+void small_gemm(Index m, Index n, Index k, MatrixView A, MatrixView B, const Bias& bias, real* C,
                 const Epilogue& epilogue) {
+  if (A.column_step == 1 && B.row_step == 1 && n < 2 * kLanes && k >= kLanes)
+    return run_dots(m, n, k, A, B, bias, C, epilogue);
   // Where B's rows are not contiguous, a strip of B is copied first.
-  const bool in_place = B.column_step == 1;
+  const bool in_place = B.column_step == 1, per_row = bias.kind == Bias::Kind::per_row;
   const Buffer packed(in_place ? 0 : k * 2 * kLanes);
   const auto strip_at = [&](Index column) {
-    return Strip{m,          k,
-                 A,          B.data + column,
-                 B.row_step, bias ? bias + column : kZeros,
-                 C + column, epilogue.h ? epilogue.h + column : nullptr,
-                 n,          epilogue.slope};
+    const real* strip_bias = bias.kind == Bias::Kind::none ? kZeros
+                             : per_row                     ? bias.data
+                                                           : bias.data + column;
+    return Strip{m,
+                 k,
+                 A,
+                 B.data + column,
+                 B.row_step,
+                 strip_bias,
+                 per_row,
+                 C + column,
+                 epilogue.h ? epilogue.h + column : nullptr,
+                 n,
+                 epilogue.slope};
   };
   Index column = 0;
   while (column + kLanes <= n) {

@@ -31,9 +31,15 @@ struct Epilogue {
   const real* h = nullptr;  // (m, n), dense, for leaky_relu_gradient
 };
 
-// C (m, n) = epilogue(A (m, k) B (k, n) + bias), C dense and row-major, bias (n) added to each row,
-// or null.
-void small_gemm(Index m, Index n, Index k, MatrixView A, MatrixView B, const real* bias, real* C,
+// What is added to the product: nothing, one number for each column, or one for each row.
+struct Bias {
+  enum class Kind { none, per_column, per_row };
+  Kind kind = Kind::none;
+  const real* data = nullptr;  // (n) or (m)
+};
+
+// C (m, n) = epilogue(A (m, k) B (k, n) + bias), C dense and row-major.
+void small_gemm(Index m, Index n, Index k, MatrixView A, MatrixView B, const Bias& bias, real* C,
                 const Epilogue& epilogue = {});
 
 }  // namespace gradflow

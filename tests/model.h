@@ -33,7 +33,7 @@ inline std::string without_gradient(const Parameters& parameters,
   Tape tape;
   const Gradients gradients = tape.backward(loss());
   for (const auto& [name, parameter] : parameters) {
-    const Tensor* gradient = gradients.find(*parameter);
+    const auto gradient = gradients.find(*parameter);
     if (!gradient || sum(square(*gradient)).item() == 0) return name;
   }
   return "";

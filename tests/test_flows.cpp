@@ -369,6 +369,41 @@ TEST_CASE("the bound holds however large the networks' results are, and without 
   }
 }
 
+TEST_CASE(
+    "a coupling as fused operations is the one composed of formulas, and so are its gradients") {
+  for (const Index dim : {2, 3, 5})
+    for (const real bound : {real(2), kNoBound}) {
+      CAPTURE(dim, bound);
+      Rng rng(10);
+      AffineCoupling layer(dim, {.scale_bound = bound, .start_as_identity = false}, rng);
+      randomize(layer.parameters(), real(0.6), 10);
+      const Tensor x = rng.normal({9, dim});
+      const auto first_and_second = [&](auto&& map) {
+        Tape tape;
+        const Var v = tape.variable(x);
+        const Mapped mapped = map(v);
+        const Gradients first = tape.backward(contracted(mapped));
+        const Gradients recorded =
+            tape.backward(contracted({square(mapped.points), square(mapped.log_det)}), Record::yes);
+        std::vector<Tensor> all{mapped.points.value(), mapped.log_det.value(), first[v].value()};
+        all.push_back(tape.backward(sum(square(recorded[v])))[v].value());
+        for (const auto& [name, parameter] : layer.parameters())
+          all.push_back(first[*parameter].value());
+        return all;
+      };
+      const auto fused = first_and_second([&](const Var& v) { return layer.to_latent(v); });
+      const auto composed =
+          first_and_second([&](const Var& v) { return layer.composed_to_latent(v); });
+      for (std::size_t k = 0; k < fused.size(); ++k) {
+        CAPTURE(k);
+        double size = 1;
+        for (const real value : composed[k].values())
+          size = std::max(size, std::abs(double{value}));
+        CHECK(difference(fused[k], reference(composed[k]), 200, size) == "");
+      }
+    }
+}
+
 TEST_CASE("a coupling that starts as the identity is one, bit for bit, and can learn") {
   Rng rng(9);
   AffineCoupling layer(4, {}, rng);

@@ -215,6 +215,74 @@ TEST_CASE("gradients of an Mlp with respect to its input, first and second") {
   CHECK(second.passed);
 }
 
+// The fused form against the composed one: narrow networks, whose batch is transposed, and wide
+// ones, with batches that fill vectors of eight and that do not.
+TEST_CASE("an Mlp as one operation is its layers, one after another") {
+  const std::vector<Index> shapes[] = {
+      {1, 8, 8, 8, 8, 1}, {2, 5, 3},      {3, 15, 2}, {1, 1},
+      {3, 64, 64, 2},     {40, 3, 17, 1}, {4, 4},     {20, 200, 130, 4}};
+  for (const std::vector<Index>& sizes : shapes)
+    for (const Index batch : {0, 1, 7, 16, 130}) {
+      CAPTURE(sizes, batch);
+      Rng rng(19);
+      Mlp mlp(sizes, rng);
+      const Tensor x = rng.normal({batch, sizes.front()});
+      const Tensor weights = rng.normal({batch, sizes.back()});
+      // No sum here has more than 200 terms of about 1, and each layer rounds once more.
+      const auto same = [](const Tensor& a, const Tensor& b) {
+        return difference(a, reference(b), 200 * 4, 1);
+      };
+      CHECK(same(mlp(x).value(), mlp.composed(x).value()) == "");
+      Tape tape;
+      const Var v = tape.variable(x);
+      const Gradients fused = tape.backward(sum(weights * mlp(v)));
+      const Gradients composed = tape.backward(sum(weights * mlp.composed(v)));
+      CHECK(same(fused[v].value(), composed[v].value()) == "");
+      for (const auto& [name, parameter] : mlp.parameters()) {
+        CAPTURE(name);
+        CHECK(same(fused[*parameter].value(), composed[*parameter].value()) == "");
+      }
+    }
+}
+
+// In float too: second derivatives are compared with each other, not with differences.
+TEST_CASE("an Mlp as one operation has the second derivatives of its layers") {
+  Rng rng(20);
+  Mlp mlp({2, 5, 5, 3}, rng);
+  const Tensor x = rng.normal({6, 2}), weights = rng.normal({6, 3});
+  const auto second = [&](auto&& network) {
+    Tape tape;
+    const Var v = tape.variable(x);
+    const Gradients first = tape.backward(sum(weights * square(network(v))), Record::yes);
+    Var total = sum(square(first[v]));
+    for (const auto& [name, parameter] : mlp.parameters())
+      total = total + sum(square(first[*parameter]));
+    const Gradients gradients = tape.backward(total);
+    std::vector<Tensor> all{gradients[v].value()};
+    for (const auto& [name, parameter] : mlp.parameters())
+      all.push_back(gradients[*parameter].value());
+    return all;
+  };
+  const auto fused = second([&](const Var& v) { return mlp(v); });
+  const auto composed = second([&](const Var& v) { return mlp.composed(v); });
+  for (std::size_t k = 0; k < fused.size(); ++k) {
+    CAPTURE(k);
+    CHECK(difference(fused[k], reference(composed[k]), 200, 10) == "");
+    CHECK(sum_of(fused[k], 2) > 0);
+  }
+}
+
+TEST_CASE("an Mlp that changes before its gradient is asked for") {
+  Rng rng(21);
+  Mlp mlp({1, 4, 1}, rng);
+  const Tensor x = rng.normal({5, 1});
+  Tape tape;
+  const Var loss = mean(square(mlp(x)));
+  const Tensor before = tape.backward(loss)[mlp.layers[0].W].value();
+  randomize(mlp.parameters(), 1, 22);
+  CHECK(difference(tape.backward(loss)[mlp.layers[0].W].value(), before) == "");
+}
+
 TEST_CASE("every number of every layer moves under Adam") {
   struct Everything {
     Linear linear;

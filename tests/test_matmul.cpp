@@ -6,6 +6,7 @@
 #include <limits>
 
 #include "tensor/error.h"
+#include "tensor/math.h"
 #include "tensor/random.h"
 #include "tensor/small_gemm.h"
 #include "tests/catch.h"
@@ -21,12 +22,13 @@ struct Product {
   std::vector<double> size;
 };
 
+// bias: (n), or (m, 1), or a scalar
 Product plain_product(const Tensor& A, const Tensor& B, const Tensor& bias) {
   const Index m = A.shape()[0], k = A.shape()[1], n = B.shape()[1];
   Product result{{{m, n}, {}}, {}};
   for (Index i = 0; i < m; ++i)
     for (Index j = 0; j < n; ++j) {
-      double sum = bias.data()[j], size = std::abs(sum);
+      double sum = broadcast_at(reference(bias), {i, j}, 2), size = std::abs(sum);
       for (Index p = 0; p < k; ++p) {
         const double term = double{A.data()[i * k + p]} * double{B.data()[p * n + j]};
         sum += term;
@@ -47,15 +49,19 @@ std::string check(const Tensor& C, const Product& expected, Index k) {
   return "";
 }
 
-// The product for small matrices, called directly.
-Tensor small(const Tensor& A, const Tensor& B, bool ta, bool tb, const real* bias) {
+using Gemm = void (*)(Index, Index, Index, MatrixView, MatrixView, const Bias&, real*,
+                      const Epilogue&);
+
+// A product by gemm(), which chooses, or by small_gemm().
+Tensor product(Gemm f, const Tensor& A, const Tensor& B, bool ta, bool tb, const Bias& bias = {},
+               const Epilogue& epilogue = {}) {
   const auto view = [](const Tensor& x, bool transposed) {
     const Index columns = x.shape()[1];
     return MatrixView{x.data(), transposed ? 1 : columns, transposed ? columns : 1};
   };
   Tensor C({A.shape()[ta], B.shape()[!tb]});
-  small_gemm(C.shape()[0], C.shape()[1], A.shape()[!ta], view(A, ta), view(B, tb), bias,
-             C.mutable_data());
+  f(C.shape()[0], C.shape()[1], A.shape()[!ta], view(A, ta), view(B, tb), bias, C.mutable_data(),
+    epilogue);
   return C;
 }
 
@@ -66,7 +72,12 @@ std::string check_all(Index m, Index k, Index n) {
   const Tensor A = rng.uniform({m, k}, -1, 1), B = rng.uniform({k, n}, -1, 1);
   const Tensor At = transpose(A), Bt = transpose(B);
   const Tensor bias = rng.uniform({n}, -1, 1);
-  const Product plain = plain_product(A, B, zeros({n})), biased = plain_product(A, B, bias);
+  const Tensor row_bias = rng.uniform({m, 1}, -1, 1);
+  const Product plain = plain_product(A, B, zeros({})), biased = plain_product(A, B, bias);
+  const Product row_biased = plain_product(A, B, row_bias);
+  const Bias columns{Bias::Kind::per_column, bias.data()},
+      rowwise{Bias::Kind::per_row, row_bias.data()};
+  const auto small = [](const auto&... arguments) { return product(small_gemm, arguments...); };
   const struct {
     const char* name;
     Tensor C;
@@ -77,13 +88,19 @@ std::string check_all(Index m, Index k, Index n) {
       {"matmul A B^T", matmul(A, Bt, no, yes), plain},
       {"matmul A^T B^T", matmul(At, Bt, yes, yes), plain},
       {"affine", affine(A, Bt, bias), biased},
-      {"small A B", small(A, B, false, false, nullptr), plain},
-      {"small A^T B", small(At, B, true, false, nullptr), plain},
-      {"small A B^T", small(A, Bt, false, true, nullptr), plain},
-      {"small A^T B^T", small(At, Bt, true, true, nullptr), plain},
-      {"small A B + bias", small(A, B, false, false, bias.data()), biased},
-      {"small A^T B + bias", small(At, B, true, false, bias.data()), biased},
-      {"small A^T B^T + bias", small(At, Bt, true, true, bias.data()), biased},
+      {"small A B", small(A, B, false, false), plain},
+      {"small A^T B", small(At, B, true, false), plain},
+      {"small A B^T", small(A, Bt, false, true), plain},
+      {"small A^T B^T", small(At, Bt, true, true), plain},
+      {"small A B + bias", small(A, B, false, false, columns), biased},
+      {"small A^T B + bias", small(At, B, true, false, columns), biased},
+      {"small A B^T + bias", small(A, Bt, false, true, columns), biased},
+      {"small A^T B^T + bias", small(At, Bt, true, true, columns), biased},
+      {"small A B + row bias", small(A, B, false, false, rowwise), row_biased},
+      {"small A^T B + row bias", small(At, B, true, false, rowwise), row_biased},
+      {"small A B^T + row bias", small(A, Bt, false, true, rowwise), row_biased},
+      {"gemm A B^T + bias", product(gemm, A, Bt, false, true, columns), biased},
+      {"gemm A B + row bias", product(gemm, A, B, false, false, rowwise), row_biased},
   };
   for (const auto& row : rows)
     if (const std::string wrong = check(row.C, row.expected, k); !wrong.empty())
@@ -104,6 +121,27 @@ TEST_CASE("matrix products of large sizes") {
   for (const Index m : {17, 100, 257})
     for (const Index k : {129, 200})
       for (const Index n : {131, 256}) CHECK(check_all(m, k, n) == "");
+}
+
+// The epilogues only choose and scale, so they give the same bits as what they are made of.
+TEST_CASE("a product with an activation on the way is the product, then the activation") {
+  constexpr real kSlope = real(0.25);
+  for (const Index m : {1, 4, 7, 19, 130})
+    for (const Index k : {1, 3, 16, 150})
+      for (const Index n : {1, 3, 8, 15, 21, 130})
+        for (const Gemm f : {&gemm, &small_gemm})
+          for (const bool tb : {false, true}) {
+            CAPTURE(m, k, n, tb);
+            Rng rng(6);
+            const Tensor A = rng.normal({m, k}), B = rng.normal(tb ? Shape{n, k} : Shape{k, n});
+            const Tensor h = rng.normal({m, n});
+            const Tensor plain = product(f, A, B, false, tb);
+            const Tensor up = product(f, A, B, false, tb, {}, {Epilogue::Kind::leaky_relu, kSlope});
+            const Tensor down = product(f, A, B, false, tb, {},
+                                        {Epilogue::Kind::leaky_relu_gradient, kSlope, h.data()});
+            REQUIRE(difference(up, leaky_relu(plain, kSlope)) == "");
+            REQUIRE(difference(down, mul(plain, leaky_relu_slope(h, kSlope))) == "");
+          }
 }
 
 TEST_CASE("products known by heart") {

@@ -46,7 +46,7 @@ TEST_CASE("the rings, in the order of their class ids") {
 }
 
 TEST_CASE("distances to the bands") {
-  CHECK(distance_to_band(0, 1) == 0);  // on blue
+  CHECK(distance_to_band(0, 1) == 0);                               // on blue
   CHECK(distance_to_band(0, 0) == Approx(std::sqrt(2.0) - 1.125));  // yellow's band is nearer
   CHECK(distance_to_band(0, 0, 1) == 0.875);
   CHECK(distance_to_band(0, 0.875) == 0);

@@ -402,7 +402,7 @@ TEST_CASE("a checkpoint of another run is refused, and says what differs") {
        "it was made with largest_gradient 1, this run has inf"},
       {"setting", [](auto& o) { o.settings["data"] = "rings"; },
        "it was made with data products, this run has rings"},
-      {"new setting", [](auto& o) { o.settings["noise"] = "1"; }, "it has no \"setting.noise\""},
+      {"new setting", [](auto& o) { o.settings["noise"] = std::string("1"); }, "it has no \"setting.noise\""},
   };
   for (const Row& row : rows) {
     TrainingOptions other = options;
