@@ -1,0 +1,103 @@
+// The benchmark: training steps (or samples) per second of five workloads, memory, time to the
+// first step. README.md, beside this file, says what is measured and how to read it.
+//
+//   benchmark                                   all workloads, one thread
+//   benchmark --workload sampling --threads 2
+//   benchmark --compare                         with libtorch in turn, as ratios
+//   benchmark --scaling DIR                     against batch, width and depth
+//
+// Read next: workloads.cpp, what is measured; meter.h, how.
+#include <fmt/format.h>
+
+#include <cstring>
+#include <fstream>
+#include <iostream>
+#include <nlohmann/json.hpp>
+#include <thread>
+
+#include "tensor/error.h"
+#include "tensor/matmul.h"
+#include "tests/benchmark/child.h"
+#include "tests/benchmark/compare.h"
+#include "tests/benchmark/options.h"
+#include "tests/benchmark/scaling.h"
+#include "tests/benchmark/workloads.h"
+
+namespace gradflow {
+namespace {
+
+using nlohmann::json;
+
+void print_platform() {
+  const BlasInfo blas = blas_info();
+  fmt::print("BLAS core {} ({}); {} processors\n", blas.core, blas.config,
+             std::thread::hardware_concurrency());
+  std::fflush(stdout);
+}
+
+void print_row(const std::string& workload, const std::string& program, const Measured& m) {
+  const int digits = m.median() < 100 ? 2 : 0;
+  fmt::print("{:<17} {:<9} {:>9.{}f} {:>9.{}f} {:>9.{}f} {:<9} {:>8.1f} {:>11.3f} {:>7.3f}\n",
+             workload, program, m.median(), digits, m.rates.front(), digits, m.rates.back(), digits,
+             unit_of(workload), m.peak_memory_mb, m.first_step_seconds, m.data_seconds);
+  std::fflush(stdout);
+}
+
+// Each workload once, on this library and, if it is there, on libtorch.
+json measure_each(const BenchmarkOptions& options) {
+  fmt::print(
+      "{} threads, {} shards, {} s each; 5 windows\n{:<17} {:<9} {:>9} {:>9} {:>9} {:<9} {:>8} "
+      "{:>11} {:>7}\n",
+      options.threads, options.shards, options.seconds, "workload", "program", "median", "min",
+      "max", "", "peak MB", "1st step s", "data s");
+  json result;
+  for (const std::string& workload : options.workloads) {
+    const benchmark::Request request{workload, options.threads, options.shards, options.seconds, 5,
+                                     0};
+    const auto run = [&](const std::string& name, const std::filesystem::path& program) {
+      const Measured measured = run_measurement(program, request);
+      print_row(workload, name, measured);
+      result[workload][name] = measured.to_json();
+    };
+    result[workload]["unit"] = unit_of(workload);
+    run("gradflow", this_program());
+    if (std::filesystem::exists(libtorch_program())) run("libtorch", libtorch_program());
+  }
+  return result;
+}
+
+void write_json(const BenchmarkOptions& options, const json& workloads) {
+  const BlasInfo blas = blas_info();
+  const json all{{"blas", {{"core", blas.core}, {"config", blas.config}}},
+                 {"threads", options.threads},
+                 {"shards", options.shards},
+                 {"seconds", options.seconds},
+                 {"results", workloads}};
+  std::ofstream file(options.json);
+  file << all.dump(2) << '\n';
+  if (!file.flush()) throw FileError(fmt::format("{} cannot be written", options.json.string()));
+}
+
+void run(const BenchmarkOptions& options) {
+  print_platform();
+  const json result = !options.scaling.empty() ? study_scaling(options)
+                      : options.compare        ? compare(options)
+                                               : measure_each(options);
+  if (!options.json.empty()) write_json(options, result);
+}
+
+}  // namespace
+}  // namespace gradflow
+
+int main(int argc, char** argv) {
+  try {
+    if (argc > 1 && std::strcmp(argv[1], "measure") == 0) {  // a process that run() started
+      std::cout << gradflow::measure(benchmark::Request::from(argc, argv)) << '\n';
+      return 0;
+    }
+    gradflow::run(gradflow::parse_benchmark_options(argc, argv));
+  } catch (const std::exception& error) {
+    fmt::print(stderr, "benchmark: {}\n", error.what());
+    return 1;
+  }
+}

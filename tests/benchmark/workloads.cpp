@@ -1,0 +1,174 @@
+#include "tests/benchmark/workloads.h"
+
+#include <fmt/format.h>
+
+#include <nlohmann/json.hpp>
+
+#include "flows/flow_matching.h"
+#include "flows/normalizing_flow.h"
+#include "flows/path.h"
+#include "tensor/math.h"
+#include "tensor/matmul.h"
+#include "tensor/parallel.h"
+#include "tensor/safetensors.h"
+
+namespace gradflow {
+namespace {
+
+using benchmark::Meter;
+using benchmark::Request;
+
+std::vector<Index> sizes(const std::vector<long>& list) { return {list.begin(), list.end()}; }
+
+struct TrainedFlow final : Trained {
+  explicit TrainedFlow(const NormalizingFlowOptions& options) {
+    Rng rng(0);
+    flow = NormalizingFlow::of_couplings(benchmark::kDim, options, rng);
+  }
+  Parameters parameters() override { return flow.parameters(); }
+  Var loss(const Data& part, Rng&) const override { return -mean(flow.log_prob(part.points)); }
+
+  NormalizingFlow flow;
+};
+
+struct TrainedField final : Trained {
+  TrainedField(Index dim, const FlowMatchingOptions& options)
+      : TrainedField(dim, options, Rng(0)) {}
+  TrainedField(Index dim, const FlowMatchingOptions& options, Rng rng) : field(dim, options, rng) {}
+  Parameters parameters() override { return field.parameters(); }
+  Var loss(const Data& part, Rng& rng) const override { return field.loss(part, rng); }
+
+  FlowMatching field;
+};
+
+// How long a step takes does not depend on where the points are.
+Data make_data(Index points, Index dim, Index classes) {
+  Rng rng(1);
+  Data data{rng.normal({points, dim}), {}};
+  if (classes > 0) data.labels = rng.integers(classes, points);
+  return data;
+}
+
+void run_sampling(const FlowMatching& field, Meter& meter) {
+  Rng rng(2);
+  const Tensor noise = rng.normal({benchmark::kSampled, benchmark::kDim});
+  field.carry(noise, {0, 1, 1});
+  do {
+  } while (meter.step(benchmark::kSampled) &&
+           field.carry(noise, {0, 1, benchmark::kEulerSteps}).size() > 0);
+}
+
+}  // namespace
+
+std::string unit_of(const std::string& workload) {
+  return workload == "sampling" ? "samples/s" : "steps/s";
+}
+
+std::unique_ptr<Trained> make_normalizing_flow(Index couplings, const std::vector<Index>& hidden,
+                                               bool start_as_identity) {
+  NormalizingFlowOptions options;
+  options.couplings = couplings;
+  options.coupling.hidden = hidden;
+  options.coupling.scale_bound = real(benchmark::kScaleBound);
+  options.coupling.start_as_identity = start_as_identity;
+  auto model = std::make_unique<TrainedFlow>(options);
+  model->data = make_data(benchmark::kPoints, benchmark::kDim, 0);
+  return model;
+}
+
+std::unique_ptr<Trained> make_flow_matching(const std::vector<Index>& hidden, bool conditional) {
+  const Index classes = conditional ? benchmark::kClasses : 0;
+  auto model = std::make_unique<TrainedField>(
+      benchmark::kDim,
+      FlowMatchingOptions{.hidden = hidden, .classes = classes, .class_dim = benchmark::kClassDim});
+  model->data = make_data(benchmark::kPoints, benchmark::kDim, classes);
+  return model;
+}
+
+std::unique_ptr<Trained> make_workload(const std::string& name) {
+  if (name == "normalizing_flow")
+    return make_normalizing_flow(benchmark::kCouplings, sizes(benchmark::kCouplingHidden));
+  if (name != "large_mlp")
+    return make_flow_matching(sizes(benchmark::kHidden), name == "conditional");
+  auto model = std::make_unique<TrainedField>(
+      benchmark::kLargeDim, FlowMatchingOptions{.hidden = sizes(benchmark::kLargeHidden)});
+  model->field.network.activation = silu;
+  model->data = make_data(benchmark::kLargePoints, benchmark::kLargeDim, 0);
+  model->batch = benchmark::kLargeBatch;
+  return model;
+}
+
+void run_training(Trained& model, Index shards, Meter& meter) {
+  std::atomic<bool> enough = false;
+  TrainingHooks hooks;
+  hooks.on_step = [&](const Progress&) { enough = !meter.step(); };
+  hooks.stop = &enough;
+  TrainingOptions options;
+  options.epochs = 1'000'000;
+  options.batch = model.batch;
+  options.shards = shards;
+  options.learning_rate = benchmark::kLearningRate;
+  options.largest_gradient = benchmark::kLongestGradient;
+  train(
+      model.parameters(), [&](const Data& part, Rng& rng) { return model.loss(part, rng); },
+      model.data, options, hooks);
+}
+
+nlohmann::json measure(const Request& request) {
+  set_threads(request.threads);
+  Meter meter(request);
+  const auto model = make_workload(request.workload);
+  meter.data_are_ready();
+  if (request.workload == "sampling")
+    run_sampling(dynamic_cast<TrainedField&>(*model).field, meter);
+  else
+    run_training(*model, request.shards, meter);
+  return meter.result(blas_info().config);
+}
+
+void write_check(const std::string& workload, const std::filesystem::path& file) {
+  // Not as the identity: there most gradients would be zero, and would agree too easily.
+  const auto model =
+      workload == "normalizing_flow"
+          ? make_normalizing_flow(benchmark::kCouplings, sizes(benchmark::kCouplingHidden), false)
+          : make_workload(workload);
+  const Parameters parameters = model->parameters();
+  std::vector<Index> first(static_cast<std::size_t>(model->batch));
+  for (std::size_t i = 0; i < first.size(); ++i) first[i] = static_cast<Index>(i);
+  const Data batch = model->data.rows(first);
+
+  TensorFile contents;
+  auto& tensors = contents.tensors;
+  const auto put = [&](const std::string& prefix, const NamedTensors& values) {
+    for (const auto& [name, value] : values) tensors[prefix + name] = value;
+  };
+  put("weight ", values(parameters));
+  tensors["points"] = batch.points;
+  if (!batch.labels.empty()) {
+    Tensor labels({batch.size()});
+    for (Index i = 0; i < batch.size(); ++i)
+      labels.mutable_data()[i] = static_cast<real>(batch.labels[static_cast<std::size_t>(i)]);
+    tensors["labels"] = labels;
+  }
+  if (workload != "normalizing_flow") {  // the random numbers that loss() is about to draw
+    Rng rng(3);
+    const PathSample path = sample_linear_path(batch.points, rng);
+    put("", {{"y_t", path.y_t}, {"t", path.t}, {"velocity", path.velocity}});
+  }
+  Rng rng(3);
+  Tape tape;
+  const Var loss = model->loss(batch, rng);
+  const Gradients gradients = tape.backward(loss);
+  tensors["loss"] = loss.value();
+  for (const auto& [name, parameter] : parameters)
+    tensors["gradient " + name] = gradients[*parameter].value();
+  Tensor gradient = flatten(gradients, parameters);
+  clip_norm(gradient, benchmark::kLongestGradient);
+  Adam adam(parameters, {.learning_rate = benchmark::kLearningRate});
+  adam.step(gradient);
+  adam.step(mul(gradient, Tensor::scalar(real(0.25))));  // the first is the same for any betas
+  put("stepped ", values(parameters));
+  save_tensors(file, contents);
+}
+
+}  // namespace gradflow
