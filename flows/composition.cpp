@@ -7,38 +7,11 @@
 namespace gradflow {
 namespace {
 
-enum class Direction { to_latent, to_data };
-
-Mapped apply(const Bijection& layer, Direction direction, const Var& points) {
-  return direction == Direction::to_latent ? layer.to_latent(points) : layer.to_data(points);
-}
-
-// Calls visit(layer) in the order of the direction.
-template <class Layers, class F>
-void for_each(const Layers& layers, Direction direction, F visit) {
-  const std::size_t n = layers.size();
-  for (std::size_t i = 0; i < n; ++i)
-    visit(*layers[direction == Direction::to_data ? i : n - 1 - i]);
-}
+Mapped unmoved(const Var& points) { return {points, zeros(Shape{points.rows()})}; }
 
 // The chain rule: the determinant of a product is the product of determinants.
-template <class Layers>
-Mapped compose(const Layers& layers, Direction direction, const Var& points) {
-  Mapped result{points, zeros(Shape{points.rows()})};
-  for_each(layers, direction, [&](const Bijection& layer) {
-    const Mapped mapped = apply(layer, direction, result.points);
-    result = {mapped.points, result.log_det + mapped.log_det};
-  });
-  return result;
-}
-
-template <class Layers>
-std::vector<Tensor> states(const Layers& layers, Direction direction, const Tensor& points) {
-  std::vector<Tensor> result{points};
-  for_each(layers, direction, [&](const Bijection& layer) {
-    result.push_back(apply(layer, direction, result.back()).points.value());
-  });
-  return result;
+Mapped after(const Mapped& first, const Mapped& second) {
+  return {second.points, first.log_det + second.log_det};
 }
 
 }  // namespace
@@ -53,17 +26,29 @@ Composition& Composition::operator=(Composition other) noexcept {
 }
 
 Mapped Composition::to_latent(const Var& x) const {
-  return compose(layers_, Direction::to_latent, x);
+  Mapped result = unmoved(x);
+  for (auto layer = layers_.rbegin(); layer != layers_.rend(); ++layer)
+    result = after(result, (*layer)->to_latent(result.points));
+  return result;
 }
 
-Mapped Composition::to_data(const Var& z) const { return compose(layers_, Direction::to_data, z); }
+Mapped Composition::to_data(const Var& z) const {
+  Mapped result = unmoved(z);
+  for (const auto& layer : layers_) result = after(result, layer->to_data(result.points));
+  return result;
+}
 
 std::vector<Tensor> Composition::states_to_latent(const Tensor& x) const {
-  return states(layers_, Direction::to_latent, x);
+  std::vector<Tensor> states{x};
+  for (auto layer = layers_.rbegin(); layer != layers_.rend(); ++layer)
+    states.push_back((*layer)->to_latent(states.back()).points.value());
+  return states;
 }
 
 std::vector<Tensor> Composition::states_to_data(const Tensor& z) const {
-  return states(layers_, Direction::to_data, z);
+  std::vector<Tensor> states{z};
+  for (const auto& layer : layers_) states.push_back(layer->to_data(states.back()).points.value());
+  return states;
 }
 
 Parameters Composition::parameters() {

@@ -1,7 +1,5 @@
 #include "flows/flow_matching.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 
 #include "flows/path.h"
@@ -24,11 +22,10 @@ std::optional<Embedding> make_classes(const FlowMatchingOptions& options, Rng& r
 }
 
 void check_labels(bool conditional, const Shape& points, const std::vector<Index>& labels) {
-  if (std::ssize(labels) != (conditional ? points[0] : 0))
-    throw ShapeError(fmt::format("FlowMatching: {} labels for points {} given; {}", labels.size(),
-                                 to_string(points),
-                                 conditional ? "one for each point is required"
-                                             : "the model is unconditional and takes none"));
+  require<ShapeError>(
+      std::ssize(labels) == (conditional ? points[0] : 0),
+      "FlowMatching: {} labels for points {} given; {}", labels.size(), points,
+      conditional ? "one for each point is required" : "the model is unconditional and takes none");
 }
 
 // How many points a thread carries at a time: enough for the matrix products to be fast, few

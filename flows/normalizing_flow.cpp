@@ -1,7 +1,5 @@
 #include "flows/normalizing_flow.h"
 
-#include <fmt/format.h>
-
 #include "flows/normal.h"
 #include "flows/permutation.h"
 #include "tensor/error.h"
@@ -10,9 +8,8 @@ namespace gradflow {
 
 NormalizingFlow NormalizingFlow::of_couplings(Index dim, const NormalizingFlowOptions& options,
                                               Rng& rng) {
-  if (options.couplings < 1)
-    throw ShapeError(
-        fmt::format("NormalizingFlow: {} couplings given; at least 1", options.couplings));
+  require<ShapeError>(options.couplings >= 1, "NormalizingFlow: {} couplings given; at least 1",
+                      options.couplings);
   NormalizingFlow flow;
   flow.dim = dim;
   for (Index i = 0; i < options.couplings; ++i) {

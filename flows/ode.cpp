@@ -1,7 +1,5 @@
 #include "flows/ode.h"
 
-#include <fmt/format.h>
-
 #include <cmath>
 
 #include "tensor/error.h"
@@ -16,14 +14,9 @@ Tensor moved(Tensor y, const Tensor& k, real h) {
   return y;
 }
 
-void check(const TimeSpan& span) {
-  if (span.steps < 1)
-    throw ShapeError(fmt::format("integrate: {} steps given; at least 1", span.steps));
-}
-
 template <class F>
 Tensor run(const Velocity& v, Tensor y, const TimeSpan& span, Solver solver, F visit) {
-  check(span);
+  require<ShapeError>(span.steps >= 1, "integrate: {} steps given; at least 1", span.steps);
   const real dt = static_cast<real>(span.dt());
   for (Index step = 0; step < span.steps; ++step) {
     y = solver(v, y, static_cast<real>(span.time(step)), dt);
@@ -58,8 +51,7 @@ Tensor runge_kutta4(const Velocity& v, const Tensor& y, real t, real dt) {
 }
 
 Index steps_of_size(double dt) {
-  if (!(dt > 0 && dt <= 1))
-    throw ShapeError(fmt::format("steps_of_size: dt {} given; more than 0, at most 1", dt));
+  require<ShapeError>(dt > 0 && dt <= 1, "steps_of_size: dt {} given; more than 0, at most 1", dt);
   return static_cast<Index>(std::llround(1 / dt));
 }
 

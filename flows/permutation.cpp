@@ -1,6 +1,5 @@
 #include "flows/permutation.h"
 
-#include <fmt/format.h>
 #include <fmt/ranges.h>
 
 #include "autograd/ops.h"
@@ -13,18 +12,19 @@ std::vector<Index> inverted(const std::vector<Index>& order) {
   std::vector<Index> inverse(order.size(), -1);
   for (std::size_t i = 0; i < order.size(); ++i) {
     const Index to = order[i];
-    if (to < 0 || to >= std::ssize(order) || inverse[static_cast<std::size_t>(to)] != -1)
-      throw ShapeError(fmt::format("Permutation: order {} given; each of 0 to {} once is required",
-                                   order, std::ssize(order) - 1));
+    require<ShapeError>(
+        0 <= to && to < std::ssize(order) && inverse[static_cast<std::size_t>(to)] == -1,
+        "Permutation: order {} given; each of 0 to {} once is required", order,
+        std::ssize(order) - 1);
     inverse[static_cast<std::size_t>(to)] = static_cast<Index>(i);
   }
   return inverse;
 }
 
 Mapped permuted(const char* op, const Var& points, const std::vector<Index>& order) {
-  if (points.shape().rank() != 2 || points.shape()[1] != std::ssize(order))
-    throw ShapeError(fmt::format("Permutation::{}: points {} given; (B, {}) are required", op,
-                                 to_string(points.shape()), order.size()));
+  require<ShapeError>(points.shape().rank() == 2 && points.shape()[1] == std::ssize(order),
+                      "Permutation::{}: points {} given; (B, {}) are required", op, points.shape(),
+                      order.size());
   return {gather(points, order, 1), zeros(Shape{points.rows()})};
 }
 
@@ -55,9 +55,9 @@ NamedTensors Permutation::constants() const {
 void Permutation::set_constants(const NamedTensors& constants) {
   const auto found = constants.find("order");
   if (found == constants.end()) return;
-  if (found->second.size() != std::ssize(order))
-    throw ShapeError(fmt::format("Permutation: order of shape {} given; ({}) is required",
-                                 to_string(found->second.shape()), order.size()));
+  require<ShapeError>(found->second.size() == std::ssize(order),
+                      "Permutation: order of shape {} given; ({}) is required",
+                      found->second.shape(), order.size());
   std::vector<Index> given;
   for (const real i : found->second.values()) given.push_back(static_cast<Index>(i));
   *this = Permutation(std::move(given));

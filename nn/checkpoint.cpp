@@ -45,7 +45,7 @@ std::vector<Epoch> parse_epochs(const std::string& text) {
 
 std::string lookup(const TensorFile& file, const std::string& key) {
   const auto found = file.metadata.find(key);
-  if (found == file.metadata.end()) throw FileError(fmt::format("it has no \"{}\"", key));
+  require<FileError>(found != file.metadata.end(), "it has no \"{}\"", key);
   return found->second;
 }
 
@@ -57,12 +57,13 @@ NamedTensors with_prefix(const NamedTensors& tensors, const std::string& prefix)
 }
 
 void check_settings(const TensorFile& file, const std::map<std::string, std::string>& settings) {
-  for (const auto& [name, value] : settings)
-    if (const std::string saved = lookup(file, kSetting + name); saved != value)
-      throw FileError(
-          fmt::format("it was made with {} {}, this run has {}; hint: give the same "
-                      "options, or start anew without --resume",
-                      name, saved, value));
+  for (const auto& [name, value] : settings) {
+    const std::string saved = lookup(file, kSetting + name);
+    require<FileError>(saved == value,
+                       "it was made with {} {}, this run has {}; hint: give the same options, or "
+                       "start anew without --resume",
+                       name, saved, value);
+  }
 }
 
 }  // namespace
@@ -88,9 +89,9 @@ TrainingState load_checkpoint(const std::filesystem::path& path, Optimizer& opti
                               const std::map<std::string, std::string>& settings) {
   const TensorFile file = load_tensors(path);
   try {
-    if (const auto format = file.metadata.find("format");
-        format == file.metadata.end() || format->second != kFormat)
-      throw FileError(fmt::format("not a \"{}\"", kFormat));
+    const auto format = file.metadata.find("format");
+    require<FileError>(format != file.metadata.end() && format->second == kFormat, "not a \"{}\"",
+                       kFormat);
     check_settings(file, settings);
     TrainingState state;
     state.epoch = std::stoll(lookup(file, "epoch"));
@@ -99,8 +100,8 @@ TrainingState load_checkpoint(const std::filesystem::path& path, Optimizer& opti
     state.seconds = std::stod(lookup(file, "seconds"));
     state.epochs = parse_epochs(lookup(file, "epochs"));
     const Index steps = std::stoll(lookup(file, "optimizer_steps"));
-    if (state.epoch < 0 || state.step < 0 || steps < 0 || std::ssize(state.epochs) != state.epoch)
-      throw FileError("its epoch and step counts contradict each other");
+    require<FileError>(state.step >= 0 && steps >= 0 && std::ssize(state.epochs) == state.epoch,
+                       "its epoch and step counts contradict each other");
     optimizer.restore(with_prefix(file.tensors, kOptimizer), steps);
     assign(optimizer.parameters(), with_prefix(file.tensors, kModel));
     return state;

@@ -1,7 +1,5 @@
 #include "nn/parameters.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <functional>
 
@@ -55,12 +53,11 @@ NamedTensors values(const Parameters& parameters) {
 void assign(const Parameters& parameters, const NamedTensors& values) {
   for (const auto& [name, parameter] : parameters) {  // all are checked before any is changed
     const auto found = values.find(name);
-    if (found == values.end())
-      throw ShapeError(fmt::format("assign: no value for parameter \"{}\" given", name));
-    if (found->second.shape() != parameter->value.shape())
-      throw ShapeError(fmt::format("assign: {} given for parameter \"{}\"; {} is required",
-                                   to_string(found->second.shape()), name,
-                                   to_string(parameter->value.shape())));
+    require<ShapeError>(found != values.end(), "assign: no value for parameter \"{}\" given", name);
+    const Shape& given = found->second.shape();
+    const Shape& required = parameter->value.shape();
+    require<ShapeError>(given == required, "assign: {} given for parameter \"{}\"; {} is required",
+                        given, name, required);
   }
   for (const auto& [name, parameter] : parameters) parameter->value = values.at(name);
 }

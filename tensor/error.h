@@ -1,8 +1,10 @@
-// The errors that the library raises.
+// The errors that the library raises, and `require`, which raises them.
 //
 // All say the same three things in one line: `operation: what was given; what is required; hint`.
 // ShapeError and GraphError mean that the program is wrong; FileError, that the outside world is.
 #pragma once
+
+#include <fmt/core.h>
 
 #include <stdexcept>
 
@@ -27,5 +29,12 @@ struct FileError : Error {  // a file that is missing, unwritable or not what it
 struct NonFiniteError : Error {  // a NaN or an infinity where training cannot go on
   using Error::Error;
 };
+
+// Throws an E with this message unless `holds`. The message is put together only then:
+//   require<ShapeError>(count >= 1, "threads: {} given; at least 1", count);
+template <class E, class... Args>
+void require(bool holds, fmt::format_string<const Args&...> message, const Args&... args) {
+  if (!holds) throw E(fmt::format(message, args...));
+}
 
 }  // namespace gradflow

@@ -6,11 +6,11 @@
 // moves by one or stands still, inside loops over the others. The compiler turns that last loop
 // into vector instructions, a version for each combination of moving and standing.
 //
-// Read next: math.cpp, where all uses of it are.
+// Read next: math.cpp, where most uses of it are.
 #pragma once
 
 #include <array>
-#include <tuple>
+#include <span>
 #include <type_traits>
 #include <utility>
 
@@ -19,103 +19,102 @@
 namespace gradflow {
 namespace detail {
 
-template <std::size_t N>
-struct Walk {
-  int rank = 0;                                 // of the merged axes, at least one
-  Index sizes[Shape::kMaxRank];                 // [axis]
-  std::array<Index, N> steps[Shape::kMaxRank];  // [axis][operand]
+constexpr std::size_t kMostOperands = 3;
+using Pointers = std::array<const real*, kMostOperands>;
+
+struct Axis {
+  Index size = 1;
+  std::array<Index, kMostOperands> steps{};
 };
+using Axes = std::array<Axis, Shape::kMaxRank>;  // the last axis first; the rest are of size 1
 
-// Appends an axis, or merges it with the last one if every operand runs through both evenly.
-template <std::size_t N>
-void add_axis(Walk<N>& walk, Index size, const std::array<Index, N>& steps) {
-  const int last = walk.rank - 1;
-  bool even = last >= 0;
-  for (std::size_t k = 0; k < N && even; ++k) even = walk.steps[last][k] == steps[k] * size;
-  const int axis = even ? last : walk.rank++;
-  walk.sizes[axis] = even ? walk.sizes[axis] * size : size;
-  walk.steps[axis] = steps;
-}
-
-template <std::size_t N>
-Walk<N> plan(const Shape& result, const std::array<const Shape*, N>& shapes) {
-  // Steps are products of sizes from the last axis on; 0 where an operand's size is 1 or missing.
-  std::array<Index, N> steps[Shape::kMaxRank]{};
-  for (std::size_t k = 0; k < N; ++k) {
-    Index step = 1;
-    for (int back = 1; back <= shapes[k]->rank(); ++back) {
-      const Index size = (*shapes[k])[shapes[k]->rank() - back];
-      steps[result.rank() - back][k] = size == 1 ? 0 : step;
-      step *= size;
+inline Axes merged_axes(const Shape& result, std::span<const Tensor* const> operands) {
+  Axes axes;
+  std::size_t last = 0;
+  std::array<Index, kMostOperands> strides{1, 1, 1};  // along the next axis
+  for (int back = 1; back <= result.rank(); ++back) {
+    Axis axis{result[result.rank() - back]};
+    if (axis.size == 1) continue;
+    Axis& before = axes[last];
+    bool even = true;  // all operands go on as they do along the axis before
+    for (std::size_t k = 0; k < operands.size(); ++k) {
+      const Shape& shape = operands[k]->shape();
+      const Index size = back <= shape.rank() ? shape[shape.rank() - back] : 1;
+      if (size != 1) axis.steps[k] = strides[k];
+      strides[k] *= size;
+      even = even && axis.steps[k] == before.steps[k] * before.size;
     }
+    if (before.size == 1)
+      before = axis;
+    else if (even)
+      before.size *= axis.size;
+    else
+      axes[++last] = axis;
   }
-  Walk<N> walk;
-  for (int axis = 0; axis < result.rank(); ++axis)
-    if (result[axis] != 1) add_axis(walk, result[axis], steps[axis]);
-  if (walk.rank == 0) add_axis(walk, 1, {});
-  return walk;
+  return axes;
 }
 
 // The innermost loop; each Step is std::integral_constant 0 or 1.
 template <class F, std::size_t... k, class... Step>
-void run(real* out, Index n, F f, const std::array<const real*, sizeof...(k)>& in,
-         std::index_sequence<k...>, Step... step) {
+void run(real* out, Index n, F f, const Pointers& in, std::index_sequence<k...>, Step... step) {
 #pragma omp simd
   for (Index i = 0; i < n; ++i) out[i] = f(in[k][i * step]...);
 }
 
 // Turns each operand's run-time step into a compile-time one, then runs the loop.
 template <std::size_t N, class F, class... Step>
-void dispatch(real* out, Index n, F f, const std::array<const real*, N>& in,
-              const std::array<Index, N>& steps, Step... known) {
+void dispatch(real* out, const Axis& axis, F f, const Pointers& in, Step... known) {
   if constexpr (sizeof...(known) == N)
-    run(out, n, f, in, std::make_index_sequence<N>{}, known...);
-  else if (steps[sizeof...(known)] == 0)
-    dispatch(out, n, f, in, steps, known..., std::integral_constant<Index, 0>{});
+    run(out, axis.size, f, in, std::make_index_sequence<N>{}, known...);
+  else if (axis.steps[sizeof...(known)] == 0)
+    dispatch<N>(out, axis, f, in, known..., std::integral_constant<Index, 0>{});
   else
-    dispatch(out, n, f, in, steps, known..., std::integral_constant<Index, 1>{});
+    dispatch<N>(out, axis, f, in, known..., std::integral_constant<Index, 1>{});
 }
 
-// The last axis in `dispatch`, for each position on the axes before it (counted like an odometer).
+// A loop over axes[level] around loops over those before it in the list.
 template <std::size_t N, class F>
-void walk_axes(const Walk<N>& walk, real* out, F f, std::array<const real*, N> in) {
-  const int last = walk.rank - 1;
-  const Index n = walk.sizes[last];
-  Index repeats = 1;
-  for (int axis = 0; axis < last; ++axis) repeats *= walk.sizes[axis];
-  Index position[Shape::kMaxRank] = {};
-  for (Index r = 0; r < repeats; ++r, out += n) {
-    dispatch(out, n, f, in, walk.steps[last]);
-    for (int axis = last - 1; axis >= 0; --axis) {
-      for (std::size_t k = 0; k < N; ++k) in[k] += walk.steps[axis][k];
-      if (++position[axis] < walk.sizes[axis]) break;
-      for (std::size_t k = 0; k < N; ++k) in[k] -= walk.steps[axis][k] * walk.sizes[axis];
-      position[axis] = 0;
-    }
+void walk(const Axes& axes, std::size_t level, real*& out, F f, Pointers in) {
+  const Axis& axis = axes[level];
+  if (level == 0) {
+    dispatch<N>(out, axis, f, in);
+    out += axis.size;
+    return;
   }
+  for (Index i = 0; i < axis.size; ++i) {
+    walk<N>(axes, level - 1, out, f, in);
+    for (std::size_t k = 0; k < N; ++k) in[k] += axis.steps[k];
+  }
+}
+
+template <std::size_t N, class F>
+Tensor map(const char* op, const std::array<const Tensor*, N>& operands, F f) {
+  Shape shape = operands[0]->shape();
+  for (std::size_t k = 1; k < N; ++k) shape = broadcast(op, shape, operands[k]->shape());
+  Tensor y(shape);
+  if (y.size() == 0) return y;
+  Pointers in{};
+  for (std::size_t k = 0; k < N; ++k) in[k] = operands[k]->data();
+  real* out = y.mutable_data();
+  walk<N>(merged_axes(shape, operands), Shape::kMaxRank - 1, out, f, in);
+  return y;
 }
 
 }  // namespace detail
 
-// y = f(x_1, ..., x_N), the x broadcast against each other. Throws ShapeError, naming `op`, if the
-// shapes cannot be lined up.
-template <class F, class... Tensors>
-Tensor map([[maybe_unused]] const char* op, F f, const Tensor& first, const Tensors&... rest) {
-  Shape shape = first.shape();
-  ((shape = broadcast(op, shape, rest.shape())), ...);
-  Tensor y(shape);
-  if (y.size() == 0) return y;
-  real* out = y.mutable_data();
-  const std::array<const real*, 1 + sizeof...(rest)> in{first.data(), rest.data()...};
-  if (((rest.shape() == shape) && ... && (first.shape() == shape))) {  // no broadcasting: one loop
-    std::array<Index, in.size()> steps;
-    steps.fill(1);
-    detail::dispatch(out, y.size(), f, in, steps);
-  } else {
-    detail::walk_axes(detail::plan<in.size()>(shape, {&first.shape(), &rest.shape()...}), out, f,
-                      in);
-  }
-  return y;
+// y = f(x), y = f(a, b), y = f(m, a, b): the operands broadcast against each other. Throws
+// ShapeError, naming `op`, if their shapes cannot be lined up.
+template <class F>
+Tensor map(const char* op, const Tensor& x, F f) {
+  return detail::map<1>(op, {&x}, f);
+}
+template <class F>
+Tensor map(const char* op, const Tensor& a, const Tensor& b, F f) {
+  return detail::map<2>(op, {&a, &b}, f);
+}
+template <class F>
+Tensor map(const char* op, const Tensor& m, const Tensor& a, const Tensor& b, F f) {
+  return detail::map<3>(op, {&m, &a, &b}, f);
 }
 
 }  // namespace gradflow

@@ -1,8 +1,6 @@
 #include "tensor/vector_math.h"
 // ^ first: it must come before <cmath>
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <numbers>
 #include <numeric>
@@ -32,8 +30,8 @@ real upper_bits(std::uint32_t word) {
 constexpr real kUnit = real{1} / (1 << 24);
 
 void check_bound(const char* op, Index bound) {
-  if (bound < 1 || bound > 0xffffffff)
-    throw ShapeError(fmt::format("{}: bound {} given; 1 to 2^32 - 1 are possible", op, bound));
+  require<ShapeError>(1 <= bound && bound <= 0xffffffff,
+                      "{}: bound {} given; 1 to 2^32 - 1 are possible", op, bound);
 }
 
 }  // namespace
@@ -119,7 +117,7 @@ Index Rng::below(std::uint32_t bound, Block& block, int& left) {
 
 std::vector<Index> Rng::integers(Index bound, Index count) {
   check_bound("integers", bound);
-  if (count < 0) throw ShapeError(fmt::format("integers: count {} given; 0 or more", count));
+  require<ShapeError>(count >= 0, "integers: count {} given; 0 or more", count);
   std::vector<Index> result(static_cast<std::size_t>(count));
   Block block{};
   int left = 0;

@@ -1,8 +1,6 @@
 #include "tensor/vector_math.h"
 // ^ first: it must come before <cmath>
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <limits>
 
@@ -39,12 +37,16 @@ real max_of(const real* x, Index n) {
   return result;
 }
 
+Shape reduced(const Shape& shape, int axis, KeepAxis keep) {
+  return keep == KeepAxis::yes ? shape.with(axis, 1) : shape.without(axis);
+}
+
 // Folds the middle axis of the (outer, n, inner) view. `fold_run` reduces a contiguous run to one
 // number (used when inner is 1); `fold` joins two numbers. n must be 1 or more.
 template <class FoldRun, class Fold>
 Tensor reduce(const Tensor& x, int axis, KeepAxis keep, FoldRun fold_run, Fold fold) {
   const auto [outer, n, inner] = split_at(x.shape(), axis);
-  Tensor y(keep == KeepAxis::yes ? x.shape().with(axis, 1) : x.shape().without(axis));
+  Tensor y(reduced(x.shape(), axis, keep));
   real* out = y.mutable_data();
   const real* in = x.data();
   for (Index o = 0; o < outer; ++o, out += inner, in += n * inner) {
@@ -63,9 +65,7 @@ Tensor reduce(const Tensor& x, int axis, KeepAxis keep, FoldRun fold_run, Fold f
 }
 
 void require_elements(const char* op, Index n, const Shape& shape) {
-  if (n == 0)
-    throw ShapeError(
-        fmt::format("{}: shape {} given; at least one element is required", op, to_string(shape)));
+  require<ShapeError>(n > 0, "{}: shape {} given; at least one element is required", op, shape);
 }
 
 Tensor flat(const Tensor& x) { return x.reshaped(Shape{x.size()}); }
@@ -74,8 +74,7 @@ Tensor flat(const Tensor& x) { return x.reshaped(Shape{x.size()}); }
 
 Tensor sum(const Tensor& x, int axis, KeepAxis keep) {
   axis = checked_axis("sum", axis, x.shape());
-  if (x.shape()[axis] == 0)
-    return zeros(keep == KeepAxis::yes ? x.shape().with(axis, 1) : x.shape().without(axis));
+  if (x.shape()[axis] == 0) return zeros(reduced(x.shape(), axis, keep));
   return reduce(x, axis, keep, sum_of, [](real a, real b) { return a + b; });
 }
 
@@ -97,11 +96,10 @@ Tensor logsumexp(const Tensor& x, int axis, KeepAxis keep) {
   require_elements("logsumexp", x.shape()[axis], x.shape());
   // An infinite maximum is not subtracted: inf - inf would be NaN where the answer is +-inf.
   constexpr real kInfinity = std::numeric_limits<real>::infinity();
-  const Tensor top = map(
-      "logsumexp", [](real m) { return std::abs(m) == kInfinity ? real{0} : m; },
-      max(x, axis, KeepAxis::yes));
+  const Tensor top = map("logsumexp", max(x, axis, KeepAxis::yes),
+                         [](real m) { return std::abs(m) == kInfinity ? real{0} : m; });
   const Tensor y = add(log(sum(exp(sub(x, top)), axis, KeepAxis::yes)), top);
-  return keep == KeepAxis::yes ? y : y.reshaped(x.shape().without(axis));
+  return y.reshaped(reduced(x.shape(), axis, keep));
 }
 
 Tensor sum(const Tensor& x) { return Tensor::scalar(sum_of(x.data(), x.size())); }
@@ -114,9 +112,9 @@ Tensor logsumexp(const Tensor& x) { return logsumexp(flat(x), 0); }
 
 Tensor sum_to(const Tensor& x, const Shape& shape) {
   if (x.shape() == shape) return x;
-  if (broadcast("sum_to", x.shape(), shape) != x.shape())
-    throw ShapeError(fmt::format("sum_to: {} to {} given; the second must broadcast to the first",
-                                 to_string(x.shape()), to_string(shape)));
+  require<ShapeError>(broadcast("sum_to", x.shape(), shape) == x.shape(),
+                      "sum_to: {} to {} given; the second must broadcast to the first", x.shape(),
+                      shape);
   if (shape.size() == 1) return sum(x).reshaped(shape);
   Tensor y = x;
   while (y.rank() > shape.rank()) y = sum(y, 0);
@@ -127,12 +125,10 @@ Tensor sum_to(const Tensor& x, const Shape& shape) {
 
 Tensor broadcast_to(const Tensor& x, const Shape& shape) {
   if (x.shape() == shape) return x;
-  if (broadcast("broadcast_to", x.shape(), shape) != shape)
-    throw ShapeError(
-        fmt::format("broadcast_to: {} to {} given; the first must broadcast to the second",
-                    to_string(x.shape()), to_string(shape)));
-  return map(
-      "broadcast_to", [](real v, real) { return v; }, x, Tensor(shape));
+  require<ShapeError>(broadcast("broadcast_to", x.shape(), shape) == shape,
+                      "broadcast_to: {} to {} given; the first must broadcast to the second",
+                      x.shape(), shape);
+  return map("broadcast_to", x, Tensor(shape), [](real v, real) { return v; });
 }
 
 }  // namespace gradflow

@@ -2,25 +2,22 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
-
 #include "tensor/error.h"
 
 namespace gradflow {
 
-Shape::Shape(std::initializer_list<Index> sizes) {
-  if (sizes.size() > kMaxRank)
-    throw ShapeError(
-        fmt::format("Shape: {} axes given; at most {} are supported", sizes.size(), kMaxRank));
+Shape::Shape(std::span<const Index> sizes) {
+  require<ShapeError>(sizes.size() <= kMaxRank, "Shape: {} axes given; at most {} are supported",
+                      sizes.size(), kMaxRank);
   for (const Index size : sizes) {
-    if (size < 0) throw ShapeError(fmt::format("Shape: size {} given; sizes are 0 or more", size));
-    sizes_[static_cast<std::size_t>(rank_++)] = size;
+    require<ShapeError>(size >= 0, "Shape: size {} given; sizes are 0 or more", size);
+    append(size);
   }
 }
 
 Index Shape::size() const {
   Index product = 1;
-  for (int axis = 0; axis < rank_; ++axis) product *= (*this)[axis];
+  for (const Index size : *this) product *= size;
   return product;
 }
 
@@ -33,28 +30,24 @@ Shape Shape::with(int axis, Index size) const {
 Shape Shape::without(int axis) const {
   Shape result;
   for (int i = 0; i < rank_; ++i)
-    if (i != axis) result.sizes_[static_cast<std::size_t>(result.rank_++)] = (*this)[i];
+    if (i != axis) result.append((*this)[i]);
   return result;
 }
 
 Shape Shape::inserted(int axis, Index size) const {
-  if (rank_ == kMaxRank)
-    throw ShapeError(
-        fmt::format("Shape: another axis beside those of {} asked for; at most {} axes",
-                    to_string(*this), kMaxRank));
+  require<ShapeError>(rank_ < kMaxRank,
+                      "Shape: another axis beside those of {} asked for; at most {} axes", *this,
+                      kMaxRank);
   Shape result;
   for (int i = 0; i <= rank_; ++i) {
-    if (i == axis) result.sizes_[static_cast<std::size_t>(result.rank_++)] = size;
-    if (i < rank_) result.sizes_[static_cast<std::size_t>(result.rank_++)] = (*this)[i];
+    if (i == axis) result.append(size);
+    if (i < rank_) result.append((*this)[i]);
   }
   return result;
 }
 
 std::string to_string(const Shape& shape) {
-  std::string text = "(";
-  for (int axis = 0; axis < shape.rank(); ++axis)
-    text += fmt::format("{}{}", axis == 0 ? "" : ", ", shape[axis]);
-  return text + ")";
+  return fmt::format("({})", fmt::join(shape.begin(), shape.end(), ", "));
 }
 
 Shape broadcast(const char* op, const Shape& a, const Shape& b) {
@@ -65,10 +58,9 @@ Shape broadcast(const char* op, const Shape& a, const Shape& b) {
   for (int axis = 0; axis < shorter.rank(); ++axis) {
     const Index m = longer[axis + shift];
     const Index n = shorter[axis];
-    if (m != n && m != 1 && n != 1)
-      throw ShapeError(
-          fmt::format("{}: {} and {} given; sizes must agree from the last axis on, or be 1", op,
-                      to_string(a), to_string(b)));
+    require<ShapeError>(m == n || m == 1 || n == 1,
+                        "{}: {} and {} given; sizes must agree from the last axis on, or be 1", op,
+                        a, b);
     if (m == 1) result = result.with(axis + shift, n);
   }
   return result;
@@ -76,9 +68,9 @@ Shape broadcast(const char* op, const Shape& a, const Shape& b) {
 
 int checked_axis(const char* op, int axis, const Shape& shape) {
   const int rank = shape.rank();
-  if (axis < -rank || axis >= rank)
-    throw ShapeError(fmt::format("{}: axis {} of a tensor of shape {} given; it has {} axes", op,
-                                 axis, to_string(shape), rank));
+  require<ShapeError>(-rank <= axis && axis < rank,
+                      "{}: axis {} of a tensor of shape {} given; it has {} axes", op, axis, shape,
+                      rank);
   return axis < 0 ? axis + rank : axis;
 }
 

@@ -7,8 +7,11 @@
 // Read next: tensor.h.
 #pragma once
 
+#include <fmt/core.h>
+
 #include <array>
 #include <initializer_list>
+#include <span>
 #include <string>
 
 #include "tensor/real.h"
@@ -21,10 +24,13 @@ class Shape {
 
   Shape() = default;  // (): a scalar, one element
   // Throws ShapeError on a negative size or on more than kMaxRank axes.
-  Shape(std::initializer_list<Index> sizes);
+  explicit Shape(std::span<const Index> sizes);
+  Shape(std::initializer_list<Index> sizes) : Shape(std::span(sizes.begin(), sizes.size())) {}
 
   int rank() const { return rank_; }
   Index operator[](int axis) const { return sizes_[static_cast<std::size_t>(axis)]; }
+  const Index* begin() const { return sizes_.data(); }
+  const Index* end() const { return sizes_.data() + rank_; }
   Index size() const;  // the number of elements: the product of the sizes, 1 for a scalar
 
   // Copies with one axis changed, removed or added.
@@ -35,6 +41,8 @@ class Shape {
   bool operator==(const Shape&) const = default;
 
  private:
+  void append(Index size) { sizes_[static_cast<std::size_t>(rank_++)] = size; }
+
   int rank_ = 0;
   std::array<Index, kMaxRank> sizes_{};  // entries from rank_ on stay 0, so that == may compare all
 };
@@ -49,3 +57,12 @@ Shape broadcast(const char* op, const Shape& a, const Shape& b);
 int checked_axis(const char* op, int axis, const Shape& shape);
 
 }  // namespace gradflow
+
+// So that messages can name shapes: fmt::format("{} given", shape).
+template <>
+struct fmt::formatter<gradflow::Shape> {
+  constexpr auto parse(fmt::format_parse_context& context) { return context.begin(); }
+  auto format(const gradflow::Shape& shape, fmt::format_context& context) const {
+    return fmt::format_to(context.out(), "{}", to_string(shape));
+  }
+};

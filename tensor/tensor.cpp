@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cstring>
 
 #include "tensor/axis.h"
 #include "tensor/error.h"
@@ -18,9 +17,9 @@ Tensor::Tensor(const Shape& shape, real value) : Tensor(shape) {
 }
 
 Tensor::Tensor(const Shape& shape, std::span<const real> values) : Tensor(shape) {
-  if (std::ssize(values) != size())
-    throw ShapeError(fmt::format("Tensor: {} values given for shape {}; {} are required",
-                                 values.size(), to_string(shape), size()));
+  require<ShapeError>(std::ssize(values) == size(),
+                      "Tensor: {} values given for shape {}; {} are required", values.size(), shape,
+                      size());
   std::copy(values.begin(), values.end(), data_);
 }
 
@@ -31,17 +30,16 @@ Tensor::Tensor(std::initializer_list<std::initializer_list<real>> rows)
     : Tensor(Shape{std::ssize(rows), rows.size() ? std::ssize(*rows.begin()) : 0}) {
   real* out = data_;
   for (const auto& row : rows) {
-    if (std::ssize(row) != shape_[1])
-      throw ShapeError(fmt::format("Tensor: rows of {} and {} elements given; all must be equal",
-                                   shape_[1], row.size()));
+    require<ShapeError>(std::ssize(row) == shape_[1],
+                        "Tensor: rows of {} and {} elements given; all must be equal", shape_[1],
+                        row.size());
     out = std::copy(row.begin(), row.end(), out);
   }
 }
 
 real Tensor::item() const {
-  if (size() != 1)
-    throw ShapeError(fmt::format("item: a tensor of shape {} given; one element is required",
-                                 to_string(shape_)));
+  require<ShapeError>(size() == 1, "item: a tensor of shape {} given; one element is required",
+                      shape_);
   return *data_;
 }
 
@@ -49,14 +47,13 @@ real Tensor::at(std::initializer_list<Index> position) const {
   Index offset = 0;
   int axis = 0;
   for (const Index i : position) {
-    if (axis >= rank() || i < 0 || i >= shape_[axis])
-      throw ShapeError(fmt::format("at: position {} on axis {} of a tensor of shape {} given", i,
-                                   axis, to_string(shape_)));
+    require<ShapeError>(axis < rank() && 0 <= i && i < shape_[axis],
+                        "at: position {} on axis {} of a tensor of shape {} given", i, axis,
+                        shape_);
     offset = offset * shape_[axis++] + i;
   }
-  if (axis != rank())
-    throw ShapeError(fmt::format("at: {} positions given for shape {}; {} are required", axis,
-                                 to_string(shape_), rank()));
+  require<ShapeError>(axis == rank(), "at: {} positions given for shape {}; {} are required", axis,
+                      shape_, rank());
   return data_[offset];
 }
 
@@ -70,30 +67,28 @@ real* Tensor::mutable_data() {
 }
 
 Tensor Tensor::reshaped(const Shape& shape) const {
-  if (shape.size() != size())
-    throw ShapeError(fmt::format("reshape: {} to {} given; the number of elements must stay {}",
-                                 to_string(shape_), to_string(shape), size()));
+  require<ShapeError>(shape.size() == size(),
+                      "reshape: {} to {} given; the number of elements must stay {}", shape_, shape,
+                      size());
   Tensor result = *this;
   result.shape_ = shape;
   return result;
 }
 
 Tensor Tensor::reshaped(std::initializer_list<Index> sizes) const {
-  Shape shape;
-  int unknown = -1;
-  for (const Index given : sizes) {
-    const bool compute = given == -1 && unknown == -1;
-    if (compute) unknown = shape.rank();
-    shape = shape.inserted(shape.rank(), Shape{compute ? 1 : given}[0]);  // Shape{} checks the size
+  std::vector<Index> known(sizes);
+  const auto unknown = std::find(known.begin(), known.end(), -1);
+  if (unknown != known.end()) {
+    *unknown = 1;
+    const Index rest = Shape(known).size();
+    if (rest > 0) *unknown = size() / rest;
   }
-  if (unknown >= 0 && shape.size() > 0) shape = shape.with(unknown, size() / shape.size());
-  return reshaped(shape);
+  return reshaped(Shape(known));
 }
 
 Tensor Tensor::rows(Index begin, Index end) const {
-  if (rank() == 0 || begin < 0 || begin > end || end > rows())
-    throw ShapeError(
-        fmt::format("rows: {} to {} of a tensor of shape {} given", begin, end, to_string(shape_)));
+  require<ShapeError>(rank() > 0 && 0 <= begin && begin <= end && end <= rows(),
+                      "rows: {} to {} of a tensor of shape {} given", begin, end, shape_);
   Tensor result = *this;
   const Index row_size = rows() ? size() / rows() : 0;
   result.data_ += begin * row_size;
@@ -119,10 +114,8 @@ Tensor linspace(real first, real last, Index count) {
 }
 
 Tensor transpose(const Tensor& x, int axis_a, int axis_b) {
-  const int a = std::min(checked_axis("transpose", axis_a, x.shape()),
-                         checked_axis("transpose", axis_b, x.shape()));
-  const int b = std::max(checked_axis("transpose", axis_a, x.shape()),
-                         checked_axis("transpose", axis_b, x.shape()));
+  const auto [a, b] = std::minmax(
+      {checked_axis("transpose", axis_a, x.shape()), checked_axis("transpose", axis_b, x.shape())});
   if (a == b) return x;
   // Seen from the two axes, x is (outer, m, middle, n, inner) and y is (outer, n, middle, m,
   // inner).
@@ -143,14 +136,12 @@ Tensor transpose(const Tensor& x, int axis_a, int axis_b) {
 Tensor slice(const Tensor& x, int axis, Index begin, Index end) {
   axis = checked_axis("slice", axis, x.shape());
   const auto [outer, n, inner] = split_at(x.shape(), axis);
-  if (begin < 0 || begin > end || end > n)
-    throw ShapeError(fmt::format("slice: {} to {} on axis {} of shape {} given", begin, end, axis,
-                                 to_string(x.shape())));
-  if (outer == 1) {  // whole rows: no copy
-    Tensor y = x.reshaped({n, inner}).rows(begin, end);
-    return y.reshaped(x.shape().with(axis, end - begin));
-  }
-  Tensor y(x.shape().with(axis, end - begin));
+  require<ShapeError>(0 <= begin && begin <= end && end <= n,
+                      "slice: {} to {} on axis {} of shape {} given", begin, end, axis, x.shape());
+  const Shape shape = x.shape().with(axis, end - begin);
+  if (outer == 1)  // whole rows: no copy
+    return x.reshaped(Shape{n, inner}).rows(begin, end).reshaped(shape);
+  Tensor y(shape);
   const Index run = (end - begin) * inner;
   real* out = y.mutable_data();
   for (Index o = 0; o < outer; ++o)
@@ -161,9 +152,8 @@ Tensor slice(const Tensor& x, int axis, Index begin, Index end) {
 Tensor pad(const Tensor& x, int axis, Index begin, Index size) {
   axis = checked_axis("pad", axis, x.shape());
   const auto [outer, n, inner] = split_at(x.shape(), axis);
-  if (begin < 0 || begin + n > size)
-    throw ShapeError(
-        fmt::format("pad: {} positions from {} on given; they must fit in {}", n, begin, size));
+  require<ShapeError>(0 <= begin && begin + n <= size,
+                      "pad: {} positions from {} on given; they must fit in {}", n, begin, size);
   Tensor y = zeros(x.shape().with(axis, size));
   real* out = y.mutable_data();
   for (Index o = 0; o < outer; ++o)
@@ -172,14 +162,14 @@ Tensor pad(const Tensor& x, int axis, Index begin, Index size) {
 }
 
 Tensor concat(std::span<const Tensor> parts, int axis) {
-  if (parts.empty()) throw ShapeError("concat: no tensors given; at least one is required");
+  require<ShapeError>(!parts.empty(), "concat: no tensors given; at least one is required");
   const Shape& first = parts[0].shape();
   axis = checked_axis("concat", axis, first);
   Index total = 0;
   for (const Tensor& part : parts) {
-    if (part.rank() != first.rank() || part.shape().with(axis, 0) != first.with(axis, 0))
-      throw ShapeError(fmt::format("concat: {} and {} given; all axes but axis {} must agree",
-                                   to_string(first), to_string(part.shape()), axis));
+    require<ShapeError>(
+        part.rank() == first.rank() && part.shape().with(axis, 0) == first.with(axis, 0),
+        "concat: {} and {} given; all axes but axis {} must agree", first, part.shape(), axis);
     total += part.shape()[axis];
   }
   Tensor y(first.with(axis, total));
@@ -197,8 +187,8 @@ Tensor concat(std::span<const Tensor> parts, int axis) {
 namespace {
 void check_indices(const char* op, const std::vector<Index>& indices, Index size) {
   for (const Index i : indices)
-    if (i < 0 || i >= size)
-      throw ShapeError(fmt::format("{}: index {} given; indices are 0 to {}", op, i, size - 1));
+    require<ShapeError>(0 <= i && i < size, "{}: index {} given; indices are 0 to {}", op, i,
+                        size - 1);
 }
 }  // namespace
 
@@ -216,9 +206,9 @@ Tensor gather(const Tensor& x, const std::vector<Index>& indices, int axis) {
 Tensor scatter_add(const Tensor& x, const std::vector<Index>& indices, Index size, int axis) {
   axis = checked_axis("scatter_add", axis, x.shape());
   const auto [outer, n, inner] = split_at(x.shape(), axis);
-  if (n != std::ssize(indices))
-    throw ShapeError(fmt::format("scatter_add: {} indices for {} positions given; one for each",
-                                 indices.size(), n));
+  require<ShapeError>(n == std::ssize(indices),
+                      "scatter_add: {} indices for {} positions given; one for each",
+                      indices.size(), n);
   check_indices("scatter_add", indices, size);
   Tensor y = zeros(x.shape().with(axis, size));
   const real* in = x.data();

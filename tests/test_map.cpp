@@ -30,7 +30,7 @@ std::string check_two(const Shape& a, const Shape& b) {
   const auto expected = reference(shape, [&](const Position& p) {
     return kTwo(broadcast_at(px, p, shape.rank()), broadcast_at(py, p, shape.rank()));
   });
-  return difference(map("test", kTwo, x, y), expected, 0);
+  return difference(map("test", x, y, kTwo), expected, 0);
 }
 
 std::string check_three(const Shape& a, const Shape& b, const Shape& c) {
@@ -41,7 +41,7 @@ std::string check_three(const Shape& a, const Shape& b, const Shape& c) {
     return kThree(broadcast_at(px, p, shape.rank()), broadcast_at(py, p, shape.rank()),
                   broadcast_at(pz, p, shape.rank()));
   });
-  return difference(map("test", kThree, x, y, z), expected, 0);
+  return difference(map("test", x, y, z, kThree), expected, 0);
 }
 
 TEST_CASE("map with one operand") {
@@ -49,9 +49,7 @@ TEST_CASE("map with one operand") {
     const Tensor x = whole_numbers(shape, 1);
     Reference expected = reference(x);
     for (double& value : expected.values) value = 2 * value + 1;
-    CHECK(difference(map(
-                         "test", [](real v) { return 2 * v + 1; }, x),
-                     expected, 0) == "");
+    CHECK(difference(map("test", x, [](real v) { return 2 * v + 1; }), expected, 0) == "");
   }
 }
 
@@ -109,7 +107,7 @@ TEST_CASE("map with three operands and any mixture of repeated axes") {
 
 TEST_CASE("map gives empty results for empty operands") {
   const auto shape_of = [](const Shape& a, const Shape& b) {
-    return map("test", kTwo, zeros(a), zeros(b)).shape();
+    return map("test", zeros(a), zeros(b), kTwo).shape();
   };
   CHECK(shape_of({0}, {0}) == Shape{0});
   CHECK(shape_of({0}, {1}) == Shape{0});
@@ -122,19 +120,19 @@ TEST_CASE("map may be given the same tensor twice, and views") {
   const Tensor x = whole_numbers({4, 3}, 1);
   Reference twice = reference(x);
   for (double& value : twice.values) value *= 2;
-  CHECK(difference(map("test", kTwo, x, x), twice, 0) == "");
+  CHECK(difference(map("test", x, x, kTwo), twice, 0) == "");
 
   const Tensor rows = x.rows(1, 3);
   const Tensor copy(rows.shape(), rows.values());
-  CHECK(difference(map("test", kTwo, rows, x.rows(3, 4)), map("test", kTwo, copy, x.rows(3, 4))) ==
+  CHECK(difference(map("test", rows, x.rows(3, 4), kTwo), map("test", copy, x.rows(3, 4), kTwo)) ==
         "");
 }
 
 TEST_CASE("map names the operation in its error") {
   CHECK(message_of<ShapeError>([] {
-          map("div", kTwo, ones({2, 3}), ones({2}));
+          map("div", ones({2, 3}), ones({2}), kTwo);
         }) == "div: (2, 3) and (2) given; sizes must agree from the last axis on, or be 1");
-  CHECK(message_of<ShapeError>([] { map("where", kThree, ones({2}), ones({2}), ones({3})); }) ==
+  CHECK(message_of<ShapeError>([] { map("where", ones({2}), ones({2}), ones({3}), kThree); }) ==
         "where: (2) and (3) given; sizes must agree from the last axis on, or be 1");
 }
 
