@@ -9,17 +9,79 @@
 #include <cerrno>
 #include <cstring>
 #include <fstream>
+#include <nlohmann/json.hpp>
+#include <set>
 #include <sstream>
 
 #include "tensor/error.h"
-#include "tensor/json_header.h"
 
 namespace gradflow {
 namespace {
 
+using Json = nlohmann::json;
+
 static_assert(std::endian::native == std::endian::little, "the format is little-endian");
 constexpr std::uint64_t kLongestHeader = 100'000'000;  // the reference implementation's limit
+constexpr std::uint64_t kLargestNumber = std::uint64_t{1} << 62;
+constexpr const char* kMetadata = "__metadata__";
 constexpr const char* kOwnDtype = sizeof(real) == 4 ? "F32" : "F64";
+
+// JSON as the format wants it: each key once, nothing nested deeper than a tensor's numbers, and
+// none of the liberties that the JSON library takes with byte order marks and zeros. What is no
+// JSON at all, and in the functions below what is of the wrong type, throws Json::exception.
+Json parse_header(std::string_view text) {
+  constexpr std::size_t kDepth = 3;
+  std::array<std::set<std::string>, kDepth + 2> keys;  // at each depth, of the object being read
+  const auto check = [&](int at, Json::parse_event_t event, const Json& parsed) {
+    const auto depth = static_cast<std::size_t>(at);
+    require<FileError>(depth <= kDepth, "its header is nested more than {} deep", kDepth);
+    if (event == Json::parse_event_t::object_start) keys[depth + 1].clear();
+    if (event == Json::parse_event_t::key)
+      require<FileError>(keys[depth].insert(parsed).second,
+                         "key \"{}\" is in its header more than once",
+                         parsed.get_ref<const std::string&>());
+    return true;
+  };
+  require<FileError>(text.find('\0') == text.npos && !text.starts_with("\xef\xbb\xbf"),
+                     "its header is not plain JSON text");
+  Json header = Json::parse(text, check);
+  require<FileError>(header.is_object(), "its header is not a JSON object");
+  return header;
+}
+
+struct Entry {  // what the header says of a tensor
+  std::string name, dtype;
+  std::vector<Index> shape;
+  Index begin, end;  // bytes, counted from the end of the header
+};
+
+std::vector<Index> read_numbers(const std::string& name, const Json& numbers) {
+  for (const Json& number : numbers)
+    require<FileError>(number.is_number_unsigned() && number.get<std::uint64_t>() <= kLargestNumber,
+                       "the numbers of tensor \"{}\" must be whole, from 0 to 2^62", name);
+  return numbers;
+}
+
+Entry read_entry(const std::string& name, const Json& entry) {
+  const std::vector<Index> offsets = read_numbers(name, entry.at("data_offsets"));
+  require<FileError>(offsets.size() == 2 && entry.size() == 3,
+                     "tensor \"{}\" must have a dtype, a shape and two data_offsets, nothing else",
+                     name);
+  return {name, entry.at("dtype"), read_numbers(name, entry.at("shape")), offsets[0], offsets[1]};
+}
+
+// True if a tensor of these sizes has exactly that many bytes. Counted in double, which is exact up
+// to 2^53, more than any file holds, and cannot overflow. Nor must Shape::size(), even if a size is
+// 0 and the product of the others does not fit in an Index.
+bool fits(const std::vector<Index>& sizes, Index width, Index bytes) {
+  double count = 1, product = 1;
+  for (const Index size : sizes) {
+    count *= static_cast<double>(size);
+    product *= static_cast<double>(std::max<Index>(size, 1));
+  }
+  return count * static_cast<double>(width) == static_cast<double>(bytes) &&
+         product <= static_cast<double>(kLargestNumber);
+}
 
 template <class Stored>
 void convert(const char* bytes, Tensor& x) {
@@ -31,80 +93,57 @@ void convert(const char* bytes, Tensor& x) {
   }
 }
 
-// True if a tensor of these sizes has exactly that many bytes. A product of sizes that is too large
-// for an Index never fits, not even if another size is 0.
-bool fits(const std::vector<std::uint64_t>& sizes, std::uint64_t width, std::uint64_t bytes) {
-  constexpr std::uint64_t kMost = std::uint64_t{1} << 62;
-  std::uint64_t count = 1;  // of elements, without regard to sizes of 0
-  bool empty = false;
-  for (const std::uint64_t size : sizes) {
-    if (size == 0) {
-      empty = true;
-    } else {
-      if (count > kMost / size) return false;
-      count *= size;
-    }
-  }
-  return bytes % width == 0 && bytes / width == (empty ? 0 : count);
-}
-
-Tensor decode_entry(const HeaderEntry& entry, const char* data, std::uint64_t data_size) {
-  const std::uint64_t width = entry.dtype == "F32" ? 4 : entry.dtype == "F64" ? 8 : 0;
-  if (width == 0)
-    throw FileError(fmt::format("tensor \"{}\" is of dtype {}; F32 or F64 is required", entry.name,
-                                entry.dtype));
-  if (entry.begin > entry.end || entry.end > data_size)
-    throw FileError(fmt::format("tensor \"{}\" lies at bytes {} to {}; the file holds {}",
-                                entry.name, entry.begin, entry.end, data_size));
-  if (entry.shape.size() > Shape::kMaxRank)
-    throw FileError(fmt::format("tensor \"{}\" has {} axes; at most {} are supported", entry.name,
-                                entry.shape.size(), Shape::kMaxRank));
-  if (!fits(entry.shape, width, entry.end - entry.begin))
-    throw FileError(fmt::format("tensor \"{}\" has {} bytes, which do not fit its shape",
-                                entry.name, entry.end - entry.begin));
-  Shape shape;
-  for (const std::uint64_t size : entry.shape)
-    shape = shape.inserted(shape.rank(), static_cast<Index>(size));
-  Tensor x(shape);
-  (width == 4 ? convert<float> : convert<double>)(data + entry.begin, x);
+Tensor read_tensor(const Entry& entry, std::string_view data) {
+  const auto& [name, dtype, sizes, begin, end] = entry;
+  const Index width = dtype == "F32" ? 4 : dtype == "F64" ? 8 : 0;
+  require<FileError>(width != 0, "tensor \"{}\" is of dtype {}; F32 or F64 is required", name,
+                     dtype);
+  require<FileError>(begin <= end && end <= std::ssize(data),
+                     "tensor \"{}\" lies at bytes {} to {}; the file holds {}", name, begin, end,
+                     data.size());
+  require<FileError>(sizes.size() <= Shape::kMaxRank,
+                     "tensor \"{}\" has {} axes; at most {} are supported", name, sizes.size(),
+                     Shape::kMaxRank);
+  require<FileError>(fits(sizes, width, end - begin),
+                     "tensor \"{}\" has {} bytes, which do not fit its shape", name, end - begin);
+  Tensor x{Shape(sizes)};
+  (width == 4 ? convert<float> : convert<double>)(data.data() + begin, x);
   return x;
 }
 
-// Tensors must lie one after another: overlaps and gaps would hide something.
-void check_layout(std::vector<HeaderEntry> entries, std::uint64_t data_size) {
-  std::sort(entries.begin(), entries.end(), [](const HeaderEntry& a, const HeaderEntry& b) {
-    return std::pair(a.begin, a.end) < std::pair(b.begin, b.end);
+TensorFile decode(std::string_view bytes) {
+  std::uint64_t header_size = 0;
+  require<FileError>(bytes.size() >= sizeof(header_size), "{} bytes; at least {} are required",
+                     bytes.size(), sizeof(header_size));
+  std::memcpy(&header_size, bytes.data(), sizeof(header_size));
+  const std::string_view rest = bytes.substr(sizeof(header_size));
+  require<FileError>(header_size <= kLongestHeader && header_size <= rest.size(),
+                     "a header of {} bytes announced in a file of {}; not a safetensors file, or "
+                     "cut short",
+                     header_size, bytes.size());
+  const Json header = parse_header(rest.substr(0, header_size));
+  const std::string_view data = rest.substr(header_size);
+  TensorFile contents;
+  std::vector<Entry> entries;
+  for (const auto& [name, value] : header.items()) {
+    if (name == kMetadata)
+      contents.metadata = value;
+    else
+      entries.push_back(read_entry(name, value));
+  }
+  // Tensors must lie one after another: overlaps and gaps would hide something.
+  std::sort(entries.begin(), entries.end(), [](const Entry& a, const Entry& b) {
+    return std::tie(a.begin, a.end, a.name) < std::tie(b.begin, b.end, b.name);
   });
-  std::uint64_t end = 0;
-  for (const HeaderEntry& entry : entries) {
-    if (entry.begin != end)
-      throw FileError(fmt::format("tensor \"{}\" begins at byte {}, the one before ends at {}",
-                                  entry.name, entry.begin, end));
+  Index end = 0;
+  for (const Entry& entry : entries) {
+    contents.tensors.emplace(entry.name, read_tensor(entry, data));
+    require<FileError>(entry.begin == end,
+                       "tensor \"{}\" begins at byte {}, the one before ends at {}", entry.name,
+                       entry.begin, end);
     end = entry.end;
   }
-  if (end != data_size)
-    throw FileError(fmt::format("its tensors end at byte {} of {}", end, data_size));
-}
-
-TensorFile decode(const std::string& bytes) {
-  std::uint64_t header_size = 0;
-  if (bytes.size() < sizeof(header_size))
-    throw FileError(
-        fmt::format("{} bytes; at least {} are required", bytes.size(), sizeof(header_size)));
-  std::memcpy(&header_size, bytes.data(), sizeof(header_size));
-  if (header_size > kLongestHeader || header_size > bytes.size() - sizeof(header_size))
-    throw FileError(
-        fmt::format("a header of {} bytes announced in a file of {}; not a safetensors "
-                    "file, or cut short",
-                    header_size, bytes.size()));
-  const Header header =
-      parse_header(std::string_view(bytes).substr(sizeof(header_size), header_size));
-  const std::size_t data_begin = sizeof(header_size) + header_size;
-  const char* data = bytes.data() + data_begin;
-  TensorFile contents{{}, header.metadata};
-  for (const HeaderEntry& entry : header.entries)
-    contents.tensors.emplace(entry.name, decode_entry(entry, data, bytes.size() - data_begin));
-  check_layout(header.entries, bytes.size() - data_begin);
+  require<FileError>(end == std::ssize(data), "its tensors end at byte {} of {}", end, data.size());
   return contents;
 }
 
@@ -113,16 +152,19 @@ std::string system_message() { return std::strerror(errno); }
 }  // namespace
 
 std::string encode_tensors(const TensorFile& contents) {
-  Header header{{}, contents.metadata};
-  std::uint64_t end = 0;
+  nlohmann::ordered_json header = nlohmann::ordered_json::object();
+  if (!contents.metadata.empty()) header[kMetadata] = contents.metadata;
+  std::size_t end = 0;
   for (const auto& [name, x] : contents.tensors) {
-    HeaderEntry entry{name, kOwnDtype, {}, end, end + x.values().size_bytes()};
-    for (int axis = 0; axis < x.rank(); ++axis)
-      entry.shape.push_back(static_cast<std::uint64_t>(x.shape()[axis]));
-    end = entry.end;
-    header.entries.push_back(std::move(entry));
+    const std::size_t begin = std::exchange(end, end + x.values().size_bytes());
+    header[name] = {{"dtype", kOwnDtype}, {"shape", x.shape()}, {"data_offsets", {begin, end}}};
   }
-  std::string text = format_header(header);
+  std::string text;
+  try {
+    text = header.dump();
+  } catch (const Json::exception&) {
+    throw FileError("save: a name or a text in the metadata is not UTF-8");
+  }
   text.resize((text.size() + 7) / 8 * 8, ' ');  // so that the numbers begin at a multiple of 8
   const std::uint64_t header_size = text.size();
   std::string bytes(reinterpret_cast<const char*>(&header_size), sizeof(header_size));
@@ -137,6 +179,11 @@ TensorFile decode_tensors(const std::string& bytes, const std::string& name) {
     return decode(bytes);
   } catch (const FileError& error) {
     throw FileError(fmt::format("load: {}: {}", name, error.what()));
+  } catch (const Json::exception& error) {
+    std::string_view what = error.what();  // "[json.exception.type_error.302] type must be ..."
+    what.remove_prefix(what.find(' ') + 1);
+    throw FileError(
+        fmt::format("load: {}: its header is not as the format says: {:.160}", name, what));
   }
 }
 
@@ -174,15 +221,13 @@ void write_file(const std::filesystem::path& path, const std::string& bytes) {
 
 std::string read_file(const std::filesystem::path& path) {
   std::error_code ignored;
-  if (!std::filesystem::is_regular_file(path, ignored))
-    throw FileError(
-        fmt::format("load: {}: {}", path.string(),
-                    std::filesystem::exists(path, ignored) ? "not a file" : "not there"));
+  require<FileError>(std::filesystem::is_regular_file(path, ignored), "load: {}: {}", path.string(),
+                     std::filesystem::exists(path, ignored) ? "not a file" : "not there");
   std::ifstream file(path, std::ios::binary);
   std::ostringstream bytes;
   if (std::filesystem::file_size(path, ignored) > 0) bytes << file.rdbuf();
-  if (!file || !bytes)
-    throw FileError(fmt::format("load: {}: cannot be read: {}", path.string(), system_message()));
+  require<FileError>(file && bytes, "load: {}: cannot be read: {}", path.string(),
+                     system_message());
   return std::move(bytes).str();
 }
 

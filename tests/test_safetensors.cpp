@@ -204,12 +204,12 @@ TEST_CASE("sizes that overflow") {
     }
   // 2^64 + 2 must not be read as 2, nor 2^64 + 8 as 8.
   CHECK(contains(error_of_entry(f32 + R"("shape":[18446744073709551618],"data_offsets":[0,8])", 8),
-                 "a smaller number expected"));
+                 "the numbers of tensor \"x\" must be whole, from 0 to 2^62"));
   CHECK(contains(error_of_entry(f32 + R"("shape":[2],"data_offsets":[0,18446744073709551624])", 8),
-                 "a smaller number expected"));
+                 "the numbers of tensor \"x\" must be whole, from 0 to 2^62"));
   CHECK(
       contains(error_of_entry(f32 + R"("shape":[2],"data_offsets":[0,99999999999999999999999])", 8),
-               "a smaller number expected"));
+               "the numbers of tensor \"x\" must be whole, from 0 to 2^62"));
   // No elements, yet a product of sizes that no number holds.
   const std::string empty =
       R"("shape":[4611686018427387904,4611686018427387904,0],"data_offsets":[0,0])";
@@ -218,72 +218,118 @@ TEST_CASE("sizes that overflow") {
 
 TEST_CASE("headers that are not what the format says") {
   const auto header = [](const std::string& text) { return error_of(file_of(text, "")); };
-  CHECK(header("") == "load: model: its header is not as the format says: byte 0: { expected");
-  for (const char* text :
-       {"[]",
-        "null",
-        "1",
-        "{",
-        "}",
-        "{]",
-        "{\"a\"}",
-        "{\"a\":}",
-        "{\"a\":1}",
-        "{\"a\":[]}",
-        "{\"a\":{}}",
-        "{\"a\":{},}",
-        "{,}",
-        "{}{}",
-        "{} x",
-        "{\"a",
-        "{\"a\\",
-        "{\"\\u12",
-        "{\"\\q\":{}}",
-        "{\"\\ud800\":{}}",
-        "{\"\\udc00\":{}}",
-        "{\"\\ud800\\u0041\":{}}",
-        "{\"\\u12g4\":{}}",
-        "{\"tab\there\":{}}",
-        "{'a':{}}",
-        "{\"__metadata__\":1}",
-        "{\"__metadata__\":{\"k\":1}}",
-        "{\"__metadata__\":{\"k\":{}}}",
-        "{\"__metadata__\":null}",
-        "{\"a\":{\"dtype\":\"F32\"}}",                                         // keys missing
-        "{\"a\":{\"dtype\":\"F32\",\"shape\":[0],\"data_offsets\":[0]}}",      // one offset
-        "{\"a\":{\"dtype\":\"F32\",\"shape\":[0],\"data_offsets\":[0,0,0]}}",  // three
-        "{\"a\":{\"dtype\":\"F32\",\"shape\":[-1],\"data_offsets\":[0,0]}}",
-        "{\"a\":{\"dtype\":\"F32\",\"shape\":[0.0],\"data_offsets\":[0,0]}}",
-        "{\"a\":{\"dtype\":\"F32\",\"shape\":[0,],\"data_offsets\":[0,0]}}",
-        "{\"a\":{\"dtype\":\"F32\",\"shape\":[\"0\"],\"data_offsets\":[0,0]}}",
-        "{\"a\":{\"dtype\":\"F32\",\"shape\":0,\"data_offsets\":[0,0]}}",
-        "{\"a\":{\"dtype\":4,\"shape\":[0],\"data_offsets\":[0,0]}}",
-        "{\"a\":{\"dtype\":\"F32\",\"shape\":[0],\"data_offsets\":[0,0],\"more\":1}}"}) {
+  CHECK(
+      header("") ==
+      "load: model: its header is not as the format says: parse error at line 1, column 1: syntax "
+      "error while parsing value - unexpected end of input; expected '[', '{', or a literal");
+  struct Row {
+    const char* text;
+    const char* error;
+  };
+  const char* const no_json = "its header is not as the format says: parse error at line 1";
+  const char* const no_object = "its header is not a JSON object";
+  const char* const keys =
+      "tensor \"a\" must have a dtype, a shape and two data_offsets, nothing else";
+  const char* const numbers = "the numbers of tensor \"a\" must be whole, from 0 to 2^62";
+  const Row rows[] = {
+      {"[]", no_object},
+      {"null", no_object},
+      {"1", no_object},
+      {"{", no_json},
+      {"}", no_json},
+      {"{]", no_json},
+      {"{\"a\"}", no_json},
+      {"{\"a\":}", no_json},
+      {"{\"a\":1}", "cannot use at() with number"},
+      {"{\"a\":[]}", "cannot use at() with array"},
+      {"{\"a\":{}}", "key 'data_offsets' not found"},
+      {"{\"a\":{},}", no_json},
+      {"{,}", no_json},
+      {"{}{}", no_json},
+      {"{} x", no_json},
+      {"{\"a", no_json},
+      {"{\"a\\", no_json},
+      {"{\"\\u12", no_json},
+      {"{\"\\q\":{}}", no_json},
+      {"{\"\\ud800\":{}}", no_json},
+      {"{\"\\udc00\":{}}", no_json},
+      {"{\"\\ud800\\u0041\":{}}", no_json},
+      {"{\"\\u12g4\":{}}", no_json},
+      {"{\"tab\there\":{}}", no_json},
+      {"{\"\xff\":{}}", no_json},  // not UTF-8
+      {"{'a':{}}", no_json},
+      {"\xef\xbb\xbf{}", "its header is not plain JSON text"},  // a byte order mark
+      {"{}/**/", no_json},
+      {"{\"__metadata__\":1}", "type must be object, but is number"},
+      {"{\"__metadata__\":{\"k\":1}}", "type must be string, but is number"},
+      {"{\"__metadata__\":{\"k\":{}}}", "type must be string, but is object"},
+      {"{\"__metadata__\":null}", "type must be object, but is null"},
+      {"{\"a\":{\"dtype\":\"F32\",\"data_offsets\":[0,0]}}", keys},
+      {"{\"a\":{\"shape\":[0],\"data_offsets\":[0,0],\"more\":1}}", "key 'dtype' not found"},
+      {"{\"a\":{\"dtype\":\"F32\",\"data_offsets\":[0,0],\"more\":1}}", "key 'shape' not found"},
+      {"{\"a\":{\"dtype\":\"F32\",\"shape\":[0],\"data_offsets\":[0]}}", keys},
+      {"{\"a\":{\"dtype\":\"F32\",\"shape\":[0],\"data_offsets\":[0,0,0]}}", keys},
+      {"{\"a\":{\"dtype\":\"F32\",\"shape\":[-1],\"data_offsets\":[0,0]}}", numbers},
+      {"{\"a\":{\"dtype\":\"F32\",\"shape\":[-0],\"data_offsets\":[0,0]}}", numbers},
+      {"{\"a\":{\"dtype\":\"F32\",\"shape\":[0.0],\"data_offsets\":[0,0]}}", numbers},
+      {"{\"a\":{\"dtype\":\"F32\",\"shape\":[0e0],\"data_offsets\":[0,0]}}", numbers},
+      {"{\"a\":{\"dtype\":\"F32\",\"shape\":[true],\"data_offsets\":[0,0]}}", numbers},
+      {"{\"a\":{\"dtype\":\"F32\",\"shape\":[[]],\"data_offsets\":[0,0]}}", numbers},
+      {"{\"a\":{\"dtype\":\"F32\",\"shape\":[4611686018427387905],\"data_offsets\":[0,0]}}",
+       numbers},
+      {"{\"a\":{\"dtype\":\"F32\",\"shape\":[1e999],\"data_offsets\":[0,0]}}",
+       "its header is not as the format says: number overflow parsing '1e999'"},
+      {"{\"a\":{\"dtype\":\"F32\",\"shape\":[0,],\"data_offsets\":[0,0]}}", no_json},
+      {"{\"a\":{\"dtype\":\"F32\",\"shape\":[\"0\"],\"data_offsets\":[0,0]}}", numbers},
+      {"{\"a\":{\"dtype\":\"F32\",\"shape\":0,\"data_offsets\":[0,0]}}",
+       "type must be array, but is number"},
+      {"{\"a\":{\"dtype\":\"F32\",\"shape\":{},\"data_offsets\":[0,0]}}",
+       "type must be array, but is object"},
+      {"{\"a\":{\"dtype\":\"F32\",\"shape\":null,\"data_offsets\":[0,0]}}",
+       "type must be array, but is null"},
+      {"{\"a\":{\"dtype\":4,\"shape\":[0],\"data_offsets\":[0,0]}}",
+       "type must be string, but is number"},
+      {"{\"a\":{\"dtype\":\"F32\",\"shape\":[0],\"data_offsets\":[0,0],\"more\":1}}", keys}};
+  for (const auto& [text, error] : rows) {
     CAPTURE(text);
-    CHECK(contains(header(text), "load: model: its header is not as the format says: byte "));
+    const std::string message = header(text);
+    CHECK(contains(message, "load: model: "));
+    CHECK(contains(message, error));
+    CHECK(message.find('\n') == std::string::npos);
   }
-  CHECK(contains(error_of(file_of(std::string("{\"a\0\":{}}", 9), "")), "control character"));
+  CHECK(contains(error_of(file_of(std::string("{\"a\0\":{}}", 9), "")), "not plain JSON text"));
+  CHECK(contains(error_of(file_of(std::string("{}\0 more", 8), "")), "not plain JSON text"));
+  CHECK(header("{\"" + std::string(1'000'000, 'a')).size() < 300);  // a message stays readable
 }
 
 TEST_CASE("duplicate keys") {
   const std::string x = R"("x":{"dtype":"F32","shape":[0],"data_offsets":[0,0]})";
-  CHECK(error_of(file_of("{" + x + "}", "")) == "no error");
-  CHECK(contains(error_of(file_of("{" + x + "," + x + "}", "")), "each key only once expected"));
+  const std::string y = R"("y":{"dtype":"F32","shape":[0],"data_offsets":[0,0]})";
+  CHECK(error_of(file_of("{" + x + "," + y + "}", "")) == "no error");
+  CHECK(error_of(file_of("{" + x + "," + y + "," + x + "}", "")) ==
+        "load: model: key \"x\" is in its header more than once");
   CHECK(contains(error_of(file_of(R"({"__metadata__":{"k":"a","k":"b"}})", "")),
-                 "each key only once expected"));
+                 "key \"k\" is in its header more than once"));
   CHECK(contains(error_of(file_of(R"({"__metadata__":{},"__metadata__":{}})", "")),
-                 "each key only once expected"));
+                 "key \"__metadata__\" is in its header more than once"));
   CHECK(contains(error_of_entry(R"("dtype":"F32","dtype":"F32","shape":[0])", 0),
-                 "each key only once expected"));
+                 "key \"dtype\" is in its header more than once"));
 }
 
 // A reader that calls itself for each bracket would use up the stack.
 TEST_CASE("a million brackets") {
-  for (const char* piece : {"[", "{", "{\"a\":", "{\"__metadata__\":{\"k\":"}) {
+  for (const char* piece : {"[", "{\"a\":", "{\"__metadata__\":{\"k\":"}) {
     std::string header;
     while (header.size() < 1'000'000) header += piece;
-    CHECK(contains(error_of(file_of(header, "")), "expected"));
+    CHECK(error_of(file_of(header, "")) == "load: model: its header is nested more than 3 deep");
   }
+  CHECK(contains(error_of(file_of(std::string(1'000'000, '{'), "")), "parse error at line 1"));
+}
+
+TEST_CASE("names that JSON cannot hold") {
+  CHECK(message_of<FileError>([] {
+          encode_tensors({{{"\xff", ones({1})}}, {}});
+        }) == "save: a name or a text in the metadata is not UTF-8");
 }
 
 TEST_CASE("damage anywhere in a file gives an error or some tensor but nothing worse") {
