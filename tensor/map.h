@@ -9,6 +9,7 @@
 // Read next: math.cpp, where most uses of it are.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <span>
 #include <type_traits>
@@ -96,7 +97,10 @@ Tensor map(const char* op, const std::array<const Tensor*, N>& operands, F f) {
   Pointers in{};
   for (std::size_t k = 0; k < N; ++k) in[k] = operands[k]->data();
   real* out = y.mutable_data();
-  walk<N>(merged_axes(shape, operands), Shape::kMaxRank - 1, out, f, in);
+  if (std::all_of(operands.begin(), operands.end(), [&](auto* x) { return x->shape() == shape; }))
+    dispatch<N>(out, {y.size(), {1, 1, 1}}, f, in);  // the same as below, with less planning
+  else
+    walk<N>(merged_axes(shape, operands), Shape::kMaxRank - 1, out, f, in);
   return y;
 }
 

@@ -1,7 +1,5 @@
 #include "tensor/shape.h"
 
-#include <fmt/format.h>
-
 #include "tensor/error.h"
 
 namespace gradflow {
@@ -47,7 +45,9 @@ Shape Shape::inserted(int axis, Index size) const {
 }
 
 std::string to_string(const Shape& shape) {
-  return fmt::format("({})", fmt::join(shape.begin(), shape.end(), ", "));
+  std::string text = "(";
+  for (const Index size : shape) text += fmt::format("{}{}", text.size() > 1 ? ", " : "", size);
+  return text + ")";
 }
 
 Shape broadcast(const char* op, const Shape& a, const Shape& b) {
