@@ -66,13 +66,8 @@ NamedTensors Composition::constants() const {
 }
 
 void Composition::set_constants(const NamedTensors& constants) {
-  for (std::size_t i = 0; i < layers_.size(); ++i) {
-    const std::string prefix = fmt::format("{}.", i);
-    NamedTensors part;
-    for (const auto& [name, x] : constants)
-      if (name.starts_with(prefix)) part[name.substr(prefix.size())] = x;
-    layers_[i]->set_constants(part);
-  }
+  for (std::size_t i = 0; i < layers_.size(); ++i)
+    layers_[i]->set_constants(with_prefix(constants, fmt::format("{}.", i)));
 }
 
 }  // namespace gradflow

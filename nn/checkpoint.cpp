@@ -49,13 +49,6 @@ std::string lookup(const TensorFile& file, const std::string& key) {
   return found->second;
 }
 
-NamedTensors with_prefix(const NamedTensors& tensors, const std::string& prefix) {
-  NamedTensors result;
-  for (const auto& [name, x] : tensors)
-    if (name.starts_with(prefix)) result.emplace(name.substr(prefix.size()), x);
-  return result;
-}
-
 void check_settings(const TensorFile& file, const std::map<std::string, std::string>& settings) {
   for (const auto& [name, value] : settings) {
     const std::string saved = lookup(file, kSetting + name);

@@ -50,6 +50,13 @@ NamedTensors values(const Parameters& parameters) {
   return result;
 }
 
+NamedTensors with_prefix(const NamedTensors& tensors, const std::string& prefix) {
+  NamedTensors result;
+  for (const auto& [name, x] : tensors)
+    if (name.starts_with(prefix)) result.emplace(name.substr(prefix.size()), x);
+  return result;
+}
+
 void assign(const Parameters& parameters, const NamedTensors& values) {
   for (const auto& [name, parameter] : parameters) {  // all are checked before any is changed
     const auto found = values.find(name);

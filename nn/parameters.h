@@ -52,6 +52,9 @@ using NamedTensors = std::map<std::string, Tensor>;
 // Values by name, e.g. for save_tensors(). Copies share storage.
 NamedTensors values(const Parameters& parameters);
 
+// Those whose names begin with `prefix`, under what follows it.
+NamedTensors with_prefix(const NamedTensors& tensors, const std::string& prefix);
+
 // Sets all parameters. Throws ShapeError, naming the first, if one is missing or of another shape.
 void assign(const Parameters& parameters, const NamedTensors& values);
 

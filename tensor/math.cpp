@@ -1,28 +1,24 @@
 #include "tensor/vector_math.h"
 // ^ first: it must come before <cmath>
 
+#include <functional>
+
 #include "tensor/error.h"
 #include "tensor/map.h"
 #include "tensor/math.h"
 
 namespace gradflow {
 
-// The formatter would make three lines of each.
-// clang-format off
-Tensor add(const Tensor& a, const Tensor& b) {
-  return map("add", a, b, [](real p, real q) { return p + q; });
-}
-Tensor sub(const Tensor& a, const Tensor& b) {
-  return map("sub", a, b, [](real p, real q) { return p - q; });
-}
-Tensor mul(const Tensor& a, const Tensor& b) {
-  return map("mul", a, b, [](real p, real q) { return p * q; });
-}
-Tensor div(const Tensor& a, const Tensor& b) {
-  return map("div", a, b, [](real p, real q) { return p / q; });
-}
+Tensor add(const Tensor& a, const Tensor& b) { return map("add", a, b, std::plus<>()); }
+Tensor sub(const Tensor& a, const Tensor& b) { return map("sub", a, b, std::minus<>()); }
+Tensor mul(const Tensor& a, const Tensor& b) { return map("mul", a, b, std::multiplies<>()); }
+Tensor div(const Tensor& a, const Tensor& b) { return map("div", a, b, std::divides<>()); }
+Tensor greater(const Tensor& a, const Tensor& b) { return map("greater", a, b, std::greater<>()); }
+Tensor equal(const Tensor& a, const Tensor& b) { return map("equal", a, b, std::equal_to<>()); }
+Tensor neg(const Tensor& x) { return map("neg", x, std::negate<>()); }
 
-Tensor neg(const Tensor& x) { return map("neg", x, [](real v) { return -v; }); }
+// The formatter would make three lines of each of these.
+// clang-format off
 Tensor exp(const Tensor& x) { return map("exp", x, [](real v) { return std::exp(v); }); }
 Tensor log(const Tensor& x) { return map("log", x, [](real v) { return std::log(v); }); }
 Tensor sqrt(const Tensor& x) { return map("sqrt", x, [](real v) { return std::sqrt(v); }); }
@@ -63,12 +59,6 @@ Tensor clamp(const Tensor& x, real low, real high) {
   return map("clamp", x, [=](real v) { return v < low ? low : v > high ? high : v; });
 }
 
-Tensor greater(const Tensor& a, const Tensor& b) {
-  return map("greater", a, b, [](real p, real q) { return real(p > q); });
-}
-Tensor equal(const Tensor& a, const Tensor& b) {
-  return map("equal", a, b, [](real p, real q) { return real(p == q); });
-}
 Tensor where(const Tensor& mask, const Tensor& a, const Tensor& b) {
   return map("where", mask, a, b, [](real m, real p, real q) { return m != 0 ? p : q; });
 }

@@ -149,15 +149,30 @@ Tensor slice(const Tensor& x, int axis, Index begin, Index end) {
   return y;
 }
 
-Tensor pad(const Tensor& x, int axis, Index begin, Index size) {
-  axis = checked_axis("pad", axis, x.shape());
+namespace {
+// Sets positions begin ... along an axis of y to x.
+void copy_into(Tensor& y, int axis, Index begin, const Tensor& x) {
   const auto [outer, n, inner] = split_at(x.shape(), axis);
-  require<ShapeError>(0 <= begin && begin + n <= size,
-                      "pad: {} positions from {} on given; they must fit in {}", n, begin, size);
-  Tensor y = zeros(x.shape().with(axis, size));
+  const Index size = y.shape()[axis];
   real* out = y.mutable_data();
   for (Index o = 0; o < outer; ++o)
     std::copy_n(x.data() + o * n * inner, n * inner, out + (o * size + begin) * inner);
+}
+
+void check_indices(const char* op, const std::vector<Index>& indices, Index size) {
+  for (const Index i : indices)
+    require<ShapeError>(0 <= i && i < size, "{}: index {} given; indices are 0 to {}", op, i,
+                        size - 1);
+}
+}  // namespace
+
+Tensor pad(const Tensor& x, int axis, Index begin, Index size) {
+  axis = checked_axis("pad", axis, x.shape());
+  const Index n = x.shape()[axis];
+  require<ShapeError>(0 <= begin && begin + n <= size,
+                      "pad: {} positions from {} on given; they must fit in {}", n, begin, size);
+  Tensor y = zeros(x.shape().with(axis, size));
+  copy_into(y, axis, begin, x);
   return y;
 }
 
@@ -175,22 +190,11 @@ Tensor concat(std::span<const Tensor> parts, int axis) {
   Tensor y(first.with(axis, total));
   Index begin = 0;
   for (const Tensor& part : parts) {
-    const auto [outer, n, inner] = split_at(part.shape(), axis);
-    real* out = y.mutable_data() + begin * inner;
-    for (Index o = 0; o < outer; ++o)
-      std::copy_n(part.data() + o * n * inner, n * inner, out + o * total * inner);
-    begin += n;
+    copy_into(y, axis, begin, part);
+    begin += part.shape()[axis];
   }
   return y;
 }
-
-namespace {
-void check_indices(const char* op, const std::vector<Index>& indices, Index size) {
-  for (const Index i : indices)
-    require<ShapeError>(0 <= i && i < size, "{}: index {} given; indices are 0 to {}", op, i,
-                        size - 1);
-}
-}  // namespace
 
 Tensor gather(const Tensor& x, const std::vector<Index>& indices, int axis) {
   axis = checked_axis("gather", axis, x.shape());
