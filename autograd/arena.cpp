@@ -12,7 +12,7 @@ void Arena::reset() {
 void* Arena::take(std::size_t bytes) {
   constexpr std::size_t kAlign = alignof(std::max_align_t);
   bytes = (bytes + kAlign - 1) / kAlign * kAlign;
-  if (bytes > kChunk) throw GraphError("Arena: an object larger than a chunk was asked for");
+  require<GraphError>(bytes <= kChunk, "Arena: an object larger than a chunk was asked for");
   if (used_ + bytes > kChunk) {
     if (!chunks_.empty()) ++current_;
     if (current_ == chunks_.size()) chunks_.push_back(std::make_unique<std::byte[]>(kChunk));

@@ -86,11 +86,11 @@ Tape* Tape::recorder(const char* op, std::span<const Var* const> arguments) {
     tracked = true;
     if (innermost && x->tape_ == innermost->id_) continue;
     for (const Tape* tape = innermost; tape; tape = tape->outer_)
-      if (tape->id_ == x->tape_)
-        throw GraphError(fmt::format(
-            "{}: an argument of an outer tape given; only the innermost tape records; hint: pass "
-            "its value() to use it as a constant",
-            op));
+      require<GraphError>(
+          tape->id_ != x->tape_,
+          "{}: an argument of an outer tape given; only the innermost tape records; "
+          "hint: pass its value() to use it as a constant",
+          op);
     throw GraphError(fmt::format(
         "{}: an argument of a tape that has ended, or of another thread's, given; hint: "
         "keep the Tape in scope, or pass the argument's value() to use it as a constant",
@@ -100,23 +100,21 @@ Tape* Tape::recorder(const char* op, std::span<const Var* const> arguments) {
 }
 
 Gradients Tape::backward(const Var& y, Record record) {
-  if (y.value().size() != 1)
-    throw ShapeError(
-        fmt::format("backward: a result of shape {} given; one element is required; "
-                    "hint: take its sum or mean, or pass dy",
-                    to_string(y.shape())));
+  require<ShapeError>(y.value().size() == 1,
+                      "backward: a result of shape {} given; one element is required; hint: take "
+                      "its sum or mean, or pass dy",
+                      y.shape());
   return backward(y, Var(ones(y.shape())), record);
 }
 
 Gradients Tape::backward(const Var& y, const Var& dy, Record record) {
-  if (y.tape_ != id_)
-    throw GraphError(
-        "backward: a result that is not on this tape given; hint: compute it from a "
-        "Parameter or a variable() while this tape is the innermost in scope");
-  if (innermost != this) throw GraphError("backward: called while an inner tape is in scope");
-  if (dy.shape() != y.shape())
-    throw ShapeError(fmt::format("backward: dy {} for a result {} given; the shapes must be equal",
-                                 to_string(dy.shape()), to_string(y.shape())));
+  require<GraphError>(y.tape_ == id_,
+                      "backward: a result that is not on this tape given; hint: compute it from a "
+                      "Parameter or a variable() while this tape is the innermost in scope");
+  require<GraphError>(innermost == this, "backward: called while an inner tape is in scope");
+  require<ShapeError>(dy.shape() == y.shape(),
+                      "backward: dy {} for a result {} given; the shapes must be equal", dy.shape(),
+                      y.shape());
   const Pause pause(*this, record);
   auto& gradients = storage_->gradients;
   gradients.assign(size(), std::nullopt);
@@ -162,10 +160,10 @@ void Tape::Sink::add(const Parameter* parameter, Var term) const {
 
 Var Gradients::operator[](const Var& x) const {
   const auto found = x.tape_ == tape_ ? variables_.find(x.node_) : variables_.end();
-  if (found == variables_.end())
-    throw GraphError(
-        "gradients: asked for something that is not a variable of the tape; gradients "
-        "are kept for variables and parameters only; hint: Tape::variable()");
+  require<GraphError>(
+      found != variables_.end(),
+      "gradients: asked for something that is not a variable of the tape; gradients "
+      "are kept for variables and parameters only; hint: Tape::variable()");
   return found->second;
 }
 

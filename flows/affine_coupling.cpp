@@ -1,7 +1,5 @@
 #include "flows/affine_coupling.h"
 
-#include <fmt/format.h>
-
 #include "tensor/error.h"
 #include "tensor/math.h"
 
@@ -9,11 +7,9 @@ namespace gradflow {
 namespace {
 
 Index checked_dim(Index dim) {
-  if (dim < 2)
-    throw ShapeError(
-        fmt::format("AffineCoupling: {} coordinates given; at least 2: one to keep and "
-                    "one to move",
-                    dim));
+  require<ShapeError>(
+      dim >= 2, "AffineCoupling: {} coordinates given; at least 2: one to keep and one to move",
+      dim);
   return dim;
 }
 
@@ -38,9 +34,9 @@ struct Halves {
 };
 
 Var kept_of(const char* op, const Var& x, Index kept, Index dim) {
-  if (x.shape().rank() != 2 || x.shape()[1] != dim)
-    throw ShapeError(fmt::format("AffineCoupling::{}: points {} given; (B, {}) are required", op,
-                                 to_string(x.shape()), dim));
+  require<ShapeError>(x.shape().rank() == 2 && x.shape()[1] == dim,
+                      "AffineCoupling::{}: points {} given; (B, {}) are required", op, x.shape(),
+                      dim);
   return slice(x, 1, 0, kept);
 }
 
@@ -98,8 +94,8 @@ AffineCoupling::AffineCoupling(Index coordinates, const AffineCouplingOptions& o
       scale_bound(options.scale_bound),
       scale(network_sizes(kept, options.hidden, dim - kept), rng),
       shift(network_sizes(kept, options.hidden, dim - kept), rng) {
-  if (!(scale_bound > 0))
-    throw ShapeError(fmt::format("AffineCoupling: scale bound {} given; more than 0", scale_bound));
+  require<ShapeError>(scale_bound > 0, "AffineCoupling: scale bound {} given; more than 0",
+                      scale_bound);
   if (options.start_as_identity) {
     scale.zero_last_layer();
     shift.zero_last_layer();

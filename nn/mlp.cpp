@@ -172,9 +172,9 @@ void recorded_backward(const Pass& pass, const Var& x, const Var& dy, const Tape
 }
 
 Var fused(const Var& x, const std::vector<Linear>& layers) {
-  if (x.shape().rank() != 2 || x.shape()[1] != layers[0].W.value.shape()[1])
-    throw ShapeError(fmt::format("Mlp: x {} given; (B, {}) is required", to_string(x.shape()),
-                                 layers[0].W.value.shape()[1]));
+  const Index in = layers[0].W.value.shape()[1];
+  require<ShapeError>(x.shape().rank() == 2 && x.shape()[1] == in,
+                      "Mlp: x {} given; (B, {}) is required", x.shape(), in);
   Pass pass = plan(layers, x.rows());
   Tensor y = forward(pass, x.value());
   return record_jointly(
@@ -190,9 +190,8 @@ Var fused(const Var& x, const std::vector<Linear>& layers) {
 }  // namespace
 
 Mlp::Mlp(const std::vector<Index>& sizes, Rng& rng, Activation between) : activation(between) {
-  if (sizes.size() < 2)
-    throw ShapeError(
-        fmt::format("Mlp: {} sizes given; at least an input's and an output's", sizes.size()));
+  require<ShapeError>(sizes.size() >= 2, "Mlp: {} sizes given; at least an input's and an output's",
+                      sizes.size());
   for (std::size_t i = 0; i + 1 < sizes.size(); ++i)
     layers.emplace_back(sizes[i], sizes[i + 1], rng);
 }

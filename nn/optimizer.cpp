@@ -1,7 +1,5 @@
 #include "nn/optimizer.h"
 
-#include <fmt/format.h>
-
 #include <cmath>
 #include <numbers>
 
@@ -10,9 +8,9 @@
 namespace gradflow {
 
 void Optimizer::step(const Tensor& gradient) {
-  if (gradient.shape() != Shape{count_})
-    throw ShapeError(fmt::format("step: a gradient of shape {} given; ({}) is required",
-                                 to_string(gradient.shape()), count_));
+  require<ShapeError>(gradient.shape() == Shape{count_},
+                      "step: a gradient of shape {} given; ({}) is required", gradient.shape(),
+                      count_);
   ++steps_;
   begin_step();
   Index offset = 0;
@@ -26,9 +24,8 @@ void Optimizer::step(const Tensor& gradient) {
 void Optimizer::restore(const NamedTensors& state, Index steps) {
   for (const auto& [name, tensor] : memory()) {
     const auto found = state.find(name);
-    if (found == state.end() || found->second.shape() != tensor->shape())
-      throw ShapeError(
-          fmt::format("restore: no \"{}\" of shape {} given", name, to_string(tensor->shape())));
+    require<ShapeError>(found != state.end() && found->second.shape() == tensor->shape(),
+                        "restore: no \"{}\" of shape {} given", name, tensor->shape());
   }
   for (const auto& [name, tensor] : memory()) *tensor = state.at(name);
   steps_ = steps;

@@ -19,22 +19,19 @@ double seconds_now() {
 }
 
 void check_options(const Data& data, const TrainingOptions& options) {
-  const auto require = [](bool holds, const std::string& message) {
-    if (!holds) throw ShapeError("train: " + message);
-  };
-  require(data.points.rank() == 2 && data.size() > 0,
-          fmt::format("points {} given; (N, D) with N > 0 is required",
-                      to_string(data.points.shape())));
-  require(data.labels.empty() || std::ssize(data.labels) == data.size(),
-          fmt::format("{} labels for {} points given; one for each, or none", data.labels.size(),
-                      data.size()));
-  require(options.epochs >= 1, fmt::format("{} epochs given; at least 1", options.epochs));
-  require(options.batch >= 1, fmt::format("a batch of {} given; at least 1", options.batch));
-  require(options.shards >= 1, fmt::format("{} shards given; at least 1", options.shards));
-  require(options.learning_rate >= 0 && std::isfinite(options.learning_rate),
-          fmt::format("a learning rate of {} given; 0 or more", options.learning_rate));
-  require(options.largest_gradient > 0,
-          fmt::format("a largest gradient of {} given; more than 0", options.largest_gradient));
+  require<ShapeError>(data.points.rank() == 2 && data.size() > 0,
+                      "train: points {} given; (N, D) with N > 0 is required", data.points.shape());
+  require<ShapeError>(data.labels.empty() || std::ssize(data.labels) == data.size(),
+                      "train: {} labels for {} points given; one for each, or none",
+                      data.labels.size(), data.size());
+  require<ShapeError>(options.epochs >= 1, "train: {} epochs given; at least 1", options.epochs);
+  require<ShapeError>(options.batch >= 1, "train: a batch of {} given; at least 1", options.batch);
+  require<ShapeError>(options.shards >= 1, "train: {} shards given; at least 1", options.shards);
+  require<ShapeError>(options.learning_rate >= 0 && std::isfinite(options.learning_rate),
+                      "train: a learning rate of {} given; 0 or more", options.learning_rate);
+  require<ShapeError>(options.largest_gradient > 0,
+                      "train: a largest gradient of {} given; more than 0",
+                      options.largest_gradient);
 }
 
 // One run of train().

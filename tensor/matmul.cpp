@@ -1,7 +1,6 @@
 #include "tensor/matmul.h"
 
 #include <cblas.h>
-#include <fmt/format.h>
 
 #include <algorithm>
 #include <limits>
@@ -13,8 +12,8 @@ namespace gradflow {
 namespace {
 
 int blas_size(Index n) {
-  if (n > std::numeric_limits<int>::max())
-    throw ShapeError(fmt::format("matmul: a size of {} given; BLAS takes less than 2^31", n));
+  require<ShapeError>(n <= std::numeric_limits<int>::max(),
+                      "matmul: a size of {} given; BLAS takes less than 2^31", n);
   return static_cast<int>(n);
 }
 
@@ -73,13 +72,11 @@ void gemm(Index m, Index n, Index k, MatrixView A, MatrixView B, const Bias& bia
 }
 
 Tensor matmul(const Tensor& A, const Tensor& B, Trans trans_a, Trans trans_b) {
-  const auto described = [](const Tensor& x, Trans t) {
-    return to_string(x.shape()) + (t == Trans::yes ? "^T" : "");
-  };
+  const auto mark = [](Trans t) { return t == Trans::yes ? "^T" : ""; };
   const int inner_a = trans_a == Trans::no ? 1 : 0, inner_b = trans_b == Trans::no ? 0 : 1;
-  if (A.rank() != 2 || B.rank() != 2 || A.shape()[inner_a] != B.shape()[inner_b])
-    throw ShapeError(fmt::format("matmul: {} and {} given; (m, k) and (k, n) are required",
-                                 described(A, trans_a), described(B, trans_b)));
+  require<ShapeError>(A.rank() == 2 && B.rank() == 2 && A.shape()[inner_a] == B.shape()[inner_b],
+                      "matmul: {}{} and {}{} given; (m, k) and (k, n) are required", A.shape(),
+                      mark(trans_a), B.shape(), mark(trans_b));
   Tensor C({A.shape()[1 - inner_a], B.shape()[1 - inner_b]});
   gemm(C.shape()[0], C.shape()[1], A.shape()[inner_a], view(A, trans_a), view(B, trans_b), {},
        C.mutable_data());
@@ -87,13 +84,12 @@ Tensor matmul(const Tensor& A, const Tensor& B, Trans trans_a, Trans trans_b) {
 }
 
 Tensor affine(const Tensor& x, const Tensor& W, const Tensor& b) {
-  if (x.rank() != 2 || W.rank() != 2 || x.shape()[1] != W.shape()[1])
-    throw ShapeError(
-        fmt::format("linear: x {} and W {} given; x (B, in) and W (out, in) are required",
-                    to_string(x.shape()), to_string(W.shape())));
-  if (b.shape() != Shape{W.shape()[0]})
-    throw ShapeError(fmt::format("linear: b {} given for W {}; b ({}) is required",
-                                 to_string(b.shape()), to_string(W.shape()), W.shape()[0]));
+  require<ShapeError>(x.rank() == 2 && W.rank() == 2 && x.shape()[1] == W.shape()[1],
+                      "linear: x {} and W {} given; x (B, in) and W (out, in) are required",
+                      x.shape(), W.shape());
+  require<ShapeError>(b.shape() == Shape{W.shape()[0]},
+                      "linear: b {} given for W {}; b ({}) is required", b.shape(), W.shape(),
+                      W.shape()[0]);
   Tensor y({x.shape()[0], W.shape()[0]});
   gemm(y.shape()[0], y.shape()[1], x.shape()[1], view(x, Trans::no), view(W, Trans::yes),
        {Bias::Kind::per_column, b.data()}, y.mutable_data());

@@ -1,6 +1,5 @@
 #include "tensor/parallel.h"
 
-#include <fmt/format.h>
 #include <omp.h>
 
 #include <algorithm>
@@ -29,8 +28,8 @@ int& thread_count() {
 int threads() { return thread_count(); }
 
 void set_threads(int count) {
-  if (count < 1 || count > 1024)
-    throw ShapeError(fmt::format("set_threads: {} given; 1 to 1024 are possible", count));
+  require<ShapeError>(1 <= count && count <= 1024, "set_threads: {} given; 1 to 1024 are possible",
+                      count);
   thread_count() = std::min(count, omp_get_thread_limit());
 }
 
