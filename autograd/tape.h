@@ -105,7 +105,7 @@ class Tape {
   Var add_node(const char* op, Tensor value);
   Var leaf(Tensor value, const Parameter* parameter);  // null: a variable
   template <class F>
-  void add_rule(const Var& y, const Var& argument, F rule);
+  void add_rule(const Var& y, const Var& argument, F&& rule);
   template <class F>
   void add_joint_rule(const Var& y, F rule);
 
@@ -125,6 +125,8 @@ class Tape {
     std::vector<std::optional<Var>> gradients;
   };
   class Pause;
+  template <class F>
+  struct FunctionRule;
 
   static Var fitted(Var term, const Shape& shape, Record record);
 
@@ -185,52 +187,31 @@ Var record_jointly(const char* op, Tensor value, std::span<const Var> arguments,
   return y;
 }
 
-namespace detail {
-
 template <class F>
-struct PlainRule final : Tape::Rule {
-  PlainRule(std::uint32_t node, F f) : argument(node), rule(std::move(f)) {}
-  void apply(const Var& dy, const Tape::Sink& sink) const override { sink.add(argument, rule(dy)); }
-  std::uint32_t argument;
+struct Tape::FunctionRule final : Tape::Rule {
+  explicit FunctionRule(F&& f) : rule(std::move(f)) {}
+  void apply(const Var& dy, const Sink& to) const override { rule(dy, to); }
   F rule;
 };
 
 template <class F>
-struct RuleWithResult final : Tape::Rule {
-  RuleWithResult(std::uint32_t node, F f, Var result)
-      : argument(node), rule(std::move(f)), y(std::move(result)) {}
-  void apply(const Var& dy, const Tape::Sink& sink) const override {
-    sink.add(argument, rule(dy, y));
-  }
-  std::uint32_t argument;
-  F rule;
-  Var y;
-};
-
-template <class F>
-struct JointRule final : Tape::Rule {
-  explicit JointRule(F f) : rule(std::move(f)) {}
-  void apply(const Var& dy, const Tape::Sink& sink) const override { rule(dy, sink); }
-  F rule;
-};
-
-}  // namespace detail
-
-template <class F>
-void Tape::add_rule(const Var& y, const Var& argument, F rule) {
-  if (!argument.tracked()) return;
-  Arena& arena = storage_->arena;
-  Rule* made;
-  if constexpr (std::is_invocable_v<F, const Var&, const Var&>)
-    made = arena.make<detail::RuleWithResult<F>>(argument.node_, std::move(rule), y);
-  else
-    made = arena.make<detail::PlainRule<F>>(argument.node_, std::move(rule));
+void Tape::add_joint_rule(const Var& y, F rule) {
+  Rule* made = storage_->arena.make<FunctionRule<F>>(std::move(rule));
   made->next = std::exchange(storage_->nodes[y.node_].rules, made);
 }
 
 template <class F>
-void Tape::add_joint_rule(const Var& y, F rule) {
-  storage_->nodes[y.node_].rules = storage_->arena.make<detail::JointRule<F>>(std::move(rule));
+void Tape::add_rule(const Var& y, const Var& argument, F&& rule) {
+  if (!argument.tracked()) return;
+  const std::uint32_t node = argument.node_;
+  if constexpr (std::is_invocable_v<F, const Var&, const Var&>)
+    add_joint_rule(y, [node, rule = std::move(rule), y = y](const Var& dy, const Sink& to) {
+      to.add(node, rule(dy, y));
+    });
+  else
+    add_joint_rule(y, [node, rule = std::move(rule)](const Var& dy, const Sink& to) {
+      to.add(node, rule(dy));
+    });
 }
 
 }  // namespace gradflow
