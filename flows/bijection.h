@@ -28,6 +28,7 @@ struct Bijection {
   virtual ~Bijection() = default;
   virtual Mapped to_latent(const Var& x) const = 0;  // x (B, D)
   virtual Mapped to_data(const Var& z) const = 0;    // z (B, D)
+  virtual bool keeps_volume() const { return false; }  // true: log_det is 0 at every point
   virtual Parameters parameters() { return {}; }
   // What belongs to the model but is not trained, e.g. a permutation; saved with the parameters.
   virtual NamedTensors constants() const { return {}; }

@@ -10,8 +10,8 @@ namespace {
 Mapped unmoved(const Var& points) { return {points, zeros(Shape{points.rows()})}; }
 
 // The chain rule: the determinant of a product is the product of determinants.
-Mapped after(const Mapped& first, const Mapped& second) {
-  return {second.points, first.log_det + second.log_det};
+Mapped after(const Mapped& first, const Bijection& layer, const Mapped& second) {
+  return {second.points, layer.keeps_volume() ? first.log_det : first.log_det + second.log_det};
 }
 
 }  // namespace
@@ -28,13 +28,13 @@ Composition& Composition::operator=(Composition other) noexcept {
 Mapped Composition::to_latent(const Var& x) const {
   Mapped result = unmoved(x);
   for (auto layer = layers_.rbegin(); layer != layers_.rend(); ++layer)
-    result = after(result, (*layer)->to_latent(result.points));
+    result = after(result, **layer, (*layer)->to_latent(result.points));
   return result;
 }
 
 Mapped Composition::to_data(const Var& z) const {
   Mapped result = unmoved(z);
-  for (const auto& layer : layers_) result = after(result, layer->to_data(result.points));
+  for (const auto& layer : layers_) result = after(result, *layer, layer->to_data(result.points));
   return result;
 }
 

@@ -16,6 +16,7 @@ struct Permutation final : Bijection {
 
   Mapped to_latent(const Var& x) const override;
   Mapped to_data(const Var& z) const override;
+  bool keeps_volume() const override { return true; }
   NamedTensors constants() const override;  // "order", as numbers
   void set_constants(const NamedTensors& constants) override;
   std::unique_ptr<Bijection> clone() const override { return std::make_unique<Permutation>(*this); }

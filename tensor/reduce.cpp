@@ -75,6 +75,7 @@ Tensor flat(const Tensor& x) { return x.reshaped(Shape{x.size()}); }
 Tensor sum(const Tensor& x, int axis, KeepAxis keep) {
   axis = checked_axis("sum", axis, x.shape());
   if (x.shape()[axis] == 0) return zeros(reduced(x.shape(), axis, keep));
+  if (x.shape()[axis] == 1) return x.reshaped(reduced(x.shape(), axis, keep));
   return reduce(x, axis, keep, sum_of, [](real a, real b) { return a + b; });
 }
 

@@ -133,6 +133,31 @@ Tensor transpose(const Tensor& x, int axis_a, int axis_b) {
   return y;
 }
 
+namespace {
+
+// Copies `count` runs of n numbers each, which begin `in_step` and `out_step` numbers apart.
+void copy_runs(Index count, Index n, const real* in, Index in_step, real* out, Index out_step) {
+  if (n == 1)  // a column: a call of memmove for each number would take most of the time
+    for (Index i = 0; i < count; ++i) out[i * out_step] = in[i * in_step];
+  else
+    for (Index i = 0; i < count; ++i) std::copy_n(in + i * in_step, n, out + i * out_step);
+}
+
+// Sets positions begin ... along an axis of y to x.
+void copy_into(Tensor& y, int axis, Index begin, const Tensor& x) {
+  const auto [outer, n, inner] = split_at(x.shape(), axis);
+  const Index size = y.shape()[axis];
+  copy_runs(outer, n * inner, x.data(), n * inner, y.mutable_data() + begin * inner, size * inner);
+}
+
+void check_indices(const char* op, const std::vector<Index>& indices, Index size) {
+  for (const Index i : indices)
+    require<ShapeError>(0 <= i && i < size, "{}: index {} given; indices are 0 to {}", op, i,
+                        size - 1);
+}
+
+}  // namespace
+
 Tensor slice(const Tensor& x, int axis, Index begin, Index end) {
   axis = checked_axis("slice", axis, x.shape());
   const auto [outer, n, inner] = split_at(x.shape(), axis);
@@ -143,28 +168,9 @@ Tensor slice(const Tensor& x, int axis, Index begin, Index end) {
     return x.reshaped(Shape{n, inner}).rows(begin, end).reshaped(shape);
   Tensor y(shape);
   const Index run = (end - begin) * inner;
-  real* out = y.mutable_data();
-  for (Index o = 0; o < outer; ++o)
-    std::copy_n(x.data() + (o * n + begin) * inner, run, out + o * run);
+  copy_runs(outer, run, x.data() + begin * inner, n * inner, y.mutable_data(), run);
   return y;
 }
-
-namespace {
-// Sets positions begin ... along an axis of y to x.
-void copy_into(Tensor& y, int axis, Index begin, const Tensor& x) {
-  const auto [outer, n, inner] = split_at(x.shape(), axis);
-  const Index size = y.shape()[axis];
-  real* out = y.mutable_data();
-  for (Index o = 0; o < outer; ++o)
-    std::copy_n(x.data() + o * n * inner, n * inner, out + (o * size + begin) * inner);
-}
-
-void check_indices(const char* op, const std::vector<Index>& indices, Index size) {
-  for (const Index i : indices)
-    require<ShapeError>(0 <= i && i < size, "{}: index {} given; indices are 0 to {}", op, i,
-                        size - 1);
-}
-}  // namespace
 
 Tensor pad(const Tensor& x, int axis, Index begin, Index size) {
   axis = checked_axis("pad", axis, x.shape());
@@ -200,10 +206,16 @@ Tensor gather(const Tensor& x, const std::vector<Index>& indices, int axis) {
   axis = checked_axis("gather", axis, x.shape());
   const auto [outer, n, inner] = split_at(x.shape(), axis);
   check_indices("gather", indices, n);
-  Tensor y(x.shape().with(axis, std::ssize(indices)));
+  const Index count = std::ssize(indices);
+  Tensor y(x.shape().with(axis, count));
   real* out = y.mutable_data();
-  for (Index o = 0; o < outer; ++o)
-    for (const Index i : indices) out = std::copy_n(x.data() + (o * n + i) * inner, inner, out);
+  if (outer > count)  // along the axis first, which has few positions
+    for (const Index i : indices)
+      copy_runs(outer, inner, x.data() + i * inner, n * inner, std::exchange(out, out + inner),
+                count * inner);
+  else
+    for (Index o = 0; o < outer; ++o)
+      for (const Index i : indices) out = std::copy_n(x.data() + (o * n + i) * inner, inner, out);
   return y;
 }
 
