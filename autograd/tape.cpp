@@ -153,9 +153,18 @@ void Tape::Sink::add(std::uint32_t node, Var term) const {
     add_in_place(sum->value_, term.value());  // copies first if others share the storage
 }
 
+std::size_t Tape::Sink::keep(Var piece) const {
+  const Shape shape = piece.shape();
+  result.pieces_.push_back(fitted(std::move(piece), shape, record));
+  return result.pieces_.size() - 1;
+}
+
+void Tape::Sink::add(const Parameter* parameter, std::size_t piece, Index offset) const {
+  result.terms_.push_back({parameter, piece, offset});
+}
+
 void Tape::Sink::add(const Parameter* parameter, Var term) const {
-  const Shape shape = term.shape();
-  result.parameter_terms_.push_back({parameter, fitted(std::move(term), shape, record)});
+  add(parameter, keep(std::move(term)), 0);
 }
 
 Var Gradients::operator[](const Var& x) const {
@@ -168,14 +177,19 @@ Var Gradients::operator[](const Var& x) const {
 }
 
 Var Gradients::operator[](const Parameter& parameter) const {
+  const Shape& shape = parameter.value.shape();
   std::optional<Var> sum;
-  for (const Term& term : parameter_terms_)
-    if (term.parameter == &parameter) sum = sum ? *sum + term.gradient : term.gradient;
-  return sum ? *sum : Var(zeros(parameter.value.shape()));
+  for (const auto& [of, piece, offset] : terms_) {
+    if (of != &parameter) continue;
+    const Var flat = reshape(pieces_[piece], Shape{pieces_[piece].value().size()});
+    const Var term = reshape(slice(flat, 0, offset, offset + shape.size()), shape);
+    sum = sum ? *sum + term : term;
+  }
+  return sum ? *sum : Var(zeros(shape));
 }
 
 std::optional<Tensor> Gradients::find(const Parameter& parameter) const {
-  for (const Term& term : parameter_terms_)
+  for (const Term& term : terms_)
     if (term.parameter == &parameter) return (*this)[parameter].value();
   return std::nullopt;
 }

@@ -42,18 +42,22 @@ class Gradients {
   // Nothing if the scalar does not depend on the parameter.
   std::optional<Tensor> find(const Parameter& parameter) const;
 
-  // A parameter that was used several times has several terms; their sum is its gradient.
+  // A parameter's numbers within a tensor of gradients. A parameter that was used several times has
+  // several terms; their sum is its gradient.
   struct Term {
     const Parameter* parameter;
-    Var gradient;
+    std::size_t piece;  // of pieces()
+    Index offset;       // of the first number
   };
-  const std::vector<Term>& parameter_terms() const { return parameter_terms_; }
+  const std::vector<Term>& terms() const { return terms_; }
+  const std::vector<Var>& pieces() const { return pieces_; }
 
  private:
   friend class Tape;
   std::uint64_t tape_ = 0;                            // the tape's number
   std::unordered_map<std::uint32_t, Var> variables_;  // by node
-  std::vector<Term> parameter_terms_;
+  std::vector<Var> pieces_;
+  std::vector<Term> terms_;
 };
 
 enum class Record { no, yes };  // whether the backward pass itself is recorded
@@ -88,6 +92,10 @@ class Tape {
       if (argument.tracked()) add(argument.node_, std::move(term));
     }
     void add(const Parameter* parameter, Var term) const;  // term: of the parameter's shape
+    // For the gradients of many parameters in one tensor: keep(tensor) gives the number by which
+    // each of them is then added.
+    std::size_t keep(Var piece) const;
+    void add(const Parameter* parameter, std::size_t piece, Index offset) const;
   };
 
   // Turns the gradient of a node's value into gradients of its arguments.

@@ -32,6 +32,7 @@ struct Pass {
   Order order;
   std::vector<Place> places;
   Index widest;   // layer's size, input and output included
+  Index weights;  // how many numbers all W and b have
   Tensor memory;  // see plan()
   const real* at(Index offset) const { return memory.data() + offset; }
 };
@@ -53,12 +54,13 @@ void copy_ordered(const Pass& pass, real* out, const real* x, Index width) {
 // A pass has a copy of the weights: the model may change before its gradient is asked for, and
 // threads that share a tensor would have to take turns at counting its owners.
 Pass plan(const std::vector<Linear>& layers, Index points) {
-  Pass pass{points, Order::points_first, {}, 0, Tensor()};
+  Pass pass{points, Order::points_first, {}, 0, 0, Tensor()};
   Index end = 0;
   for (const Linear& layer : layers) {
     const Index in = layer.W.value.shape()[1], out = layer.W.value.shape()[0];
     pass.places.push_back({&layer, in, out, end, end + in * out, end + in * out + out});
     end += in * out + out + points * in;
+    pass.weights += in * out + out;
     pass.widest = std::max({pass.widest, in, out});
   }
   constexpr Index kNarrow = 16;
@@ -118,19 +120,22 @@ void sum_over_batch(const Pass& pass, const real* d, Index width, real* db) {
 Tensor backward(const Pass& pass, const Tensor& dy, bool want_dx, const Tape::Sink& to) {
   const bool by_features = pass.order == Order::features_first;
   const Index B = pass.points;
+  Tensor all_gradients(Shape{pass.weights});
+  real* const first = all_gradients.mutable_data();
+  real* gradients = first;
+  const std::size_t piece = to.keep(std::move(all_gradients));
   Tensor scratch({2, B * pass.widest});
   real* d = scratch.mutable_data();
   real* d_before = d + B * pass.widest;
   copy_ordered(pass, d, dy.data(), pass.places.back().out);
   for (std::size_t l = pass.places.size(); l-- > 0;) {
     const auto& [layer, in, out, W, b, h] = pass.places[l];
-    Tensor dW({out, in}), db(Shape{out});
     gemm(out, in, B, by_features ? MatrixView{d, B, 1} : MatrixView{d, 1, out},
-         by_features ? MatrixView{pass.at(h), 1, B} : MatrixView{pass.at(h), in, 1}, {},
-         dW.mutable_data());
-    sum_over_batch(pass, d, out, db.mutable_data());
-    to.add(&layer->W, std::move(dW));
-    to.add(&layer->b, std::move(db));
+         by_features ? MatrixView{pass.at(h), 1, B} : MatrixView{pass.at(h), in, 1}, {}, gradients);
+    to.add(&layer->W, piece, gradients - first);
+    sum_over_batch(pass, d, out, gradients += in * out);
+    to.add(&layer->b, piece, gradients - first);
+    gradients += out;
     if (l == 0 && !want_dx) return {};
     const Epilogue epilogue{l == 0 ? Epilogue::Kind::none : Epilogue::Kind::leaky_relu_gradient,
                             kLeakySlope, pass.at(h)};

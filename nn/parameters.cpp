@@ -1,7 +1,6 @@
 #include "nn/parameters.h"
 
 #include <algorithm>
-#include <functional>
 
 #include "tensor/error.h"
 
@@ -30,12 +29,14 @@ Offsets offsets(const Parameters& parameters) {
 Tensor flatten(const Gradients& gradients, const Offsets& offsets, Index count) {
   Tensor flat = zeros(Shape{count});
   real* out = flat.mutable_data();
-  for (const auto& [parameter, gradient] : gradients.parameter_terms()) {
+  for (const auto& [parameter, piece, offset] : gradients.terms()) {
     const auto found = offsets.find(parameter);
     if (found == offsets.end()) continue;  // it belongs to something that is not trained
-    const auto term = gradient.value().values();
-    std::transform(term.begin(), term.end(), out + found->second, out + found->second,
-                   std::plus<>());
+    const real* term = gradients.pieces()[piece].value().data() + offset;
+    real* sum = out + found->second;
+    const Index n = parameter->value.size();
+#pragma omp simd
+    for (Index i = 0; i < n; ++i) sum[i] += term[i];
   }
   return flat;
 }

@@ -13,12 +13,6 @@ Shape::Shape(std::span<const Index> sizes) {
   }
 }
 
-Index Shape::size() const {
-  Index product = 1;
-  for (const Index size : *this) product *= size;
-  return product;
-}
-
 Shape Shape::with(int axis, Index size) const {
   Shape result = *this;
   result.sizes_[static_cast<std::size_t>(axis)] = size;

@@ -31,14 +31,22 @@ class Shape {
   Index operator[](int axis) const { return sizes_[static_cast<std::size_t>(axis)]; }
   const Index* begin() const { return sizes_.data(); }
   const Index* end() const { return sizes_.data() + rank_; }
-  Index size() const;  // the number of elements: the product of the sizes, 1 for a scalar
+  Index size() const {  // the number of elements: the product of the sizes, 1 for a scalar
+    Index product = 1;
+    for (int axis = 0; axis < rank_; ++axis) product *= (*this)[axis];
+    return product;
+  }
 
   // Copies with one axis changed, removed or added.
   Shape with(int axis, Index size) const;
   Shape without(int axis) const;
   Shape inserted(int axis, Index size) const;  // a new axis before `axis`; rank() appends one
 
-  bool operator==(const Shape&) const = default;
+  bool operator==(const Shape& other) const {
+    bool same = rank_ == other.rank_;
+    for (std::size_t i = 0; i < kMaxRank; ++i) same &= sizes_[i] == other.sizes_[i];
+    return same;
+  }
 
  private:
   void append(Index size) { sizes_[static_cast<std::size_t>(rank_++)] = size; }

@@ -13,12 +13,17 @@
 namespace gradflow {
 namespace {
 
-constexpr Index kLanes = 32 / sizeof(real);
+#ifdef __AVX512F__
+constexpr int kVectorBytes = 32, kRegisters = 32;
+#else
+constexpr int kVectorBytes = 32, kRegisters = 16;
+#endif
+constexpr Index kLanes = kVectorBytes / sizeof(real);
 constexpr real kZeros[2 * kLanes] = {};  // the bias of a product without one
 
 // Eight floats (four doubles) that the compiler keeps in one register; aligned like one number and
 // allowed to alias it, so that it may be loaded from anywhere.
-typedef real Vector __attribute__((vector_size(32), aligned(sizeof(real)), may_alias));
+typedef real Vector __attribute__((vector_size(kVectorBytes), aligned(sizeof(real)), may_alias));
 
 const Vector& vector_at(const real* p) { return *reinterpret_cast<const Vector*>(p); }
 Vector& vector_at(real* p) { return *reinterpret_cast<Vector*>(p); }
@@ -75,7 +80,7 @@ inline void tile(const Strip& s, Index i) {
 // All rows of a strip: tiles of the full height, then smaller ones for what is left.
 template <Kind kind, Steps steps, int V>
 void run(const Strip& s) {
-  constexpr int kRows = V == 1 ? 8 : 6;
+  constexpr int kRows = V == 1 || kRegisters == 32 ? 8 : 6;
   Index i = 0;
   for (; i + kRows <= s.m; i += kRows) tile<kind, steps, kRows, V>(s, i);
   if (i + 4 <= s.m) tile<kind, steps, 4, V>(s, i), i += 4;
