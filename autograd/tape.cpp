@@ -79,24 +79,18 @@ Var Tape::add_node(const char* op, Tensor value) {
   return Var(std::move(value), id_, node);
 }
 
-Tape* Tape::recorder(const char* op, std::span<const Var* const> arguments) {
-  bool tracked = false;
-  for (const Var* x : arguments) {
-    if (!x->tracked()) continue;
-    tracked = true;
-    if (innermost && x->tape_ == innermost->id_) continue;
-    for (const Tape* tape = innermost; tape; tape = tape->outer_)
-      require<GraphError>(
-          tape->id_ != x->tape_,
-          "{}: an argument of an outer tape given; only the innermost tape records; "
-          "hint: pass its value() to use it as a constant",
-          op);
-    throw GraphError(fmt::format(
-        "{}: an argument of a tape that has ended, or of another thread's, given; hint: "
-        "keep the Tape in scope, or pass the argument's value() to use it as a constant",
-        op));
-  }
-  return tracked && !innermost->paused_ ? innermost : nullptr;
+bool Tape::tracks(const char* op, const Var& x) {
+  if (!x.tracked()) return false;
+  if (innermost && x.tape_ == innermost->id_) return true;
+  for (const Tape* tape = innermost; tape; tape = tape->outer_)
+    require<GraphError>(tape->id_ != x.tape_,
+                        "{}: an argument of an outer tape given; only the innermost tape records; "
+                        "hint: pass its value() to use it as a constant",
+                        op);
+  throw GraphError(
+      fmt::format("{}: an argument of a tape that has ended, or of another thread's, given; hint: "
+                  "keep the Tape in scope, or pass the argument's value() to use it as a constant",
+                  op));
 }
 
 Gradients Tape::backward(const Var& y, Record record) {

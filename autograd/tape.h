@@ -107,9 +107,9 @@ class Tape {
 
   // The tape on which this thread's operations are being recorded now, or null.
   static Tape* recording();
-  // The tape that records on this thread, if one of `arguments` is tracked on it; else null.
-  // Throws GraphError, naming `op`, if one is on a tape that has ended or does not record now.
-  static Tape* recorder(const char* op, std::span<const Var* const> arguments);
+  // True if x is tracked on the tape in scope. Throws GraphError, naming `op`, if it is tracked on
+  // another: one that has ended or does not record now.
+  static bool tracks(const char* op, const Var& x);
   Var add_node(const char* op, Tensor value);
   Var leaf(Tensor value, const Parameter* parameter);  // null: a variable
   template <class F>
@@ -168,8 +168,8 @@ Wrt<F> wrt(const Var& argument, F rule) {
 
 template <class... F>
 Var record(const char* op, Tensor value, Wrt<F>... rules) {
-  const Var* const arguments[] = {&rules.argument...};
-  Tape* tape = Tape::recorder(op, arguments);
+  const bool tracked = (Tape::tracks(op, rules.argument) | ...);
+  Tape* tape = tracked ? Tape::recording() : nullptr;
   if (!tape) return Var(std::move(value));
   Var y = tape->add_node(op, std::move(value));
   (tape->add_rule(y, rules.argument, std::move(rules.rule)), ...);
@@ -185,10 +185,9 @@ enum class Uses { arguments, parameters };
 template <class F>
 Var record_jointly(const char* op, Tensor value, std::span<const Var> arguments, F rule,
                    Uses uses = Uses::arguments) {
-  std::vector<const Var*> pointers;
-  for (const Var& argument : arguments) pointers.push_back(&argument);
-  Tape* tape = Tape::recorder(op, pointers);
-  if (!tape && uses == Uses::parameters) tape = Tape::recording();
+  bool tracked = uses == Uses::parameters;
+  for (const Var& argument : arguments) tracked |= Tape::tracks(op, argument);
+  Tape* tape = tracked ? Tape::recording() : nullptr;
   if (!tape) return Var(std::move(value));
   Var y = tape->add_node(op, std::move(value));
   tape->add_joint_rule(y, std::move(rule));

@@ -107,10 +107,11 @@ void run(const Strip& s, Kind kind) {
 
 // Columns column .. column+width-1 of B (k, n), row by row, filled up with zeros to `padded`.
 void pack(real* out, MatrixView B, Index k, Index column, Index width, Index padded) {
-  if (width < padded) std::fill_n(out, k * padded, real{0});
-  for (Index j = 0; j < width; ++j) {
-    const real* in = B.data + (column + j) * B.column_step;
-    for (Index p = 0; p < k; ++p) out[p * padded + j] = in[p * B.row_step];
+  const real* in = B.data + column * B.column_step;
+  for (Index p = 0; p < k; ++p, in += B.row_step, out += padded) {
+#pragma omp simd
+    for (Index j = 0; j < width; ++j) out[j] = in[j * B.column_step];
+    for (Index j = width; j < padded; ++j) out[j] = 0;
   }
 }
 
@@ -132,17 +133,13 @@ void run_edge(const Strip& strip, MatrixView B, Index column, Index width, Kind 
     for (Index j = 0; j < width; ++j) strip.C[i * strip.c_row + j] = C[i * kLanes + j];
 }
 
-// The sum of a vector's numbers: each step adds the other half, quarter, eighth.
+// The sum of a vector's numbers: one half is added to the other, until one is left.
 real sum_of(Vector v) {
-#ifdef GRADFLOW_DOUBLE
-  v += __builtin_shufflevector(v, v, 2, 3, 0, 1);
-  v += __builtin_shufflevector(v, v, 1, 0, 3, 2);
-#else
-  v += __builtin_shufflevector(v, v, 4, 5, 6, 7, 0, 1, 2, 3);
-  v += __builtin_shufflevector(v, v, 2, 3, 0, 1, 6, 7, 4, 5);
-  v += __builtin_shufflevector(v, v, 1, 0, 3, 2, 5, 4, 7, 6);
-#endif
-  return v[0];
+  real lanes[kLanes];
+  vector_at(lanes) = v;
+  for (Index half = kLanes / 2; half > 0; half /= 2)
+    for (Index i = 0; i < half; ++i) lanes[i] += lanes[i + half];
+  return lanes[0];
 }
 
 real finished(const Epilogue& epilogue, real v, Index at) {
@@ -183,7 +180,7 @@ void run_dots(Index m, Index n, Index k, MatrixView A, MatrixView B, const Bias&
 
 void small_gemm(Index m, Index n, Index k, MatrixView A, MatrixView B, const Bias& bias, real* C,
                 const Epilogue& epilogue) {
-  if (A.column_step == 1 && B.row_step == 1 && n < 2 * kLanes && k >= kLanes)
+  if (A.column_step == 1 && B.row_step == 1 && n < kLanes && k >= kLanes)
     return run_dots(m, n, k, A, B, bias, C, epilogue);
   // Where B's rows are not contiguous, a strip of B is copied first.
   const bool in_place = B.column_step == 1, per_row = bias.kind == Bias::Kind::per_row;
