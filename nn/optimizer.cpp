@@ -1,23 +1,34 @@
 #include "nn/optimizer.h"
 
+#include <algorithm>
 #include <cmath>
 #include <numbers>
 
 #include "tensor/error.h"
+#include "tensor/parallel.h"
 
 namespace gradflow {
 
-void Optimizer::step(const Tensor& gradient) {
-  require<ShapeError>(gradient.shape() == Shape{count_},
+void Optimizer::step(const Tensor& gradient, double scale) {
+  require<ShapeError>(gradient.shape() == Shape{layout_.count},
                       "step: a gradient of shape {} given; ({}) is required", gradient.shape(),
-                      count_);
+                      layout_.count);
   ++steps_;
+  scale_ = static_cast<real>(scale);
   begin_step();
-  Index offset = 0;
-  for (const auto& [name, parameter] : parameters_) {
-    const Index n = parameter->value.size();
-    update(parameter->value.mutable_data(), gradient.data() + offset, offset, n);
-    offset += n;
+  constexpr Index kChunk = 1 << 16;  // large parameters are cut up for the threads
+  for (std::size_t k = 0; k < parameters_.size(); ++k) {
+    const auto [offset, n] = layout_.places[k];
+    real* parameter = parameters_[k].parameter->value.mutable_data();
+    if (n <= kChunk) {
+      update(parameter, gradient.data() + offset, offset, n);
+      continue;
+    }
+    parallel_for((n + kChunk - 1) / kChunk, [&, offset = offset, n = n](Index chunk) {
+      const Index begin = chunk * kChunk;
+      update(parameter + begin, gradient.data() + offset + begin, offset + begin,
+             std::min(kChunk, n - begin));
+    });
   }
 }
 
@@ -34,8 +45,8 @@ void Optimizer::restore(const NamedTensors& state, Index steps) {
 Adam::Adam(Parameters parameters, const AdamOptions& options)
     : Optimizer(std::move(parameters), options.learning_rate),
       options_(options),
-      m_(zeros(Shape{count_})),
-      v_(zeros(Shape{count_})) {}
+      m_(zeros(Shape{layout_.count})),
+      v_(zeros(Shape{layout_.count})) {}
 
 void Adam::begin_step() {
   const double t = static_cast<double>(steps_);
@@ -51,25 +62,29 @@ void Adam::update(real* p, const real* g, Index offset, Index n) {
   const auto one_minus_beta2 = static_cast<real>(1 - options_.beta2);
   const auto epsilon = static_cast<real>(options_.epsilon);
   const auto kept = static_cast<real>(1 - learning_rate * options_.weight_decay);
-  const real step_size = step_size_, root = 1 / root_of_correction_;
+  const real step_size = step_size_, root = 1 / root_of_correction_, scale = scale_;
 #pragma omp simd
   for (Index i = 0; i < n; ++i) {
-    m[i] = beta1 * m[i] + one_minus_beta1 * g[i];
-    v[i] = beta2 * v[i] + one_minus_beta2 * g[i] * g[i];
+    const real gradient = scale * g[i];
+    m[i] = beta1 * m[i] + one_minus_beta1 * gradient;
+    v[i] = beta2 * v[i] + one_minus_beta2 * gradient * gradient;
     p[i] = kept * p[i] - step_size * m[i] / (std::sqrt(v[i]) * root + epsilon);
   }
 }
 
 Sgd::Sgd(Parameters parameters, double rate, double momentum)
-    : Optimizer(std::move(parameters), rate), momentum_(momentum), u_(zeros(Shape{count_})) {}
+    : Optimizer(std::move(parameters), rate),
+      momentum_(momentum),
+      u_(zeros(Shape{layout_.count})) {}
 
 void Sgd::update(real* p, const real* g, Index offset, Index n) {
   real* u = u_.mutable_data() + offset;
   const auto momentum = static_cast<real>(momentum_);
   const auto rate = static_cast<real>(learning_rate);
+  const real scale = scale_;
 #pragma omp simd
   for (Index i = 0; i < n; ++i) {
-    u[i] = momentum * u[i] + g[i];
+    u[i] = momentum * u[i] + scale * g[i];
     p[i] -= rate * u[i];
   }
 }
@@ -84,9 +99,9 @@ double norm(const Tensor& gradient) {
 }
 
 void clip_norm(Tensor& gradient, double largest) {
-  const double length = norm(gradient);
-  if (!(length > largest)) return;
-  const auto factor = static_cast<real>(largest / length);
+  const double clipped = clip_factor(norm(gradient), largest);
+  if (clipped == 1) return;
+  const auto factor = static_cast<real>(clipped);
   real* g = gradient.mutable_data();
   for (Index i = 0; i < gradient.size(); ++i) g[i] *= factor;
 }

@@ -18,21 +18,16 @@ namespace gradflow {
 class Optimizer {
  public:
   Optimizer(Parameters parameters, double rate)
-      : learning_rate(rate),
-        parameters_(std::move(parameters)),
-        count_(count(parameters_)),
-        offsets_(offsets(parameters_)) {}
+      : learning_rate(rate), parameters_(std::move(parameters)), layout_(parameters_) {}
   virtual ~Optimizer() = default;
 
-  // One step against a gradient of shape (count(parameters)). Throws ShapeError for another shape.
-  void step(const Tensor& gradient);
-  void step(const Gradients& gradients) { step(flatten(gradients)); }
-  // The gradients as the flat vector that a step takes.
-  Tensor flatten(const Gradients& gradients) const {
-    return gradflow::flatten(gradients, offsets_, count_);
-  }
+  // One step against `scale` times a gradient of shape (count(parameters)). Throws ShapeError for
+  // another shape.
+  void step(const Tensor& gradient, double scale = 1);
+  void step(const Gradients& gradients) { step(flatten(gradients, parameters_)); }
 
   const Parameters& parameters() const { return parameters_; }
+  const FlatLayout& layout() const { return layout_; }
   Index steps() const { return steps_; }  // taken so far
 
   // What it remembers from step to step, for checkpoints.
@@ -49,9 +44,9 @@ class Optimizer {
   virtual std::map<std::string, Tensor*> memory() = 0;
 
   Parameters parameters_;
-  Index count_;
-  Offsets offsets_;
+  FlatLayout layout_;
   Index steps_ = 0;
+  real scale_ = 1;  // of this step's gradient
 };
 
 // Adam: Kingma and Ba, "Adam: a method for stochastic optimization" (2015), algorithm 1; with
@@ -96,9 +91,13 @@ class Sgd final : public Optimizer {
   Tensor u_;
 };
 
-// The Euclidean norm of a flat gradient; and the gradient scaled down to norm `largest` if it is
-// longer (Pascanu et al., "On the difficulty of training recurrent neural networks", 2013).
+// The Euclidean norm of a flat gradient; the factor that brings one that is longer than `largest`
+// down to that, 1 for others (Pascanu et al., "On the difficulty of training recurrent neural
+// networks", 2013); and the gradient so scaled.
 double norm(const Tensor& gradient);
+inline double clip_factor(double norm, double largest) {
+  return norm > largest ? largest / norm : 1;
+}
 void clip_norm(Tensor& gradient, double largest);
 
 // A learning rate for each epoch, counted from 0.

@@ -16,33 +16,39 @@ Index count(const Parameters& parameters) {
   return total;
 }
 
-Offsets offsets(const Parameters& parameters) {
-  Offsets result;
-  Index offset = 0;
+FlatLayout::FlatLayout(const Parameters& parameters) {
   for (const auto& [name, parameter] : parameters) {
-    result.emplace(parameter, offset);
-    offset += parameter->value.size();
+    place_of.emplace(parameter, places.size());
+    places.push_back({count, parameter->value.size()});
+    count += parameter->value.size();
   }
-  return result;
 }
 
-Tensor flatten(const Gradients& gradients, const Offsets& offsets, Index count) {
-  Tensor flat = zeros(Shape{count});
+void flatten(const Gradients& gradients, const FlatLayout& layout, Tensor& flat) {
   real* out = flat.mutable_data();
+  std::vector<bool> reached(layout.places.size());
   for (const auto& [parameter, piece, offset] : gradients.terms()) {
-    const auto found = offsets.find(parameter);
-    if (found == offsets.end()) continue;  // it belongs to something that is not trained
+    const auto found = layout.place_of.find(parameter);
+    if (found == layout.place_of.end()) continue;  // it belongs to something that is not trained
+    const auto [begin, n] = layout.places[found->second];
     const real* term = gradients.pieces()[piece].value().data() + offset;
-    real* sum = out + found->second;
-    const Index n = parameter->value.size();
+    real* sum = out + begin;
+    if (reached[found->second])
 #pragma omp simd
-    for (Index i = 0; i < n; ++i) sum[i] += term[i];
+      for (Index i = 0; i < n; ++i) sum[i] += term[i];
+    else
+      std::copy_n(term, n, sum);
+    reached[found->second] = true;
   }
-  return flat;
+  for (std::size_t k = 0; k < reached.size(); ++k)
+    if (!reached[k]) std::fill_n(out + layout.places[k].offset, layout.places[k].size, real{0});
 }
 
 Tensor flatten(const Gradients& gradients, const Parameters& parameters) {
-  return flatten(gradients, offsets(parameters), count(parameters));
+  const FlatLayout layout(parameters);
+  Tensor flat(Shape{layout.count});
+  flatten(gradients, layout, flat);
+  return flat;
 }
 
 NamedTensors values(const Parameters& parameters) {

@@ -39,12 +39,19 @@ void append(Parameters& list, const std::string& prefix, const Parameters& part)
 
 Index count(const Parameters& parameters);  // the number of numbers
 
-// Where each parameter's numbers begin in a flat vector of all of them.
-using Offsets = std::unordered_map<const Parameter*, Index>;
-Offsets offsets(const Parameters& parameters);
+// The places of parameters in one flat vector of all their numbers, in the list's order.
+struct FlatLayout {
+  explicit FlatLayout(const Parameters& parameters);
+  struct Place {
+    Index offset, size;
+  };
+  std::vector<Place> places;
+  std::unordered_map<const Parameter*, std::size_t> place_of;
+  Index count = 0;
+};
 
-// All gradients in one (count) vector, in the parameters' order; zeros where nothing flowed.
-Tensor flatten(const Gradients& gradients, const Offsets& offsets, Index count);
+// Writes all gradients to flat (layout.count); zeros where nothing flowed.
+void flatten(const Gradients& gradients, const FlatLayout& layout, Tensor& flat);
 Tensor flatten(const Gradients& gradients, const Parameters& parameters);
 
 using NamedTensors = std::map<std::string, Tensor>;

@@ -4,6 +4,8 @@
 
 #include <chrono>
 #include <cmath>
+#include <numeric>
+#include <span>
 
 #include "nn/checkpoint.h"
 #include "tensor/error.h"
@@ -47,7 +49,10 @@ class Trainer {
         rng_(options.seed),
         schedule_(cosine_schedule(options.learning_rate, options.epochs)),
         optimizer_(parameters),
-        steps_((data.size() + options.batch - 1) / options.batch) {}
+        steps_((data.size() + options.batch - 1) / options.batch) {
+    shards_.resize(static_cast<std::size_t>(std::min(options.shards, options.batch)));
+    for (Shard& shard : shards_) shard.gradient = Tensor(Shape{optimizer_.layout().count});
+  }
 
   TrainingResult run() {
     if (options_.resume && std::filesystem::exists(options_.checkpoint)) resume();
@@ -112,56 +117,78 @@ class Trainer {
     if (hooks_.on_epoch) hooks_.on_epoch(epoch);
   }
 
+  // What one shard of the batch gave. The storage is kept from step to step.
   struct Shard {
     double loss = 0;
-    Tensor gradient;
+    double weight = 0;  // its share of the batch
+    Tensor gradient;    // (all parameters' numbers)
   };
 
   // Rows order[begin .. end-1], on a tape of their own.
-  Shard run_shard(const std::vector<Index>& order, Index begin, Index end, Rng rng) const {
+  void run_shard(const std::vector<Index>& order, Index begin, Index end, Rng rng,
+                 Shard& shard) const {
     const Data part = data_.rows({order.begin() + begin, order.begin() + end});
     Tape tape;
     const Var loss = loss_(part, rng);
-    return {loss.item(), optimizer_.flatten(tape.backward(loss))};
+    shard.loss = loss.item();
+    flatten(tape.backward(loss), optimizer_.layout(), shard.gradient);
   }
 
   void run_step(const std::vector<Index>& order, const Rng& rng) {
     const Index begin = state_.step * options_.batch;
     const Index size = std::min(options_.batch, data_.size() - begin);
-    const Index shards = std::min(options_.shards, size);
-    std::vector<Shard> results(static_cast<std::size_t>(shards));
-    const auto first_of = [&](Index shard) { return begin + size * shard / shards; };
-    parallel_for(shards, [&](Index s) {
-      results[static_cast<std::size_t>(s)] =
-          run_shard(order, first_of(s), first_of(s + 1), rng.fork(static_cast<std::uint64_t>(s)));
+    const std::span shards = std::span(shards_).first(std::size_t(std::min(options_.shards, size)));
+    const Index count = std::ssize(shards);
+    parallel_for(count, [&](Index s) {
+      const Index first = begin + size * s / count, end = begin + size * (s + 1) / count;
+      Shard& shard = shards[static_cast<std::size_t>(s)];
+      shard.weight = static_cast<double>(end - first) / static_cast<double>(size);
+      run_shard(order, first, end, rng.fork(static_cast<std::uint64_t>(s)), shard);
     });
-
-    double loss = 0;  // the batch's mean is that of the shards, weighted by their sizes
-    Tensor gradient = zeros(results[0].gradient.shape());
-    for (Index s = 0; s < shards; ++s) {
-      const auto& shard = results[static_cast<std::size_t>(s)];
-      const double weight =
-          static_cast<double>(first_of(s + 1) - first_of(s)) / static_cast<double>(size);
-      loss += weight * shard.loss;
-      add_scaled(gradient, shard.gradient, static_cast<real>(weight));
-    }
-    check_finite(loss, gradient);
-    clip_norm(gradient, options_.largest_gradient);
-    optimizer_.step(gradient);
+    double loss = 0;
+    for (const Shard& shard : shards) loss += shard.weight * shard.loss;
+    const double length = combine(shards);
+    const Tensor& gradient = shards[0].gradient;
+    check_finite(loss, length, gradient);
+    optimizer_.step(gradient, clip_factor(length, options_.largest_gradient));
     state_.loss_sum += loss * static_cast<double>(size);
   }
 
-  void check_finite(double loss, const Tensor& gradient) const {
-    if (std::isfinite(loss) && all_finite(gradient)) return;
-    std::string where = "the loss";
-    Index offset = 0;
-    for (const auto& [name, parameter] : optimizer_.parameters()) {
-      const Index end = offset + parameter->value.size();
-      if (!all_finite(gradient.rows(offset, end))) {
-        where = fmt::format("the gradient of {}", name);
-        break;
+  // The batch's gradient, the mean of the shards' by their weights, in place of the first one's;
+  // and its norm. In one pass, in an order that does not depend on the threads.
+  static double combine(std::span<Shard> shards) {
+    constexpr Index kChunk = 1 << 14;
+    const Index n = shards[0].gradient.size(), chunks = (n + kChunk - 1) / kChunk;
+    real* const first = shards[0].gradient.mutable_data();
+    std::vector<double> squares(static_cast<std::size_t>(chunks));
+    parallel_for(chunks, [&](Index chunk) {
+      const Index begin = chunk * kChunk, end = std::min(n, begin + kChunk);
+      real* const sum = first;  // a local name: inside the loops it must not seem to change
+      const auto first_weight = static_cast<real>(shards[0].weight);
+#pragma omp simd
+      for (Index i = begin; i < end; ++i) sum[i] *= first_weight;
+      for (const Shard& shard : shards.subspan(1)) {
+        const auto weight = static_cast<real>(shard.weight);
+        const real* term = shard.gradient.data();
+#pragma omp simd
+        for (Index i = begin; i < end; ++i) sum[i] += weight * term[i];
       }
-      offset = end;
+      double total = 0;
+#pragma omp simd reduction(+ : total)
+      for (Index i = begin; i < end; ++i) total += double{sum[i]} * double{sum[i]};
+      squares[static_cast<std::size_t>(chunk)] = total;
+    });
+    return std::sqrt(std::accumulate(squares.begin(), squares.end(), 0.0));
+  }
+
+  void check_finite(double loss, double length, const Tensor& gradient) const {
+    if (std::isfinite(loss) && std::isfinite(length)) return;
+    std::string where = "the loss";
+    for (std::size_t k = 0; k < optimizer_.parameters().size(); ++k) {
+      const auto [offset, n] = optimizer_.layout().places[k];
+      if (all_finite(gradient.rows(offset, offset + n))) continue;
+      where = fmt::format("the gradient of {}", optimizer_.parameters()[k].name);
+      break;
     }
     throw NonFiniteError(fmt::format(
         "train: {} is not finite in epoch {}, step {} (loss {}); hint: lower the learning rate, "
@@ -192,6 +219,7 @@ class Trainer {
   const Schedule schedule_;
   Adam optimizer_;
   const Index steps_;  // in an epoch
+  std::vector<Shard> shards_;
   TrainingState state_;
   bool stopped_ = false;
   double run_began_ = 0;

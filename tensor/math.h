@@ -30,6 +30,7 @@ Tensor relu(const Tensor& x);
 Tensor leaky_relu(const Tensor& x, real slope);        // x if x > 0, else slope x
 Tensor leaky_relu_slope(const Tensor& x, real slope);  // its derivative: 1 if x > 0, else slope
 Tensor silu(const Tensor& x);                          // x sigmoid(x)
+Tensor silu_slope(const Tensor& x);                    // its derivative
 Tensor clamp(const Tensor& x, real low, real high);
 
 // Comparisons give 1 where they hold and 0 where they do not.
