@@ -13,12 +13,6 @@ Index checked_dim(Index dim) {
   return dim;
 }
 
-std::vector<Index> network_sizes(Index in, std::vector<Index> hidden, Index out) {
-  hidden.insert(hidden.begin(), in);
-  hidden.push_back(out);
-  return hidden;
-}
-
 // s = c tanh(raw / c): close to raw while that is small, never beyond c.
 // d(raw) = ds (1 - tanh^2(raw / c)) = ds (1 - (s / c)^2)
 Var softly_bounded(const Var& raw, real c) {
@@ -92,8 +86,8 @@ AffineCoupling::AffineCoupling(Index coordinates, const AffineCouplingOptions& o
     : kept(checked_dim(coordinates) / 2),
       dim(coordinates),
       scale_bound(options.scale_bound),
-      scale(network_sizes(kept, options.hidden, dim - kept), rng),
-      shift(network_sizes(kept, options.hidden, dim - kept), rng) {
+      scale(layer_sizes(kept, options.hidden, dim - kept), rng),
+      shift(layer_sizes(kept, options.hidden, dim - kept), rng) {
   require<ShapeError>(scale_bound > 0, "AffineCoupling: scale bound {} given; more than 0",
                       scale_bound);
   if (options.start_as_identity) {

@@ -9,13 +9,6 @@
 namespace gradflow {
 namespace {
 
-std::vector<Index> network_sizes(Index dim, const FlowMatchingOptions& options) {
-  std::vector<Index> sizes{dim + 1 + (options.classes > 0 ? options.class_dim : 0)};
-  sizes.insert(sizes.end(), options.hidden.begin(), options.hidden.end());
-  sizes.push_back(dim);
-  return sizes;
-}
-
 std::optional<Embedding> make_classes(const FlowMatchingOptions& options, Rng& rng) {
   if (options.classes == 0) return std::nullopt;
   return Embedding(options.classes, options.class_dim, rng);
@@ -37,7 +30,7 @@ constexpr Index kChunk = 128;
 FlowMatching::FlowMatching(Index coordinates, const FlowMatchingOptions& options, Rng& rng)
     : dim(coordinates),
       classes(make_classes(options, rng)),
-      network(network_sizes(coordinates, options), rng) {}
+      network(layer_sizes(dim + 1 + (classes ? options.class_dim : 0), options.hidden, dim), rng) {}
 
 Var FlowMatching::velocity(const Var& y, const Var& t, const std::vector<Index>& labels) const {
   check_labels(classes.has_value(), y.shape(), labels);

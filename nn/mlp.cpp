@@ -194,6 +194,12 @@ Var fused(const Var& x, const std::vector<Linear>& layers) {
 
 }  // namespace
 
+std::vector<Index> layer_sizes(Index in, std::vector<Index> hidden, Index out) {
+  hidden.insert(hidden.begin(), in);
+  hidden.push_back(out);
+  return hidden;
+}
+
 Mlp::Mlp(const std::vector<Index>& sizes, Rng& rng, Activation between) : activation(between) {
   require<ShapeError>(sizes.size() >= 2, "Mlp: {} sizes given; at least an input's and an output's",
                       sizes.size());

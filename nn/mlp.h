@@ -21,6 +21,9 @@ constexpr real kLeakySlope = real(0.01);
 using Activation = Var (*)(const Var&);
 inline Var default_activation(const Var& x) { return leaky_relu(x, kLeakySlope); }
 
+// {in, hidden..., out}: the sizes of an Mlp.
+std::vector<Index> layer_sizes(Index in, std::vector<Index> hidden, Index out);
+
 struct Mlp {
   // `sizes` are those of the input, of each hidden layer and of the output: {1, 8, 8, 1} has three
   // Linear layers. There is no activation after the last. Throws ShapeError for fewer than two

@@ -1,12 +1,13 @@
 #include "tensor/safetensors.h"
 
-#include <fcntl.h>
 #include <fmt/format.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <bit>
 #include <cerrno>
+#include <cstdio>
 #include <cstring>
 #include <fstream>
 #include <nlohmann/json.hpp>
@@ -49,10 +50,11 @@ Json parse_header(std::string_view text) {
   return header;
 }
 
-struct Entry {  // what the header says of a tensor
+struct Entry {       // what the header says of a tensor
+  Index begin, end;  // bytes, counted from the end of the header
   std::string name, dtype;
   std::vector<Index> shape;
-  Index begin, end;  // bytes, counted from the end of the header
+  auto operator<=>(const Entry&) const = default;  // in the order of the bytes
 };
 
 std::vector<Index> read_numbers(const std::string& name, const Json& numbers) {
@@ -67,7 +69,7 @@ Entry read_entry(const std::string& name, const Json& entry) {
   require<FileError>(offsets.size() == 2 && entry.size() == 3,
                      "tensor \"{}\" must have a dtype, a shape and two data_offsets, nothing else",
                      name);
-  return {name, entry.at("dtype"), read_numbers(name, entry.at("shape")), offsets[0], offsets[1]};
+  return {offsets[0], offsets[1], name, entry.at("dtype"), read_numbers(name, entry.at("shape"))};
 }
 
 // True if a tensor of these sizes has exactly that many bytes. Counted in double, which is exact up
@@ -84,17 +86,14 @@ bool fits(const std::vector<Index>& sizes, Index width, Index bytes) {
 }
 
 template <class Stored>
-void convert(const char* bytes, Tensor& x) {
-  real* out = x.mutable_data();
-  for (Index i = 0; i < x.size(); ++i) {
-    Stored value;
-    std::memcpy(&value, bytes + static_cast<std::size_t>(i) * sizeof(Stored), sizeof(Stored));
-    out[i] = static_cast<real>(value);
-  }
+Tensor converted(const Shape& shape, const char* bytes) {
+  std::vector<Stored> values(static_cast<std::size_t>(shape.size()));
+  std::copy_n(bytes, values.size() * sizeof(Stored), reinterpret_cast<char*>(values.data()));
+  return {shape, std::vector<real>(values.begin(), values.end())};
 }
 
 Tensor read_tensor(const Entry& entry, std::string_view data) {
-  const auto& [name, dtype, sizes, begin, end] = entry;
+  const auto& [begin, end, name, dtype, sizes] = entry;
   const Index width = dtype == "F32" ? 4 : dtype == "F64" ? 8 : 0;
   require<FileError>(width != 0, "tensor \"{}\" is of dtype {}; F32 or F64 is required", name,
                      dtype);
@@ -106,9 +105,7 @@ Tensor read_tensor(const Entry& entry, std::string_view data) {
                      Shape::kMaxRank);
   require<FileError>(fits(sizes, width, end - begin),
                      "tensor \"{}\" has {} bytes, which do not fit its shape", name, end - begin);
-  Tensor x{Shape(sizes)};
-  (width == 4 ? convert<float> : convert<double>)(data.data() + begin, x);
-  return x;
+  return (width == 4 ? converted<float> : converted<double>)(Shape(sizes), data.data() + begin);
 }
 
 TensorFile decode(std::string_view bytes) {
@@ -124,17 +121,14 @@ TensorFile decode(std::string_view bytes) {
   const Json header = parse_header(rest.substr(0, header_size));
   const std::string_view data = rest.substr(header_size);
   TensorFile contents;
-  std::vector<Entry> entries;
+  std::set<Entry> entries;
   for (const auto& [name, value] : header.items()) {
     if (name == kMetadata)
       contents.metadata = value;
     else
-      entries.push_back(read_entry(name, value));
+      entries.insert(read_entry(name, value));
   }
   // Tensors must lie one after another: overlaps and gaps would hide something.
-  std::sort(entries.begin(), entries.end(), [](const Entry& a, const Entry& b) {
-    return std::tie(a.begin, a.end, a.name) < std::tie(b.begin, b.end, b.name);
-  });
   Index end = 0;
   for (const Entry& entry : entries) {
     contents.tensors.emplace(entry.name, read_tensor(entry, data));
@@ -202,20 +196,11 @@ void write_file(const std::filesystem::path& path, const std::string& bytes) {
     ::unlink(temporary.c_str());
     throw FileError(fmt::format("save: {}: cannot {}: {}", path.string(), what, reason));
   };
-  const int file = ::open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
-  if (file < 0) fail("create the file");
-  std::size_t written = 0;
-  while (written < bytes.size()) {
-    const ssize_t n = ::write(file, bytes.data() + written, bytes.size() - written);
-    if (n < 0 && errno == EINTR) continue;
-    if (n <= 0) {
-      ::close(file);
-      fail("write all of it");
-    }
-    written += static_cast<std::size_t>(n);
-  }
-  const bool synced = ::fsync(file) == 0;
-  if (::close(file) != 0 || !synced) fail("write all of it");
+  std::FILE* const file = std::fopen(temporary.c_str(), "wbe");
+  if (!file) fail("create the file");
+  const bool written = std::fwrite(bytes.data(), 1, bytes.size(), file) == bytes.size() &&
+                       std::fflush(file) == 0 && ::fsync(::fileno(file)) == 0;
+  if (std::fclose(file) != 0 || !written) fail("write all of it");
   if (::rename(temporary.c_str(), path.c_str()) != 0) fail("rename the finished file");
 }
 
