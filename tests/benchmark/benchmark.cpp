@@ -52,8 +52,8 @@ json measure_each(const BenchmarkOptions& options) {
       "max", "", "peak MB", "1st step s", "data s");
   json result;
   for (const std::string& workload : options.workloads) {
-    const benchmark::Request request{workload, options.threads, options.shards, options.seconds, 5,
-                                     0};
+    const benchmark::Request request{
+        workload, options.threads, options.shards, options.seconds, 5, options.cpu_time, 0};
     const auto run = [&](const std::string& name, const std::filesystem::path& program) {
       const Measured measured = run_measurement(program, request);
       print_row(workload, name, measured);
@@ -61,9 +61,15 @@ json measure_each(const BenchmarkOptions& options) {
     };
     result[workload]["unit"] = unit_of(workload);
     run("gradflow", this_program());
-    if (std::filesystem::exists(libtorch_program())) run("libtorch", libtorch_program());
+    if (use_libtorch(options)) run("libtorch", libtorch_program());
   }
   return result;
+}
+
+// Before anything is measured: that the numbers will have somewhere to go.
+void check_json(const std::filesystem::path& path) {
+  if (!std::ofstream(path, std::ios::app))
+    throw FileError(fmt::format("{} cannot be written", path.string()));
 }
 
 void write_json(const BenchmarkOptions& options, const json& workloads) {
@@ -72,6 +78,7 @@ void write_json(const BenchmarkOptions& options, const json& workloads) {
                  {"threads", options.threads},
                  {"shards", options.shards},
                  {"seconds", options.seconds},
+                 {"cpu_time", options.cpu_time},
                  {"results", workloads}};
   std::ofstream file(options.json);
   file << all.dump(2) << '\n';
@@ -79,6 +86,7 @@ void write_json(const BenchmarkOptions& options, const json& workloads) {
 }
 
 void run(const BenchmarkOptions& options) {
+  if (!options.json.empty()) check_json(options.json);
   print_platform();
   const json result = !options.scaling.empty() ? study_scaling(options)
                       : options.compare        ? compare(options)

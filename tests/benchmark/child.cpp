@@ -29,6 +29,10 @@ std::filesystem::path libtorch_program() {
   return this_program().parent_path() / "benchmark_libtorch";
 }
 
+bool use_libtorch(const BenchmarkOptions& options) {
+  return !options.without_libtorch && std::filesystem::exists(libtorch_program());
+}
+
 nlohmann::json run_child(const std::filesystem::path& program,
                          const std::vector<std::string>& arguments) {
   std::vector<std::string> words{program.string()};
@@ -81,7 +85,8 @@ nlohmann::json Measured::to_json() const {
           {"rates", rates},
           {"peak_memory_mb", peak_memory_mb},
           {"data_seconds", data_seconds},
-          {"first_step_seconds", first_step_seconds}};
+          {"first_step_seconds", first_step_seconds},
+          {"blas", blas}};
 }
 
 Measured run_measurement(const std::filesystem::path& program, benchmark::Request request) {

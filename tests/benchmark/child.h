@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "tests/benchmark/meter.h"
+#include "tests/benchmark/options.h"
 
 namespace gradflow {
 
@@ -16,7 +17,9 @@ struct ChildError : std::runtime_error {  // a program that could not be run, or
 };
 
 std::filesystem::path this_program();
-std::filesystem::path libtorch_program();  // it may not be there
+std::filesystem::path libtorch_program();
+// True if it was built and the options do not forbid it.
+bool use_libtorch(const BenchmarkOptions& options);
 
 // Runs a program and returns the JSON that it printed. Throws ChildError.
 nlohmann::json run_child(const std::filesystem::path& program,

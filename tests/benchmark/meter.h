@@ -7,7 +7,7 @@
 // the first step mean anything. benchmark.cpp starts it and reads the one line that it prints.
 #pragma once
 
-#include <unistd.h>
+#include <time.h>
 
 #include <chrono>
 #include <cstdlib>
@@ -25,6 +25,13 @@ inline double seconds_now() {
   return duration<double>(steady_clock::now().time_since_epoch()).count();
 }
 
+// Of this process's computing, on all its threads together.
+inline double processor_seconds() {
+  timespec t{};
+  clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
+  return static_cast<double>(t.tv_sec) + 1e-9 * static_cast<double>(t.tv_nsec);
+}
+
 // Of this process, so far, in MB (1e6 bytes). From VmHWM, and not from getrusage: what that says
 // begins with the memory of the process that started this one.
 inline double peak_memory_mb() {
@@ -40,17 +47,19 @@ struct Request {
   int threads = 1;
   int shards = 2;
   double seconds = 1;
-  int windows = 5;     // into which the seconds are cut; each gives a rate
-  double started = 0;  // seconds_now() when the process was started
+  int windows = 5;        // into which the seconds are cut; each gives a rate
+  bool cpu_time = false;  // rates are per second of computing, not per second that passed
+  double started = 0;     // seconds_now() when the process was started
 
   static Request from(int argc, char** argv) {
-    if (argc != 8) throw std::runtime_error("measure: six values are required");
+    if (argc != 9) throw std::runtime_error("measure: seven values are required");
     return {argv[2],
             std::atoi(argv[3]),
             std::atoi(argv[4]),
             std::atof(argv[5]),
             std::atoi(argv[6]),
-            std::atof(argv[7])};
+            std::atoi(argv[7]) != 0,
+            std::atof(argv[8])};
   }
   std::vector<std::string> arguments() const {
     return {"measure",
@@ -59,6 +68,7 @@ struct Request {
             std::to_string(shards),
             std::to_string(seconds),
             std::to_string(windows),
+            std::to_string(cpu_time ? 1 : 0),
             std::to_string(started)};
   }
 };
@@ -76,22 +86,20 @@ class Meter {
     if (!first_step_seen_) {
       first_step_seen_ = true;
       first_step_seconds_ = now - request_.started;
-      window_began_ = now;
-      return true;
+      return begin_window(now);
     }
     work_ += work;
     const double length = now - window_began_;
-    if (warming_up_) {
-      if (length < request_.seconds / 10) return true;
-      warming_up_ = false;
-    } else {
-      if (length < request_.seconds / request_.windows) return true;
-      rates_.push_back(work_ / length);
-    }
-    work_ = 0;
-    window_began_ = now;
-    return static_cast<int>(rates_.size()) < request_.windows;
+    if (length < (warming_up_ ? request_.seconds / 10 : request_.seconds / request_.windows))
+      return true;
+    if (!warming_up_)
+      rates_.push_back(work_ /
+                       (request_.cpu_time ? processor_seconds() - computing_began_ : length));
+    warming_up_ = false;
+    return begin_window(now);
   }
+
+  const std::vector<double>& rates() const { return rates_; }
 
   nlohmann::json result(const std::string& blas) const {
     return {{"rates", rates_},
@@ -102,11 +110,18 @@ class Meter {
   }
 
  private:
+  bool begin_window(double now) {
+    work_ = 0;
+    window_began_ = now;
+    if (request_.cpu_time) computing_began_ = processor_seconds();
+    return static_cast<int>(rates_.size()) < request_.windows;
+  }
+
   const Request request_;
   const double began_;
   double data_seconds_ = 0, first_step_seconds_ = 0;
   bool first_step_seen_ = false, warming_up_ = true;
-  double window_began_ = 0, work_ = 0;
+  double window_began_ = 0, computing_began_ = 0, work_ = 0;
   std::vector<double> rates_;
 };
 
@@ -114,7 +129,7 @@ class Meter {
 constexpr long kPoints = 250'000, kDim = 2, kBatch = 128, kClasses = 5, kClassDim = 10;
 constexpr long kCouplings = 15;
 constexpr double kScaleBound = 2, kLeakySlope = 0.01, kLearningRate = 1e-3, kLongestGradient = 1;
-constexpr long kSampled = 1000, kEulerSteps = 1000;
+constexpr long kSampled = 1000, kEulerSteps = 1000, kCheckedSteps = 20;
 constexpr long kLargePoints = 4096, kLargeDim = 784, kLargeBatch = 256;
 inline const std::vector<long> kCouplingHidden{8, 8, 8, 8}, kHidden{64, 64, 64, 64},
     kLargeHidden{1024, 1024, 1024};

@@ -26,6 +26,10 @@ BenchmarkOptions parse_benchmark_options(int argc, char** argv) {
                    ? std::string()
                    : fmt::format("{}: a number from 0.001 to 3600 is required", text);
       });
+  app.add_flag("--without-libtorch", options.without_libtorch, "Measure this library alone");
+  app.add_flag("--cpu-time", options.cpu_time,
+               "Rates per second of computing, on all threads, not per second that passed: for one "
+               "thread, on a machine that is busy with other things");
   auto* compare =
       app.add_flag("--compare", options.compare,
                    "Measure libtorch too, and two threads against one, in turn; print ratios");

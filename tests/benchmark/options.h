@@ -14,6 +14,8 @@ struct BenchmarkOptions {
   double seconds = 3;  // of measuring, for each workload and program
   int pairs = 5;       // of --compare
   bool compare = false;
+  bool cpu_time = false;
+  bool without_libtorch = false;
   std::filesystem::path json;     // empty: none is written
   std::filesystem::path scaling;  // empty: not that
 };

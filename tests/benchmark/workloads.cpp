@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <nlohmann/json.hpp>
+#include <numeric>
 
 #include "flows/flow_matching.h"
 #include "flows/normalizing_flow.h"
@@ -49,13 +50,15 @@ Data make_data(Index points, Index dim, Index classes) {
   return data;
 }
 
-void run_sampling(const FlowMatching& field, Meter& meter) {
+Tensor noise() {
   Rng rng(2);
-  const Tensor noise = rng.normal({benchmark::kSampled, benchmark::kDim});
-  field.carry(noise, {0, 1, 1});
-  do {
-  } while (meter.step(benchmark::kSampled) &&
-           field.carry(noise, {0, 1, benchmark::kEulerSteps}).size() > 0);
+  return rng.normal({benchmark::kSampled, benchmark::kDim});
+}
+
+void run_sampling(const FlowMatching& field, Meter& meter) {
+  const Tensor start = noise();
+  field.carry(start, {0, 1, 1});
+  while (meter.step(benchmark::kSampled)) field.carry(start, {0, 1, benchmark::kEulerSteps});
 }
 
 }  // namespace
@@ -126,38 +129,39 @@ nlohmann::json measure(const Request& request) {
   return meter.result(blas_info().config);
 }
 
-void write_check(const std::string& workload, const std::filesystem::path& file) {
-  // Not as the identity: there most gradients would be zero, and would agree too easily.
-  const auto model =
-      workload == "normalizing_flow"
-          ? make_normalizing_flow(benchmark::kCouplings, sizes(benchmark::kCouplingHidden), false)
-          : make_workload(workload);
-  const Parameters parameters = model->parameters();
-  std::vector<Index> first(static_cast<std::size_t>(model->batch));
-  for (std::size_t i = 0; i < first.size(); ++i) first[i] = static_cast<Index>(i);
-  const Data batch = model->data.rows(first);
+namespace {
 
-  TensorFile contents;
-  auto& tensors = contents.tensors;
-  const auto put = [&](const std::string& prefix, const NamedTensors& values) {
-    for (const auto& [name, value] : values) tensors[prefix + name] = value;
-  };
-  put("weight ", values(parameters));
+using Prefixed = std::map<std::string, Tensor>;
+void put(Prefixed& tensors, const std::string& prefix, const NamedTensors& values) {
+  for (const auto& [name, value] : values) tensors[prefix + name] = value;
+}
+
+Tensor as_tensor(const std::vector<Index>& labels) {
+  Tensor x({std::ssize(labels)});
+  std::copy(labels.begin(), labels.end(), x.mutable_data());
+  return x;
+}
+
+std::vector<Index> first_rows(Index count) {
+  std::vector<Index> rows(static_cast<std::size_t>(count));
+  std::iota(rows.begin(), rows.end(), Index{0});
+  return rows;
+}
+
+// A batch, its loss, the gradient of that, and the weights after two steps.
+void put_training(Trained& model, bool random_path, Prefixed& tensors) {
+  const Data batch = model.data.rows(first_rows(model.batch));
   tensors["points"] = batch.points;
-  if (!batch.labels.empty()) {
-    Tensor labels({batch.size()});
-    for (Index i = 0; i < batch.size(); ++i)
-      labels.mutable_data()[i] = static_cast<real>(batch.labels[static_cast<std::size_t>(i)]);
-    tensors["labels"] = labels;
-  }
-  if (workload != "normalizing_flow") {  // the random numbers that loss() is about to draw
-    Rng rng(3);
-    const PathSample path = sample_linear_path(batch.points, rng);
-    put("", {{"y_t", path.y_t}, {"t", path.t}, {"velocity", path.velocity}});
-  }
+  if (!batch.labels.empty()) tensors["labels"] = as_tensor(batch.labels);
   Rng rng(3);
+  if (random_path) {  // the random numbers that loss() is about to draw
+    Rng path_rng(rng);
+    const PathSample path = sample_linear_path(batch.points, path_rng);
+    put(tensors, "", {{"y_t", path.y_t}, {"t", path.t}, {"velocity", path.velocity}});
+  }
+  const Parameters parameters = model.parameters();
   Tape tape;
-  const Var loss = model->loss(batch, rng);
+  const Var loss = model.loss(batch, rng);
   const Gradients gradients = tape.backward(loss);
   tensors["loss"] = loss.value();
   for (const auto& [name, parameter] : parameters)
@@ -167,7 +171,30 @@ void write_check(const std::string& workload, const std::filesystem::path& file)
   Adam adam(parameters, {.learning_rate = benchmark::kLearningRate});
   adam.step(gradient);
   adam.step(mul(gradient, Tensor::scalar(real(0.25))));  // the first is the same for any betas
-  put("stepped ", values(parameters));
+  put(tensors, "stepped ", values(parameters));
+}
+
+// Points, and where they are after the first steps.
+void put_sampling(const FlowMatching& field, Prefixed& tensors) {
+  const double end = static_cast<double>(benchmark::kCheckedSteps) / benchmark::kEulerSteps;
+  tensors["points"] = noise();
+  tensors["carried"] = field.carry(noise(), {0, end, benchmark::kCheckedSteps});
+}
+
+}  // namespace
+
+void write_check(const std::string& workload, const std::filesystem::path& file) {
+  // Not as the identity: there most gradients would be zero, and would agree too easily.
+  const bool is_flow = workload == "normalizing_flow";
+  const auto model = is_flow ? make_normalizing_flow(benchmark::kCouplings,
+                                                     sizes(benchmark::kCouplingHidden), false)
+                             : make_workload(workload);
+  TensorFile contents;
+  put(contents.tensors, "weight ", values(model->parameters()));
+  if (workload == "sampling")
+    put_sampling(dynamic_cast<TrainedField&>(*model).field, contents.tensors);
+  else
+    put_training(*model, !is_flow, contents.tensors);
   save_tensors(file, contents);
 }
 

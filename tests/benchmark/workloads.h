@@ -35,9 +35,9 @@ std::unique_ptr<Trained> make_workload(const std::string& name);
 // Steps per second of train(), in windows.
 void run_training(Trained& model, Index shards, benchmark::Meter& meter);
 
-// Writes to `file` all that another program needs to do the same step: weights, a batch, the loss,
-// its gradient, and the weights after two steps of Adam, the second with a quarter
-// of the gradient.
+// Writes to `file` all that another program needs to do the same: weights, a batch, its loss, the
+// gradient, and the weights after two steps of Adam, the second along a quarter of that gradient;
+// for "sampling": weights, points, and where they are after kCheckedSteps steps.
 void write_check(const std::string& workload, const std::filesystem::path& file);
 
 }  // namespace gradflow
