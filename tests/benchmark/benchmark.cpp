@@ -97,12 +97,26 @@ void run(const BenchmarkOptions& options) {
 }  // namespace
 }  // namespace gradflow
 
-int main(int argc, char** argv) {
+// What the processes do that run() starts. An error is printed as JSON too, for its one line of
+// text belongs to the process that asked.
+int serve(int argc, char** argv) {
   try {
-    if (argc > 1 && std::strcmp(argv[1], "measure") == 0) {  // a process that run() started
+    if (std::strcmp(argv[1], "measure") == 0)
       std::cout << gradflow::measure(benchmark::Request::from(argc, argv)) << '\n';
-      return 0;
-    }
+    else if (argc == 4)  // for the tests
+      gradflow::write_check(argv[2], argv[3]);
+    return 0;
+  } catch (const std::exception& error) {
+    std::cout << nlohmann::json{{"error", error.what()}} << '\n';
+    return 1;
+  }
+}
+
+int main(int argc, char** argv) {
+  if (argc > 1 &&
+      (std::strcmp(argv[1], "measure") == 0 || std::strcmp(argv[1], "write-check") == 0))
+    return serve(argc, argv);
+  try {
     gradflow::run(gradflow::parse_benchmark_options(argc, argv));
   } catch (const std::exception& error) {
     fmt::print(stderr, "benchmark: {}\n", error.what());

@@ -61,6 +61,8 @@ nlohmann::json run_child(const std::filesystem::path& program,
   while (::waitpid(child, &status, 0) < 0 && errno == EINTR) {
   }
   const auto result = nlohmann::json::parse(printed, nullptr, false);
+  if (result.is_object() && result.contains("error"))
+    throw ChildError(fmt::format("{}: {}", fmt::join(words, " "), std::string(result["error"])));
   if (status != 0 || result.is_discarded())
     throw ChildError(fmt::format(
         "{} {}", fmt::join(words, " "),

@@ -57,13 +57,15 @@ nlohmann::json measure(const Request& request) {
   torch::manual_seed(0);
   Meter meter(request);
   const bool large = request.workload == "large_mlp";
+  const bool sampling = request.workload == "sampling";
   Batch data;
-  data.points = torch::randn({large ? kLargePoints : kPoints, large ? kLargeDim : kDim});
+  if (!sampling)
+    data.points = torch::randn({large ? kLargePoints : kPoints, large ? kLargeDim : kDim});
   if (request.workload == "conditional")
     data.labels = torch::randint(kClasses, {kPoints}, torch::kLong);
   meter.data_are_ready();
   const auto model = make_model(request.workload);
-  if (request.workload == "sampling")
+  if (sampling)
     run_sampling(dynamic_cast<FlowMatching&>(*model), meter);
   else
     run_training(*model, data, large ? kLargeBatch : kBatch, meter);
@@ -83,7 +85,7 @@ int main(int argc, char** argv) {
     else
       throw std::runtime_error("this program is called by `benchmark`; see there");
   } catch (const std::exception& error) {
-    std::cerr << "benchmark_libtorch: " << error.what() << '\n';
+    std::cout << nlohmann::json{{"error", error.what()}} << '\n';
     return 1;
   }
 }

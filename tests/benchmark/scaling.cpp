@@ -61,14 +61,14 @@ std::vector<Line> all_lines() {
   return {
       {"batch", "normalizing flow", doubling(32, 4096), with_batch(flow)},
       {"batch", "flow matching", doubling(32, 4096), with_batch(field)},
-      {"batch", "flow matching with classes", doubling(32, 4096), with_batch(conditional)},
-      {"width", "normalizing flow of 4 couplings", doubling(8, 512),
+      {"batch", "with classes", doubling(32, 4096), with_batch(conditional)},
+      {"width", "flow of 4 couplings", doubling(8, 512),
        [](Index width) { return make_normalizing_flow(4, layers(4, width)); }},
       {"width", "flow matching", doubling(8, 512),
        [](Index width) { return make_flow_matching(layers(4, width), false); }},
-      {"depth", "normalizing flow, couplings", doubling(2, 64),
+      {"depth", "couplings of a flow", doubling(2, 64),
        [](Index depth) { return make_normalizing_flow(depth, layers(4, 8)); }},
-      {"depth", "flow matching, hidden layers", doubling(2, 64),
+      {"depth", "hidden layers", doubling(2, 64),
        [](Index depth) { return make_flow_matching(layers(depth, 64), false); }},
   };
 }

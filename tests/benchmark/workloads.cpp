@@ -8,6 +8,7 @@
 #include "flows/flow_matching.h"
 #include "flows/normalizing_flow.h"
 #include "flows/path.h"
+#include "tensor/error.h"
 #include "tensor/math.h"
 #include "tensor/matmul.h"
 #include "tensor/parallel.h"
@@ -43,11 +44,26 @@ struct TrainedField final : Trained {
 };
 
 // How long a step takes does not depend on where the points are.
-Data make_data(Index points, Index dim, Index classes) {
+Data make_data(Index points, Index dim, bool labelled) {
   Rng rng(1);
   Data data{rng.normal({points, dim}), {}};
-  if (classes > 0) data.labels = rng.integers(classes, points);
+  if (labelled) data.labels = rng.integers(benchmark::kClasses, points);
   return data;
+}
+
+std::unique_ptr<Trained> make_field(const std::vector<Index>& hidden, bool conditional) {
+  FlowMatchingOptions options{.hidden = hidden, .class_dim = benchmark::kClassDim};
+  if (conditional) options.classes = benchmark::kClasses;
+  return std::make_unique<TrainedField>(benchmark::kDim, options);
+}
+
+std::unique_ptr<Trained> make_large_mlp() {
+  auto model = std::make_unique<TrainedField>(
+      benchmark::kLargeDim, FlowMatchingOptions{.hidden = sizes(benchmark::kLargeHidden)});
+  model->field.network.activation = silu;
+  model->data = make_data(benchmark::kLargePoints, benchmark::kLargeDim, false);
+  model->batch = benchmark::kLargeBatch;
+  return model;
 }
 
 Tensor noise() {
@@ -75,30 +91,24 @@ std::unique_ptr<Trained> make_normalizing_flow(Index couplings, const std::vecto
   options.coupling.scale_bound = real(benchmark::kScaleBound);
   options.coupling.start_as_identity = start_as_identity;
   auto model = std::make_unique<TrainedFlow>(options);
-  model->data = make_data(benchmark::kPoints, benchmark::kDim, 0);
+  model->data = make_data(benchmark::kPoints, benchmark::kDim, false);
   return model;
 }
 
 std::unique_ptr<Trained> make_flow_matching(const std::vector<Index>& hidden, bool conditional) {
-  const Index classes = conditional ? benchmark::kClasses : 0;
-  auto model = std::make_unique<TrainedField>(
-      benchmark::kDim,
-      FlowMatchingOptions{.hidden = hidden, .classes = classes, .class_dim = benchmark::kClassDim});
-  model->data = make_data(benchmark::kPoints, benchmark::kDim, classes);
+  auto model = make_field(hidden, conditional);
+  model->data = make_data(benchmark::kPoints, benchmark::kDim, conditional);
   return model;
 }
 
 std::unique_ptr<Trained> make_workload(const std::string& name) {
   if (name == "normalizing_flow")
     return make_normalizing_flow(benchmark::kCouplings, sizes(benchmark::kCouplingHidden));
-  if (name != "large_mlp")
-    return make_flow_matching(sizes(benchmark::kHidden), name == "conditional");
-  auto model = std::make_unique<TrainedField>(
-      benchmark::kLargeDim, FlowMatchingOptions{.hidden = sizes(benchmark::kLargeHidden)});
-  model->field.network.activation = silu;
-  model->data = make_data(benchmark::kLargePoints, benchmark::kLargeDim, 0);
-  model->batch = benchmark::kLargeBatch;
-  return model;
+  if (name == "flow_matching") return make_flow_matching(sizes(benchmark::kHidden), false);
+  if (name == "conditional") return make_flow_matching(sizes(benchmark::kHidden), true);
+  if (name == "sampling") return make_field(sizes(benchmark::kHidden), false);
+  if (name == "large_mlp") return make_large_mlp();
+  throw Error(fmt::format("no workload {}", name));
 }
 
 void run_training(Trained& model, Index shards, Meter& meter) {

@@ -29,7 +29,7 @@ struct Trained {
 std::unique_ptr<Trained> make_normalizing_flow(Index couplings, const std::vector<Index>& hidden,
                                                bool start_as_identity = true);
 std::unique_ptr<Trained> make_flow_matching(const std::vector<Index>& hidden, bool conditional);
-// One of those that kWorkloads names ("sampling": the model that is sampled), with its data.
+// One of those that kWorkloads names ("sampling": the model, and no data).
 std::unique_ptr<Trained> make_workload(const std::string& name);
 
 // Steps per second of train(), in windows.
