@@ -7,7 +7,6 @@
 
 #include "autograd/ops.h"
 
-#include <fstream>
 #include <functional>
 #include <limits>
 #include <numeric>
@@ -18,6 +17,7 @@
 #include "tensor/random.h"
 #include "tests/catch.h"
 #include "tests/close.h"
+#include "tests/declared_ops.h"
 #include "tests/reference.h"
 
 namespace gradflow {
@@ -603,51 +603,16 @@ TEST_CASE("errors name the operation") {
   CHECK(contains(error([&] { return sum_to(x, {2}); }), "sum_to: "));
 }
 
-// "Var pow(const Var& x, real exponent);" becomes "pow(x, exponent)": the parameters' names,
-// without types and default values.
-std::string signature(const std::string& declaration) {
-  const std::size_t open = declaration.find('(');
-  std::string result = declaration.substr(0, open);
-  result = result.substr(result.rfind(' ') + 1) + "(";
-  std::string rest = declaration.substr(open + 1) + ",";
-  for (std::size_t comma; (comma = rest.find(',')) != std::string::npos;
-       rest = rest.substr(comma + 1)) {
-    std::string parameter = rest.substr(0, std::min(comma, rest.find('=')));
-    while (parameter.back() == ' ' || parameter.back() == ')') parameter.pop_back();
-    result +=
-        (result.back() == '(' ? "" : ", ") + parameter.substr(parameter.find_last_of(" &") + 1);
-  }
-  return result + ")";
-}
-
 TEST_CASE("every operation that ops.h declares has a row in the table") {
-  std::ifstream file(GRADFLOW_OPS_HEADER);
-  REQUIRE(file);
-  std::set<std::string> declared;
-  std::string declaration;
-  for (std::string line; std::getline(file, line);) {
-    const bool begins = line.rfind("Var ", 0) == 0 || line.rfind("inline Var ", 0) == 0;
-    if (begins) declaration.clear();
-    if (!begins && declaration.empty()) continue;
-    declaration += line + " ";
-    if (const std::size_t end = declaration.find_first_of(";{"); end != std::string::npos) {
-      declared.insert(signature(declaration.substr(0, end)));
-      declaration.clear();
-    }
-  }
-  REQUIRE(declared.count("pow(x, exponent)") == 1);  // the reader above works
+  const std::set<std::string> declared = declared_ops();
+  REQUIRE(declared.count("pow(x, exponent)") == 1);  // the reader of the header works
   REQUIRE(declared.count("operator-(x)") == 1);
   REQUIRE(declared.count("matmul(A, B, trans_a, trans_b)") == 1);
 
   std::set<std::string> tested;
   for (const OpCase& op : table()) tested.insert(op.name);
-  std::vector<std::string> missing, unknown;
-  std::set_difference(declared.begin(), declared.end(), tested.begin(), tested.end(),
-                      std::back_inserter(missing));
-  std::set_difference(tested.begin(), tested.end(), declared.begin(), declared.end(),
-                      std::back_inserter(unknown));
-  CHECK(missing == std::vector<std::string>{});  // declared, but not tested
-  CHECK(unknown == std::vector<std::string>{});  // in the table, but not declared by that name
+  CHECK(missing_from(tested, declared) == std::vector<std::string>{});  // declared, but not tested
+  CHECK(missing_from(declared, tested) == std::vector<std::string>{});  // not declared by that name
 }
 
 }  // namespace
