@@ -6,7 +6,7 @@
 // and the engine sums a gradient over the axes along which its argument was repeated.
 //
 // To add an operation: write an entry here and its declaration in ops.h, and a row in the table of
-// tests/test_ops.cpp. Nothing else needs to know.
+// tests/ops_table.cpp. Nothing else needs to know.
 
 #include "autograd/ops.h"
 

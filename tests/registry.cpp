@@ -14,6 +14,7 @@ namespace gradflow {
 namespace {
 
 struct Check {
+  bool is_kind = false;  // of a row, and no check
   long rows = 0;
   std::set<std::string> entries;
 };
@@ -53,11 +54,12 @@ class Registry {
     for (const auto& [table, checks] : tables.list) {
       text += table + "\n";
       for (const auto& [name, check] : checks.list) {
-        text += fmt::format("  {:<60}{:>8}{:>10}\n", name, check.rows, check.entries.size());
-        total += check.rows;
+        text += fmt::format("  {:<60}{:>8}{:>10}\n", (check.is_kind ? "  rows " : "") + name,
+                            check.rows, check.entries.size());
+        if (!check.is_kind) total += check.rows;
       }
     }
-    return text + fmt::format("{:<62}{:>8}\n", "all together", total);
+    return text + fmt::format("{:<62}{:>8}\n", "checks of rows, all together", total);
   }
 };
 
@@ -72,6 +74,11 @@ void counted(const std::string& table, const std::string& check, const std::stri
   Check& found = registry().tables[table][check];
   ++found.rows;
   found.entries.insert(entry);
+}
+
+void noted(const std::string& table, const std::string& kind, const std::string& entry) {
+  counted(table, kind, entry);
+  registry().tables[table][kind].is_kind = true;
 }
 
 }  // namespace gradflow

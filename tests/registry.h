@@ -13,4 +13,7 @@ namespace gradflow {
 // A check of one row has been made. `entry` is what the row is about, e.g. "exp(x)" for all shapes.
 void counted(const std::string& table, const std::string& check, const std::string& entry);
 
+// A row is of a kind that the table must have. It is shown, and not counted as a check.
+void noted(const std::string& table, const std::string& kind, const std::string& entry);
+
 }  // namespace gradflow

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Installs what is missing, builds everything and runs every test.
+# Installs what is missing, builds everything, runs every test and says what the tables of them hold.
 #
 #   tests/run.sh             the release build
 #   tests/run.sh sanitize    the same tests under the address and undefined-behaviour sanitizers
@@ -19,3 +19,5 @@ install_packages "${build_packages[@]}" "${figure_packages[@]}" "${test_packages
 cmake --preset "$preset"
 cmake --build --preset "$preset"
 ctest --preset "$preset" -j "$(nproc)"
+echo
+cat "build/$preset"/tests/registry_*.txt  # what the tables of the tests have checked

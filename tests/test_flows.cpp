@@ -20,6 +20,7 @@
 #include "tests/catch.h"
 #include "tests/close.h"
 #include "tests/model.h"
+#include "tests/registry.h"
 
 namespace gradflow {
 namespace {
@@ -79,16 +80,18 @@ const Row kBijections[] = {
     {"Composition", "a normalizing flow's", 2, whole_flow, true},
 };
 
+void count(const char* check, const Row& row) { counted("bijections", check, row.type); }
+
 bool can_differentiate(const Row& row) { return !row.has_kinks || sizeof(real) == 8; }
 
 // A row's bijection with parameters drawn anew and away from 0, so that no log-scale is small. The
 // points are of the usual size.
 struct Example {
-  explicit Example(const Row& row, std::uint64_t seed = 3)
+  explicit Example(const Row& row, std::uint64_t seed = 3, real size = real(0.6))
       : name(std::string(row.type) + ", " + row.what) {
     Rng rng(seed);
     bijection = row.make(rng);
-    randomize(bijection->parameters(), real(0.6), seed);
+    randomize(bijection->parameters(), size, seed);
     points = rng.normal({16, row.dim});
   }
   std::string name;
@@ -143,7 +146,7 @@ TEST_CASE("the determinant of the tests themselves") {
   CHECK(log_abs_det({2, 0, 1, 1, 3, 2, 1, 1, 4}, 3) == Approx(std::log(18.0)));
 }
 
-TEST_CASE("every bijection has a row in the table") {
+TEST_CASE("every bijection has a row in the table", "[registry]") {
   const std::regex derived(R"((?:struct|class)\s+(\w+)\s+final\s*:\s*(?:public\s+)?Bijection\b)");
   std::set<std::string> declared, tested;
   for (const auto& entry : std::filesystem::directory_iterator(GRADFLOW_FLOWS_DIRECTORY)) {
@@ -153,11 +156,16 @@ TEST_CASE("every bijection has a row in the table") {
     for (std::sregex_iterator found(text.begin(), text.end(), derived), end; found != end; ++found)
       declared.insert((*found)[1]);
   }
-  for (const Row& row : kBijections) tested.insert(row.type);
+  std::set<std::string> tested_in_the_plane;  // where the density can be integrated
+  for (const Row& row : kBijections) {
+    tested.insert(row.type);
+    if (row.dim == 2) tested_in_the_plane.insert(row.type);
+  }
   CHECK(tested == declared);
+  CHECK(tested_in_the_plane == declared);
 }
 
-TEST_CASE("bijections keep the shape and give a determinant for each point") {
+TEST_CASE("bijections keep the shape and give a determinant for each point", "[registry]") {
   for (const Row& row : kBijections) {
     const Example example(row);
     CAPTURE(example.name);
@@ -167,10 +175,11 @@ TEST_CASE("bijections keep the shape and give a determinant for each point") {
         CHECK(result.points.shape() == Shape{batch, row.dim});
         CHECK(result.log_det.shape() == Shape{batch});
       }
+    count("shapes", row);
   }
 }
 
-TEST_CASE("bijections undo themselves, both ways round") {
+TEST_CASE("bijections undo themselves, both ways round", "[registry]") {
   for (const Row& row : kBijections) {
     const Example example(row);
     const Bijection& f = *example.bijection;
@@ -185,10 +194,11 @@ TEST_CASE("bijections undo themselves, both ways round") {
       for (const real value : way.values()) size = std::max(size, std::abs(double{value}));
     CHECK(difference(f.to_data(z).points.value(), points, 100, size) == "");
     CHECK(difference(f.to_latent(x).points.value(), points, 100, size) == "");
+    count("both round trips", row);
   }
 }
 
-TEST_CASE("log_det is the logarithm of the Jacobian's determinant") {
+TEST_CASE("log_det is the logarithm of the Jacobian's determinant", "[registry]") {
   // Half of the digits are lost to the small differences, and some to the size of what they are of.
   const double tolerance = 100 * std::sqrt(kEps);
   for (const Row& row : kBijections) {
@@ -203,10 +213,49 @@ TEST_CASE("log_det is the logarithm of the Jacobian's determinant") {
         CHECK(log_det.at({i}) == Approx(numeric).margin(tolerance).epsilon(tolerance));
       }
     }
+    count("log_det against the numeric Jacobian", row);
   }
 }
 
-TEST_CASE("the examples are not the identity: their scales are seen") {
+// The same from the tape: a row of every point's Jacobian at a time, the gradient of one
+// coordinate.
+TEST_CASE("log_det is the logarithm of the determinant of the Jacobian that the tape gives",
+          "[registry]") {
+  for (const Row& row : kBijections) {
+    const Example example(row);
+    CAPTURE(example.name);
+    const auto dim = std::size_t(row.dim);
+    for (const Way way : {Way::to_latent, Way::to_data}) {
+      Tape tape;
+      const Var points = tape.variable(example.points);
+      const Mapped result = mapped(*example.bijection, way, points);
+      std::vector<Tensor> rows;
+      for (Index i = 0; i < row.dim; ++i) {
+        const Tensor one_hot = pad(ones({example.points.rows(), 1}), 1, i, row.dim);
+        rows.push_back(tape.backward(result.points, one_hot)[points].value());
+      }
+      for (Index point = 0; point < example.points.rows(); ++point) {
+        std::vector<double> jacobian;
+        double product = 1;  // of the rows' lengths: the most that a determinant can be
+        for (std::size_t i = 0; i < dim; ++i) {
+          double square = 0;
+          for (std::size_t j = 0; j < dim; ++j) {
+            jacobian.push_back(rows[i].at({point, Index(j)}));
+            square += jacobian.back() * jacobian.back();
+          }
+          product *= std::sqrt(square);
+        }
+        // Terms of the size of that product cancel in a small determinant.
+        const double expected = log_abs_det(std::move(jacobian), dim);
+        const double scale = product / std::exp(expected);
+        CHECK(close(result.log_det.value().at({point}), expected, 50, std::max(scale, 1.0)));
+      }
+    }
+    count("log_det against the tape's Jacobian", row);
+  }
+}
+
+TEST_CASE("the examples are not the identity: their scales are seen", "[registry]") {
   for (const Row& row : kBijections) {
     const Example example(row);
     if (example.bijection->parameters().empty()) continue;
@@ -215,10 +264,11 @@ TEST_CASE("the examples are not the identity: their scales are seen") {
     double largest = 0;
     for (const real value : log_det.values()) largest = std::max(largest, std::abs(double{value}));
     CHECK(largest > 0.2);
+    count("scales of the example are seen", row);
   }
 }
 
-TEST_CASE("the two directions have opposite log_dets") {
+TEST_CASE("the two directions have opposite log_dets", "[registry]") {
   for (const Row& row : kBijections) {
     const Example example(row);
     CAPTURE(example.name);
@@ -227,10 +277,11 @@ TEST_CASE("the two directions have opposite log_dets") {
     Reference opposite = reference(latent.log_det.value());
     for (double& value : opposite.values) value = -value;
     CHECK(difference(data.log_det.value(), opposite, 200, 1) == "");
+    count("to_latent and to_data have opposite log_dets", row);
   }
 }
 
-TEST_CASE("points are mapped one by one") {
+TEST_CASE("points are mapped one by one", "[registry]") {
   for (const Row& row : kBijections) {
     const Example example(row);
     CAPTURE(example.name);
@@ -243,6 +294,49 @@ TEST_CASE("points are mapped one by one") {
       CHECK(difference(some.log_det.value(), reference(all.log_det.value().rows(5, 8)), 100, 4) ==
             "");
     }
+    count("points are mapped one by one", row);
+  }
+}
+
+// The box that holds a thousand samples of a distribution's, made wider by half.
+struct Box {
+  double low[2], high[2];
+};
+Box box_of(const Bijection& f) {
+  const Tensor x = f.to_data(Rng(8).normal({1000, 2})).points.value();
+  Box box{};
+  for (int k = 0; k < 2; ++k) {
+    const Tensor axis = slice(x, 1, k, k + 1);
+    const double high = max(axis).item(), low = -max(neg(axis)).item(), margin = (high - low) / 2;
+    box.low[k] = low - margin;
+    box.high[k] = high + margin;
+  }
+  return box;
+}
+
+TEST_CASE("the density that a bijection makes of the normal one integrates to 1", "[registry]") {
+  constexpr Index kCells = 500;
+  for (const Row& row : kBijections) {
+    if (row.dim != 2) continue;
+    const Example example(row, 3,
+                          real(0.4));  // densities without peaks that fall between the cells
+    CAPTURE(example.name);
+    const Box box = box_of(*example.bijection);
+    const double width = (box.high[0] - box.low[0]) / double(kCells);
+    const double height = (box.high[1] - box.low[1]) / double(kCells);
+    double total = 0;
+    for (Index i = 0; i < kCells; ++i) {
+      Tensor line({kCells, 2});  // the middles of a row of cells
+      for (Index k = 0; k < kCells; ++k) {
+        line.mutable_data()[2 * k] = real(box.low[0] + (double(k) + 0.5) * width);
+        line.mutable_data()[2 * k + 1] = real(box.low[1] + (double(i) + 0.5) * height);
+      }
+      const Mapped latent = example.bijection->to_latent(line);
+      const Tensor p = exp(standard_normal_log_prob(latent.points) + latent.log_det).value();
+      for (const real value : p.values()) total += value;
+    }
+    CHECK(total * width * height == Approx(1).margin(1e-3));
+    count("density integrates to 1 (2-D)", row);
   }
 }
 
@@ -253,7 +347,7 @@ Var contracted(const Mapped& result) {
          sum(Var(rng.normal(result.log_det.shape())) * result.log_det);
 }
 
-TEST_CASE("every parameter of a bijection receives a gradient, in both directions") {
+TEST_CASE("every parameter of a bijection receives a gradient, in both directions", "[registry]") {
   for (const Row& row : kBijections) {
     const Example example(row);
     CAPTURE(example.name);
@@ -262,10 +356,11 @@ TEST_CASE("every parameter of a bijection receives a gradient, in both direction
       const auto loss = [&] { return contracted(mapped(*example.bijection, way, example.points)); };
       CHECK(without_gradient(example.bijection->parameters(), loss) == "");
     }
+    count("every parameter receives a gradient, both ways", row);
   }
 }
 
-TEST_CASE("gradients of bijections are right") {
+TEST_CASE("gradients of bijections are right", "[registry]") {
   for (const Row& row : kBijections) {
     if (!can_differentiate(row)) continue;
     const Example example(row);
@@ -283,10 +378,11 @@ TEST_CASE("gradients of bijections are right") {
       const auto loss = [&] { return contracted(mapped(*example.bijection, way, points)); };
       CHECK(wrong_gradient(example.bijection->parameters(), loss) == "");
     }
+    count("gradcheck by points and by parameters", row);
   }
 }
 
-TEST_CASE("a clone is the same bijection and independent of the first") {
+TEST_CASE("a clone is the same bijection and independent of the first", "[registry]") {
   for (const Row& row : kBijections) {
     const Example example(row);
     CAPTURE(example.name);
@@ -295,6 +391,7 @@ TEST_CASE("a clone is the same bijection and independent of the first") {
     const Tensor before = original.to_data(example.points).points.value();
     CHECK(difference(clone->to_data(example.points).points.value(), before) == "");
     CHECK(bits(clone->parameters()) == bits(original.parameters()));
+    count("clones", row);
     if (original.parameters().empty()) continue;
 
     randomize(clone->parameters(), 1, 5);
@@ -303,7 +400,7 @@ TEST_CASE("a clone is the same bijection and independent of the first") {
   }
 }
 
-TEST_CASE("parameters and constants are all there is to save") {
+TEST_CASE("parameters and constants are all there is to save", "[registry]") {
   for (const Row& row : kBijections) {
     const Example saved(row);
     const Example other(row, 6);  // other weights, another order
@@ -319,10 +416,11 @@ TEST_CASE("parameters and constants are all there is to save") {
     }
     other.bijection->set_constants({});  // nothing given: nothing changed
     CHECK(hash_tensors(other.bijection->constants()) == hash_tensors(saved.bijection->constants()));
+    count("saved and restored", row);
   }
 }
 
-TEST_CASE("points of another dimension are refused") {
+TEST_CASE("points of another dimension are refused", "[registry]") {
   for (const Row& row : kBijections) {
     const Example example(row);
     if (example.name == "Composition, empty") continue;  // takes any
@@ -332,6 +430,7 @@ TEST_CASE("points of another dimension are refused") {
       CHECK_THROWS_AS(mapped(*example.bijection, way, ones({row.dim})), ShapeError);
       CHECK_THROWS_AS(mapped(*example.bijection, way, ones({2, 4, row.dim})), ShapeError);
     }
+    count("points of another dimension refused", row);
   }
 }
 

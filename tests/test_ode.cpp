@@ -13,6 +13,7 @@
 #include "tensor/math.h"
 #include "tests/catch.h"
 #include "tests/close.h"
+#include "tests/registry.h"
 
 namespace gradflow {
 namespace {
@@ -28,23 +29,52 @@ const Row kSolvers[] = {{"euler", euler, 1, 100},
                         {"midpoint", midpoint, 2, 50},
                         {"runge_kutta4", runge_kutta4, 4, 4}};
 
+void count(const char* check, const Row& row) { counted("solvers", check, row.name); }
+
 // dy/dt = y cos(t): y = y(0) exp(sin t)
 const Velocity kSwing = [](const Tensor& y, real t) { return mul(y, Tensor::scalar(std::cos(t))); };
 
-double error_of(const Row& row, Index steps) {
+// A circle that is run through faster and faster: dy/dt = 2t (-y_2, y_1), at the angle t^2. Here
+// the state turns while the clock runs, so that a method that is wrong in either is seen.
+const Velocity kCircle = [](const Tensor& y, real t) {
+  const Tensor turned = mul(gather(y, {1, 0}, 1), Tensor({2}, {-1, 1}));
+  return mul(turned, Tensor::scalar(2 * t));
+};
+
+double swing_error(const Row& row, Index steps) {
   const Tensor y = integrate(kSwing, ones({1, 1}), {0, 2, steps}, row.solver);
   return std::abs(double{y.item()} - std::exp(std::sin(2.0)));
 }
 
-TEST_CASE("each solver converges with its order") {
+double circle_error(const Row& row, double from, double to, Index steps) {
+  const auto place = [](double t) { return std::pair(std::cos(t * t), std::sin(t * t)); };
+  const auto [x, y] = place(from);
+  const Tensor end =
+      integrate(kCircle, Tensor({{real(x), real(y)}}), {from, to, steps}, row.solver);
+  const auto [end_x, end_y] = place(to);
+  return std::hypot(double{end.at({0, 0})} - end_x, double{end.at({0, 1})} - end_y);
+}
+
+// Twice the steps: the error falls by two to the power of the order.
+double order(double error, double error_of_twice_the_steps) {
+  return std::log2(error / error_of_twice_the_steps);
+}
+
+TEST_CASE("each solver converges with its order", "[registry]") {
   for (const Row& row : kSolvers) {
-    const double order = std::log2(error_of(row, row.steps) / error_of(row, 2 * row.steps));
     CAPTURE(row.name);
-    CHECK(std::abs(order - row.order) < 0.15);
+    const Index n = row.steps;
+    const auto near = [&](double measured) { return std::abs(measured - row.order) < 0.15; };
+    CHECK(near(order(swing_error(row, n), swing_error(row, 2 * n))));
+    count("measured order", row);
+    CHECK(near(order(circle_error(row, 0, 1.5, 2 * n), circle_error(row, 0, 1.5, 4 * n))));
+    count("measured order, coordinates that turn", row);
+    CHECK(near(order(circle_error(row, 1.5, 0, 2 * n), circle_error(row, 1.5, 0, 4 * n))));
+    count("measured order, back in time", row);
   }
 }
 
-TEST_CASE("every solver of flows/ode.h has a row in the table") {
+TEST_CASE("every solver of flows/ode.h has a row in the table", "[registry]") {
   std::ifstream file(GRADFLOW_FLOWS_DIRECTORY "/ode.h");
   const std::string text{std::istreambuf_iterator<char>(file), {}};
   const std::regex step(
@@ -137,7 +167,7 @@ TEST_CASE("back in time a solver undoes what it did, up to its error") {
   CHECK(round_trip(euler, 100) > 1e-3);
 }
 
-TEST_CASE("a trajectory holds the beginning and the state after every step") {
+TEST_CASE("a trajectory holds the beginning and the state after every step", "[registry]") {
   const Tensor start({{1, -2}, {0.5, 3}});
   for (const Row& row : kSolvers) {
     CAPTURE(row.name);
@@ -152,6 +182,7 @@ TEST_CASE("a trajectory holds the beginning and the state after every step") {
       CHECK(difference(states[std::size_t(k) + 1], y) == "");
     }
     CHECK(difference(start, Tensor({{1, -2}, {0.5, 3}})) == "");  // the given points are kept
+    count("trajectory", row);
   }
 }
 

@@ -215,11 +215,11 @@ TEST_CASE("every operation that ops.h declares has rows of every kind in the tab
     }
     if (empty) {
       without_elements.insert(op.name);
-      count("  of these rows: with a tensor without elements", op);
+      noted("operations", "with a tensor without elements", op.name);
     }
     if (one) {
       with_one.insert(op.name);
-      count("  of these rows: with an axis of size 1", op);
+      noted("operations", "with an axis of size 1", op.name);
     }
   }
   using None = std::vector<std::string>;
@@ -235,7 +235,7 @@ TEST_CASE("every operation that ops.h declares has rows of every kind in the tab
   for (const OpCase& op : op_table())
     if (op.name.find("a, b)") != std::string::npos) {
       pairs[op.name].insert(described(op));
-      count("  of these rows: patterns of broadcasting", op);
+      noted("operations", "of two operands in a pattern of broadcasting", op.name);
     }
   for (const std::string& name : declared)
     if (name.find("(a, b)") != std::string::npos) CHECK(pairs[name].size() >= 15 * 15);
