@@ -182,6 +182,23 @@ TEST_CASE("a stream can be continued from its position") {
   CHECK(difference(next, uniform) != "");  // a stream does not repeat itself
 }
 
+// So that forks of forks do not meet: plain sums of numbers would.
+TEST_CASE("a fork's stream is numbered by SplitMix64 of the parent's and its own number") {
+  const auto mix = [](std::uint64_t x) {  // the first output of SplitMix64 from state x
+    x += 0x9e3779b97f4a7c15;
+    x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9;
+    x = (x ^ (x >> 27)) * 0x94d049bb133111eb;
+    return x ^ (x >> 31);
+  };
+  REQUIRE(mix(1234567) == 6457827717110365317u);  // as published
+  for (const std::uint64_t stream : {0, 1, 77})
+    for (const std::uint64_t id : {0, 1, 2, 1000}) {
+      CAPTURE(stream, id);
+      Rng fork = Rng(9, stream).fork(id), expected(9, mix(stream ^ mix(id)));
+      CHECK(difference(fork.uniform({8}), expected.uniform({8})) == "");
+    }
+}
+
 TEST_CASE("seeds and streams and forks are independent of each other") {
   constexpr Index n = 20'000;
   const Rng parent(10);

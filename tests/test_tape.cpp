@@ -195,6 +195,19 @@ TEST_CASE("derivatives of derivatives") {
   CHECK(difference(fourth.value(), expected([](double v) { return std::sin(v); }), 4) == "");
 }
 
+// The gradient of y for a dy that is itself on the tape depends on dy, too: a Jacobian times a
+// vector is the derivative, by dy, of the transposed Jacobian times dy.
+TEST_CASE("a recorded gradient can be differentiated by the dy that it came from") {
+  Tape tape;
+  const Var x = tape.variable(Tensor({3}, {1, -2, 3})), dy = tape.variable(Tensor({3}, {5, 7, 11}));
+  const Var dx = tape.backward(square(x), dy, Record::yes)[x];  // 2 x dy
+  CHECK(difference(dx.value(), Tensor({3}, {10, -28, 66})) == "");
+  const Tensor direction({3}, {1, 10, 100});
+  const Gradients second = tape.backward(sum(dx * direction));
+  CHECK(difference(second[dy].value(), Tensor({3}, {2, -40, 600})) == "");
+  CHECK(difference(second[x].value(), Tensor({3}, {10, 140, 2200})) == "");
+}
+
 TEST_CASE("a gradient takes part in a new loss") {
   // f = x^3, loss = (f')^2 = 9 x^4, its gradient: 36 x^3. For a parameter, too.
   const Parameter w{Tensor({2}, {1, 2})};
