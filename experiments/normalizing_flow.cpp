@@ -14,6 +14,7 @@
 #include "experiments/rings.h"
 #include "experiments/session.h"
 #include "experiments/views.h"
+#include "tensor/error.h"
 #include "tensor/parallel.h"
 #include "tensor/safetensors.h"
 
@@ -56,7 +57,12 @@ Metrics validate(const NormalizingFlow& flow, const Tensor& points) {
 
 std::vector<double> metric(const History& history, const std::string& name) {
   std::vector<double> values;
-  for (const Epoch& epoch : history.epochs) values.push_back(epoch.metrics.at(name));
+  for (const Epoch& epoch : history.epochs) {
+    const auto found = epoch.metrics.find(name);
+    if (found == epoch.metrics.end())
+      throw FileError(fmt::format("load: the history saved with the weights has no {}", name));
+    values.push_back(found->second);
+  }
   return values;
 }
 

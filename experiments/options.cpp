@@ -12,6 +12,9 @@ namespace gradflow {
 namespace {
 
 constexpr Index kQuickPoints = 25'000, kQuickEpochs = 6;
+// Characters that a shell leaves alone.
+constexpr const char* kPlain =
+    "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-+=./,:@%";
 
 // A number above 0, or "none" for no limit at all.
 double positive_or_none(const std::string& text) {
@@ -80,9 +83,22 @@ void add_normalizing_flow(CLI::App& app, RunOptions& o) {
                "Do not begin as the identity (last layers zeroed), as in the report");
 }
 
-std::string joined(int argc, char** argv) {
+// The command as it can be given to a shell again, but for --resume and --figures-only: a program
+// that says how to go on adds the one or the other.
+std::string command_line(int argc, char** argv) {
   std::string text;
-  for (int i = 0; i < argc; ++i) text += fmt::format("{}{}", i ? " " : "", argv[i]);
+  for (int i = 0; i < argc; ++i) {
+    const std::string word = argv[i];
+    if (word == "--resume" || word == "--figures-only") continue;
+    if (i > 0) text += ' ';
+    if (!word.empty() && word.find_first_not_of(kPlain) == std::string::npos) {
+      text += word;
+      continue;
+    }
+    text += '\'';
+    for (const char c : word) text += c == '\'' ? "'\\''" : std::string(1, c);
+    text += '\'';
+  }
   return text;
 }
 
@@ -96,7 +112,7 @@ double limit_of(const std::string& text) {
 RunOptions parse_options(int argc, char** argv, Model model, const std::string& description) {
   RunOptions options;
   options.program = std::filesystem::path(argv[0]).filename().string();
-  options.command = joined(argc, argv);
+  options.command = command_line(argc, argv);
   CLI::App app(description, options.program);
   app.option_defaults()->always_capture_default();
   add_common(app, options);

@@ -26,7 +26,8 @@ struct RunOptions {
   std::string permutations = "alternate";  // or "random"
   bool zero_start = true;
 
-  // The program's own name and how it was called, for messages such as "continue with ...".
+  // The program's own name, and how it was called but for --resume and --figures-only: for messages
+  // such as "go on with: ... --resume".
   std::string program, command;
 
   // Those that decide what is learned, by name, and back. They are saved with the weights.

@@ -1,18 +1,19 @@
 #include "experiments/session.h"
 
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <atomic>
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
+#include <limits>
+#include <new>
 #include <nlohmann/json.hpp>
 
-#include "experiments/gnuplot.h"
 #include "experiments/progress.h"
 #include "tensor/error.h"
 #include "tensor/parallel.h"
-#include "tensor/safetensors.h"
 
 namespace gradflow {
 namespace {
@@ -20,16 +21,35 @@ namespace {
 using nlohmann::json;
 
 std::atomic<bool> stop_requested = false;
+std::atomic<int> stop_signal = 0;
+std::string farewell;  // what is said when a signal ends the program after the training
 
 // The first Ctrl-C asks the training loop to save and stop, a second one ends the program at once.
-void request_stop(int) { stop_requested = true; }
+void request_stop(int signal) {
+  stop_signal = signal;
+  stop_requested = true;
+}
 
-void catch_interrupts() {
+// The handler was reset when it was called: raised again, the signal ends the program.
+void say_farewell(int signal) {
+  [[maybe_unused]] const ssize_t ignored = ::write(STDERR_FILENO, farewell.data(), farewell.size());
+  ::raise(signal);
+}
+
+void on_interrupt(void (*handler)(int)) {
   struct sigaction action {};
-  action.sa_handler = request_stop;
+  action.sa_handler = handler;
   action.sa_flags = static_cast<int>(SA_RESETHAND);
   sigaction(SIGINT, &action, nullptr);
   sigaction(SIGTERM, &action, nullptr);
+}
+
+// The weights are safe. From here on there is nothing that a signal would have to wait for.
+void training_is_over(const RunOptions& options) {
+  farewell = fmt::format("\n{}: stopped; the weights are saved; go on with: {} --figures-only\n",
+                         options.program, options.command);
+  on_interrupt(say_farewell);
+  if (stop_requested) ::raise(stop_signal);  // it came during the last epoch
 }
 
 json to_json(const History& history) {
@@ -45,20 +65,30 @@ json to_json(const History& history) {
           {"steps_per_second", history.steps_per_second}};
 }
 
+// JSON has no NaN: it is written as null.
+double number_from(const json& value) {
+  return value.is_null() ? std::numeric_limits<double>::quiet_NaN() : value.get<double>();
+}
+
 History history_from(const std::string& text) {
-  try {
-    const json object = json::parse(text);
-    History history;
-    for (const json& e : object.at("epochs"))
-      history.epochs.push_back({e.at("number"), e.at("loss"), e.at("learning_rate"),
-                                e.at("seconds"), e.at("metrics").get<Metrics>()});
-    history.seconds = object.at("seconds");
-    history.steps_per_second = object.at("steps_per_second");
-    return history;
-  } catch (const json::exception& error) {
-    throw FileError(
-        fmt::format("load: the history saved with the weights cannot be read: {}", error.what()));
+  const json object = json::parse(text);
+  History history;
+  for (const json& e : object.at("epochs")) {
+    Epoch epoch{e.at("number"),
+                number_from(e.at("loss")),
+                number_from(e.at("learning_rate")),
+                number_from(e.at("seconds")),
+                {}};
+    for (const auto& [name, value] : e.at("metrics").items())
+      epoch.metrics[name] = number_from(value);
+    if (!history.epochs.empty() && epoch.metrics.size() != history.epochs[0].metrics.size())
+      throw FileError("its epochs have different metrics");
+    history.epochs.push_back(std::move(epoch));
   }
+  if (history.epochs.empty()) throw FileError("it has no epochs");
+  history.seconds = number_from(object.at("seconds"));
+  history.steps_per_second = number_from(object.at("steps_per_second"));
+  return history;
 }
 
 void write_log(const std::filesystem::path& path, const std::vector<Epoch>& epochs) {
@@ -94,6 +124,7 @@ TrainingOptions training_options(const Trainable& model, const RunOptions& optio
   training.resume = options.resume;
   training.settings = options.settings();
   training.settings["model"] = model.name;
+  training.constants = model.constants;
   return training;
 }
 
@@ -111,7 +142,7 @@ History train_and_save(const Trainable& model, const RunOptions& options) {
     write_log(options.out / (model.name + "_log.csv"), epochs);
   };
   hooks.stop = &stop_requested;
-  catch_interrupts();
+  on_interrupt(request_stop);
   fmt::print("{}: {} parameters, {} points, {} epochs of batches of {}, seed {}, {} threads\n",
              model.name, count(model.parameters), model.data.size(), options.epochs, options.batch,
              options.seed, threads());
@@ -121,7 +152,7 @@ History train_and_save(const Trainable& model, const RunOptions& options) {
   if (result.stopped) {
     fmt::print("\nstopped; saved in {}; go on with: {} --resume\n", training.checkpoint.string(),
                options.command);
-    std::exit(130);
+    std::exit(128 + stop_signal);
   }
   History history{result.epochs, result.seconds, result.steps_per_second,
                   hash_tensors(values(model.parameters))};
@@ -129,6 +160,8 @@ History train_and_save(const Trainable& model, const RunOptions& options) {
   fmt::print("{}: trained in {:.1f} s, {:.0f} steps/s; weights {} in {}\n", model.name,
              history.seconds, history.steps_per_second, history.weights_hash,
              (options.out / file_name(model.name)).string());
+  std::fflush(stdout);
+  training_is_over(options);
   return history;
 }
 
@@ -139,20 +172,41 @@ Saved load_saved(const std::string& name, RunOptions& options) {
         fmt::format("load: {}: not there; --figures-only needs the weights of an earlier "
                     "run; hint: run {} without it",
                     path.string(), options.program));
-  TensorFile file = load_tensors(path);
+  training_is_over(options);
+  return saved_in(load_tensors(path), name, path, options);
+}
+
+Saved saved_in(TensorFile file, const std::string& name, const std::filesystem::path& path,
+               RunOptions& options) {
   if (file.metadata["model"] != name)
     throw FileError(fmt::format("load: {}: not the weights of {}", path.string(), name));
-  options.take_settings(file.metadata);
-  return {std::move(file.tensors), history_from(file.metadata["history"])};
+  try {
+    options.take_settings(file.metadata);
+    return {std::move(file.tensors), history_from(file.metadata["history"])};
+  } catch (const std::exception& error) {  // of JSON, or one of the above
+    throw FileError(fmt::format("load: {}: its history or settings cannot be read: {}",
+                                path.string(), error.what()));
+  }
+}
+
+// What is nested deeper than any report is taken for broken: writing it again would need a stack as
+// deep. Returns null for what is not JSON.
+static json parse_shallow(const std::string& text) {
+  constexpr int kDeepest = 100;
+  bool deep = false;
+  json value = json::parse(
+      text, [&deep](int depth, json::parse_event_t, json&) { return !(deep |= depth > kDeepest); },
+      false);
+  return deep || value.is_discarded() ? json() : value;
 }
 
 void write_report(const std::filesystem::path& out, const std::string& name, const json& section) {
   const std::filesystem::path path = out / "report.json";
   json report = json::object();
   if (std::filesystem::exists(path)) {
-    report = json::parse(read_file(path), nullptr, false);
+    report = parse_shallow(read_file(path));
     if (!report.is_object()) {
-      fmt::print(stderr, "{}: not JSON; kept as report.json.broken and written anew\n",
+      fmt::print(stderr, "{}: not a JSON object; kept as report.json.broken and written anew\n",
                  path.string());
       std::filesystem::rename(path, path.string() + ".broken");
       report = json::object();
@@ -181,6 +235,11 @@ int run_experiment(const RunOptions& options, const std::function<void()>& body)
     std::filesystem::create_directories(options.out);
     body();
     return 0;
+  } catch (const std::bad_alloc&) {
+    std::fflush(stdout);
+    fmt::print(stderr, "{}: out of memory; hint: fewer --points, or a smaller --batch\n",
+               options.program);
+    return 1;
   } catch (const std::exception& error) {
     std::fflush(stdout);
     fmt::print(stderr, "{}: {}\n", options.program, error.what());

@@ -12,6 +12,7 @@
 
 #include "experiments/options.h"
 #include "nn/parameters.h"
+#include "tensor/safetensors.h"
 
 namespace gradflow {
 
@@ -21,7 +22,7 @@ struct Trainable {
   Parameters parameters;
   Loss loss;
   Data data;
-  NamedTensors constants;  // saved beside the weights
+  NamedTensors constants;  // saved beside the weights and in checkpoints
   std::function<Metrics()> validate = {};
 };
 
@@ -33,7 +34,9 @@ struct History {
 };
 
 // Trains, with a progress bar, checkpoints after each epoch, a log (<name>_log.csv), and saves the
-// result. Ctrl-C saves, says how to go on and ends the program with code 130.
+// result. Ctrl-C and SIGTERM save, say how to go on and end the program with 128 + the signal's
+// number (130, 143); a second one ends it at once. After the training they say that what is missing
+// can be had by --figures-only.
 History train_and_save(const Trainable& model, const RunOptions& options);
 
 // What --figures-only starts from: takes the settings saved with the weights into `options` and
@@ -43,6 +46,9 @@ struct Saved {
   History history;
 };
 Saved load_saved(const std::string& name, RunOptions& options);
+// The same for a file that has been read; `path` is for the error messages.
+Saved saved_in(TensorFile file, const std::string& name, const std::filesystem::path& path,
+               RunOptions& options);
 
 // Puts `section` under the key `name` into <out>/report.json, beside what stands there already.
 void write_report(const std::filesystem::path& out, const std::string& name,

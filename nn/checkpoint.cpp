@@ -2,16 +2,17 @@
 
 #include <fmt/format.h>
 
+#include <charconv>
 #include <sstream>
 
 #include "tensor/error.h"
-#include "tensor/safetensors.h"
 
 namespace gradflow {
 namespace {
 
 constexpr const char* kFormat = "gradflow checkpoint 1";
-const std::string kModel = "model.", kOptimizer = "optimizer.", kSetting = "setting.";
+const std::string kModel = "model.", kOptimizer = "optimizer.", kConstant = "constant.";
+const std::string kSetting = "setting.";
 
 // One line an epoch: number, loss, rate, seconds, then pairs of metric names and values.
 // 17 digits give every double back exactly.
@@ -26,18 +27,27 @@ std::string format_epochs(const std::vector<Epoch>& epochs) {
   return text;
 }
 
+// All of `text` must be a number. Unlike stod, this takes denormal numbers; unlike >>, nan and inf.
+template <class Number>
+Number parse(const std::string& text) {
+  Number value{};
+  const char* end = text.data() + text.size();
+  const auto [stop, error] = std::from_chars(text.data(), end, value);
+  require<FileError>(stop == end && error == std::errc{}, "a number in it cannot be read: \"{}\"",
+                     text);
+  return value;
+}
+
 std::vector<Epoch> parse_epochs(const std::string& text) {
   std::vector<Epoch> epochs;
   std::istringstream lines(text);
   for (std::string line; std::getline(lines, line);) {
     std::istringstream words(line);
-    Epoch epoch;
-    std::string loss, rate, seconds, name, value;
-    words >> epoch.number >> loss >> rate >> seconds;
-    epoch.loss = std::stod(loss);  // unlike >>, it reads "nan" and "inf"
-    epoch.learning_rate = std::stod(rate);
-    epoch.seconds = std::stod(seconds);
-    while (words >> name >> value) epoch.metrics[name] = std::stod(value);
+    std::string number, loss, rate, seconds, name, value;
+    words >> number >> loss >> rate >> seconds;
+    Epoch epoch{
+        parse<Index>(number), parse<double>(loss), parse<double>(rate), parse<double>(seconds), {}};
+    while (words >> name >> value) epoch.metrics[name] = parse<double>(value);
     epochs.push_back(std::move(epoch));
   }
   return epochs;
@@ -59,15 +69,27 @@ void check_settings(const TensorFile& file, const std::map<std::string, std::str
   }
 }
 
+void check_constants(const TensorFile& file, const NamedTensors& constants) {
+  for (const auto& [name, x] : constants) {
+    const auto saved = file.tensors.find(kConstant + name);
+    require<FileError>(saved != file.tensors.end(), "it has no constant {}", name);
+    require<FileError>(
+        hash_tensors({*saved}) == hash_tensors({{saved->first, x}}),
+        "it was made with another {}, by another version of the program; hint: start "
+        "anew without --resume",
+        name);
+  }
+}
+
 }  // namespace
 
 void save_checkpoint(const std::filesystem::path& path, const Optimizer& optimizer,
-                     const TrainingState& state,
-                     const std::map<std::string, std::string>& settings) {
+                     const TrainingState& state, const RunIdentity& run) {
   TensorFile file;
   for (const auto& [name, x] : values(optimizer.parameters())) file.tensors[kModel + name] = x;
   for (const auto& [name, x] : optimizer.state()) file.tensors[kOptimizer + name] = x;
-  for (const auto& [name, value] : settings) file.metadata[kSetting + name] = value;
+  for (const auto& [name, x] : run.constants) file.tensors[kConstant + name] = x;
+  for (const auto& [name, value] : run.settings) file.metadata[kSetting + name] = value;
   file.metadata["format"] = kFormat;
   file.metadata["optimizer_steps"] = fmt::format("{}", optimizer.steps());
   file.metadata["epoch"] = fmt::format("{}", state.epoch);
@@ -78,31 +100,39 @@ void save_checkpoint(const std::filesystem::path& path, const Optimizer& optimiz
   save_tensors(path, file);
 }
 
-TrainingState load_checkpoint(const std::filesystem::path& path, Optimizer& optimizer,
-                              const std::map<std::string, std::string>& settings) {
-  const TensorFile file = load_tensors(path);
+TrainingState restore_checkpoint(const TensorFile& file, const std::string& name,
+                                 Optimizer& optimizer, const RunIdentity& run) {
   try {
-    const auto format = file.metadata.find("format");
-    require<FileError>(format != file.metadata.end() && format->second == kFormat, "not a \"{}\"",
-                       kFormat);
-    check_settings(file, settings);
+    const std::string format =
+        file.metadata.contains("format") ? file.metadata.at("format") : "file without a format";
+    require<FileError>(format == kFormat, "it is not a \"{}\" but a \"{}\"", kFormat, format);
+    check_settings(file, run.settings);
+    check_constants(file, run.constants);
     TrainingState state;
-    state.epoch = std::stoll(lookup(file, "epoch"));
-    state.step = std::stoll(lookup(file, "step"));
-    state.loss_sum = std::stod(lookup(file, "loss_sum"));
-    state.seconds = std::stod(lookup(file, "seconds"));
+    state.epoch = parse<Index>(lookup(file, "epoch"));
+    state.step = parse<Index>(lookup(file, "step"));
+    state.loss_sum = parse<double>(lookup(file, "loss_sum"));
+    state.seconds = parse<double>(lookup(file, "seconds"));
     state.epochs = parse_epochs(lookup(file, "epochs"));
-    const Index steps = std::stoll(lookup(file, "optimizer_steps"));
-    require<FileError>(state.step >= 0 && steps >= 0 && std::ssize(state.epochs) == state.epoch,
-                       "its epoch and step counts contradict each other");
+    const auto steps = parse<Index>(lookup(file, "optimizer_steps"));
+    require<FileError>(std::ssize(state.epochs) == state.epoch && state.epoch <= run.epochs &&
+                           state.step >= 0 && state.step <= run.steps &&
+                           steps == state.epoch * run.steps + state.step,
+                       "its epoch {}, step {} and optimizer_steps {} contradict each other, or the "
+                       "{} epochs of {} "
+                       "steps of this run",
+                       state.epoch, state.step, steps, run.epochs, run.steps);
     optimizer.restore(with_prefix(file.tensors, kOptimizer), steps);
     assign(optimizer.parameters(), with_prefix(file.tensors, kModel));
     return state;
   } catch (const Error& error) {
-    throw FileError(fmt::format("resume: {}: {}", path.string(), error.what()));
-  } catch (const std::logic_error&) {  // from stoll and stod
-    throw FileError(fmt::format("resume: {}: a number in it cannot be read", path.string()));
+    throw FileError(fmt::format("resume: {}: {}", name, error.what()));
   }
+}
+
+TrainingState load_checkpoint(const std::filesystem::path& path, Optimizer& optimizer,
+                              const RunIdentity& run) {
+  return restore_checkpoint(load_tensors(path), path.string(), optimizer, run);
 }
 
 }  // namespace gradflow

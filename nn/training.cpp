@@ -45,11 +45,11 @@ class Trainer {
         data_(data),
         options_(options),
         hooks_(hooks),
-        settings_(all_settings()),
         rng_(options.seed),
         schedule_(cosine_schedule(options.learning_rate, options.epochs)),
         optimizer_(parameters),
-        steps_((data.size() + options.batch - 1) / options.batch) {
+        steps_((data.size() + options.batch - 1) / options.batch),
+        identity_{all_settings(), options.constants, options.epochs, steps_} {
     shards_.resize(static_cast<std::size_t>(std::min(options.shards, options.batch)));
     for (Shard& shard : shards_) shard.gradient = Tensor(Shape{optimizer_.layout().count});
   }
@@ -79,14 +79,14 @@ class Trainer {
   }
 
   void resume() {
-    state_ = load_checkpoint(options_.checkpoint, optimizer_, settings_);
+    state_ = load_checkpoint(options_.checkpoint, optimizer_, identity_);
     if (hooks_.on_epoch)
       for (const Epoch& epoch : state_.epochs) hooks_.on_epoch(epoch);
   }
 
   void save() const {
     if (!options_.checkpoint.empty())
-      save_checkpoint(options_.checkpoint, optimizer_, state_, settings_);
+      save_checkpoint(options_.checkpoint, optimizer_, state_, identity_);
   }
 
   void run_epoch() {
@@ -214,11 +214,11 @@ class Trainer {
   const Data& data_;
   const TrainingOptions& options_;
   const TrainingHooks& hooks_;
-  const std::map<std::string, std::string> settings_;
   const Rng rng_;
   const Schedule schedule_;
   Adam optimizer_;
   const Index steps_;  // in an epoch
+  const RunIdentity identity_;
   std::vector<Shard> shards_;
   TrainingState state_;
   bool stopped_ = false;

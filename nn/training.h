@@ -49,6 +49,9 @@ struct TrainingOptions {
   // Further settings of the run (the model's, the data's). They are saved in the checkpoint, and a
   // checkpoint with other ones is refused.
   std::map<std::string, std::string> settings = {};
+  // What the model or its data depend on and training does not change, such as permutations and the
+  // normalisation. The same holds for them.
+  NamedTensors constants = {};
 };
 
 using Metrics = std::map<std::string, double>;
