@@ -1,0 +1,57 @@
+// What --figures-only reads from <model>.safetensors: settings, history, normalisation, permutations.
+// Either an error, or a history that the figures can be drawn from.
+//
+// The input: key NUL text NUL key NUL text ... Each replaces a text of a good file.
+#include <cmath>
+#include <stdexcept>
+
+#include "experiments/rings.h"
+#include "experiments/session.h"
+#include "flows/permutation.h"
+#include "tensor/error.h"
+#include "tests/fuzz/fuzz.h"
+
+using namespace gradflow;
+
+namespace {
+
+TensorFile good_file() {
+  TensorFile file;
+  file.metadata = RunOptions().settings();
+  file.metadata["model"] = "line";
+  file.metadata["history"] =
+      R"({"epochs": [{"number": 1, "loss": 2, "learning_rate": 1, "seconds": 0.5,
+          "metrics": {"nll": null}}], "seconds": 0.5, "steps_per_second": 3})";
+  return file;
+}
+
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  TensorFile file = good_file();
+  const std::vector<std::string> parts = parts_of(text_of(data, size));
+  for (std::size_t i = 0; i + 1 < parts.size(); i += 2) file.metadata[parts[i]] = parts[i + 1];
+  RunOptions options;
+  try {
+    const Saved saved = saved_in(file, "line", "input", options);
+    require(!saved.history.epochs.empty(), "a history has epochs");
+    for (const Epoch& epoch : saved.history.epochs)
+      require(epoch.metrics.size() == saved.history.epochs[0].metrics.size(), "of the same metrics");
+  } catch (const FileError& error) {
+    require(std::string_view(error.what()).starts_with("load: input: "), "an error names the file");
+  }
+  // The numbers of a tensor are as free as its texts.
+  std::vector<real> numbers;
+  for (std::size_t i = 0; i < size && i < 4; ++i)
+    numbers.push_back(data[i] == 255 ? std::numeric_limits<real>::quiet_NaN()
+                      : data[i] == 254 ? real{1e30f} : static_cast<real>(data[i]) / 2);
+  const Tensor order(Shape{std::ssize(numbers)}, numbers);
+  try {
+    Permutation swap = Permutation::reversal(2);
+    swap.set_constants({{"order", order}});
+    require((swap.order[0] == 0) != (swap.order[1] == 0), "a permutation is one");
+    (void)Normalization::from({{"normalization.mean", order}, {"normalization.stddev", order}});
+  } catch (const ShapeError&) {
+  }
+  return 0;
+}

@@ -1,0 +1,22 @@
+// decode_tensors: either an error in one line, or tensors that come back unchanged when they are
+// written and read again.
+#include "tensor/error.h"
+#include "tensor/safetensors.h"
+#include "tests/fuzz/fuzz.h"
+
+using namespace gradflow;
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  const std::string bytes = text_of(data, size);
+  TensorFile file;
+  try {
+    file = decode_tensors(bytes, "input");
+  } catch (const FileError& error) {
+    require(std::string_view(error.what()).starts_with("load: input: "), "an error names the file");
+    return 0;
+  }
+  const TensorFile again = decode_tensors(encode_tensors(file), "again");
+  require(again.metadata == file.metadata, "metadata comes back as it was");
+  require(hash_tensors(again.tensors) == hash_tensors(file.tensors), "so do the tensors");
+  return 0;
+}
