@@ -6,29 +6,19 @@
 // Read next: report_data.h (what is read), report_page.h (what is written).
 #include <fmt/core.h>
 
-#include <CLI/CLI.hpp>
 #include <cstdio>
 #include <exception>
-#include <fstream>
-#include <stdexcept>
+#include <filesystem>
 
+#include "experiments/options.h"
 #include "experiments/report_data.h"
 #include "experiments/report_page.h"
+#include "tensor/safetensors.h"
 
 namespace gradflow {
 namespace {
 
 namespace fs = std::filesystem;
-
-// Written beside its place and renamed: who opens the page never sees half of one.
-void write_file(const fs::path& path, const std::string& content) {
-  const fs::path temporary = path.string() + ".tmp";
-  std::ofstream file(temporary, std::ios::binary);
-  file << content;
-  file.close();
-  if (!file) throw std::runtime_error(fmt::format("cannot write {}", temporary.string()));
-  fs::rename(temporary, path);
-}
 
 // Returns the exit code.
 int make_report(const fs::path& folder) {
@@ -49,12 +39,8 @@ int make_report(const fs::path& folder) {
 }  // namespace gradflow
 
 int main(int argc, char** argv) {
-  CLI::App app{"Write the report page, DIR/report.html, from DIR/report.json and DIR/*.png"};
-  std::string folder = "results";
-  app.add_option("--out", folder, "the folder the experiments wrote to")
-      ->type_name("DIR")
-      ->capture_default_str();
-  CLI11_PARSE(app, argc, argv);
+  const std::filesystem::path folder = gradflow::parse_out(
+      argc, argv, "Write the report page, DIR/report.html, from DIR/report.json and DIR/*.png");
   try {
     return gradflow::make_report(folder);
   } catch (const std::exception& error) {

@@ -21,18 +21,20 @@ std::string read_file(const fs::path& path) {
   return bytes.str();
 }
 
-Json read_json(const fs::path& path) {
-  if (!fs::is_regular_file(path))
-    throw std::runtime_error(fmt::format(
-        "no {}; train at least one model first: experiments/reproduce.sh", path.string()));
-  const std::string content = read_file(path);
+// One object, nested no deeper than a report is: copies of JSON need a stack as deep.
+Json parse_object(const std::string& content, const std::string& name) {
+  constexpr int kDeepest = 100;
+  bool deep = false;
   try {
-    Json json = Json::parse(content);
-    if (json.is_object()) return json;
+    Json json = Json::parse(content, [&deep](int depth, Json::parse_event_t, Json&) {
+      return !(deep |= depth > kDeepest);
+    });
+    if (json.is_object() && !deep) return json;
   } catch (const Json::exception& error) {
-    throw std::runtime_error(fmt::format("{} is not valid JSON: {}", path.string(), error.what()));
+    throw std::runtime_error(fmt::format("{} is not valid JSON: {}", name, error.what()));
   }
-  throw std::runtime_error(fmt::format("{}: must hold one JSON object", path.string()));
+  throw std::runtime_error(
+      fmt::format("{}: must hold one JSON object, nested at most {} deep", name, kDeepest));
 }
 
 Json object_or_null(const Json& json) { return json.is_object() ? json : Json(); }
@@ -47,12 +49,20 @@ double number(const Json& json) { return json.is_number() ? json.get<double>() :
 
 }  // namespace
 
+Report parse_report(const std::string& content, const std::string& name) {
+  const Json json = parse_object(content, name);
+  return {object_or_null(child(json, "normalizing_flow")),
+          object_or_null(child(json, "flow_matching")),
+          object_or_null(child(json, "conditional_flow_matching")),
+          {}};
+}
+
 Report read_report(const fs::path& folder) {
-  const Json json = read_json(folder / "report.json");
-  Report report{object_or_null(child(json, "normalizing_flow")),
-                object_or_null(child(json, "flow_matching")),
-                object_or_null(child(json, "conditional_flow_matching")),
-                {}};
+  const fs::path path = folder / "report.json";
+  if (!fs::is_regular_file(path))
+    throw std::runtime_error(fmt::format(
+        "no {}; train at least one model first: experiments/reproduce.sh", path.string()));
+  Report report = parse_report(read_file(path), path.string());
   for (const fs::directory_entry& entry : fs::directory_iterator(folder)) {
     const fs::path& path = entry.path();
     if (path.extension() != ".png" || !entry.is_regular_file()) continue;

@@ -28,6 +28,8 @@ struct Report {
 
 // Reads report.json and the PNG files of `folder`. Throws std::runtime_error.
 Report read_report(const std::filesystem::path& folder);
+// The same of a text, without pictures. `name` is for the error messages.
+Report parse_report(const std::string& content, const std::string& name);
 
 // What stands under a key; see above for what is not there.
 Json child(const Json& object, const std::string& key);

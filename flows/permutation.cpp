@@ -59,7 +59,8 @@ void Permutation::set_constants(const NamedTensors& constants) {
                       "Permutation: order of shape {} given; ({}) is required",
                       found->second.shape(), order.size());
   std::vector<Index> given;
-  for (const real i : found->second.values()) given.push_back(static_cast<Index>(i));
+  for (const real i : found->second.values())  // what is no index, NaN too, becomes one that is not
+    given.push_back(i >= 0 && i < static_cast<real>(order.size()) ? static_cast<Index>(i) : -1);
   *this = Permutation(std::move(given));
 }
 

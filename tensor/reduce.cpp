@@ -45,7 +45,8 @@ Shape reduced(const Shape& shape, int axis, KeepAxis keep) {
 // number (used when inner is 1); `fold` joins two numbers. n must be 1 or more.
 template <class FoldRun, class Fold>
 Tensor reduce(const Tensor& x, int axis, KeepAxis keep, FoldRun fold_run, Fold fold) {
-  const auto [outer, n, inner] = split_at(x.shape(), axis);
+  const auto [outer, n, inner_size] = split_at(x.shape(), axis);
+  const Index inner = inner_size;  // clang does not let an OpenMP loop use a structured binding
   Tensor y(reduced(x.shape(), axis, keep));
   real* out = y.mutable_data();
   const real* in = x.data();

@@ -1,3 +1,4 @@
+# shellcheck shell=bash disable=SC2034
 # Sourced by the test scripts: counts checks, and runs programs that are expected to fail.
 #
 # The idea: no `set -e`. Each check says what it found, all of them are done, and `finish` returns

@@ -15,7 +15,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
 namespace gradflow {
 
 // An input may be refused, by an exception that says why. What it must not do is checked by this.
-inline void require(bool holds, const char* what) {
+inline void must(bool holds, const char* what) {
   if (holds) return;
   fmt::print(stderr, "fuzz: not so: {}\n", what);
   std::abort();

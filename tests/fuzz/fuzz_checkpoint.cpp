@@ -1,9 +1,9 @@
-// restore_checkpoint: a checkpoint of a small model, with some of its texts or bytes replaced. Either
-// it is refused in one line and the model stays as it is, or it stands within the run.
+// restore_checkpoint: a checkpoint of a small model, with some of its texts or bytes replaced.
+// Either it is refused in one line and the model stays as it is, or it stands within the run.
 //
-// The input: key NUL text NUL key NUL text ... Each replaces the text of that key; a key that begins
-// with ':' replaces the tensor of that name by one filled with as many numbers as the text has
-// characters; an empty text removes either.
+// The input: key NUL text NUL key NUL text ... Each replaces the text of that key; a key that
+// begins with ':' replaces the tensor of that name by one filled with as many numbers as the text
+// has characters; an empty text removes either.
 #include <cmath>
 
 #include "nn/checkpoint.h"
@@ -23,12 +23,19 @@ RunIdentity identity() {
 
 TensorFile good_file() {
   TensorFile file;
-  file.tensors = {{"model.weight", Tensor({{1, 2}})}, {"model.bias", Tensor({3})},
-                  {"optimizer.m", Tensor({0, 1, 2})}, {"optimizer.v", Tensor({0, 1, 2})},
+  file.tensors = {{"model.weight", Tensor({{1, 2}})},
+                  {"model.bias", Tensor({3})},
+                  {"optimizer.m", Tensor({0, 1, 2})},
+                  {"optimizer.v", Tensor({0, 1, 2})},
                   {"constant.order", Tensor({1, 0})}};
-  file.metadata = {{"format", "gradflow checkpoint 1"}, {"setting.model", "line"},
-                   {"setting.seed", "0"}, {"epoch", "2"}, {"step", "1"}, {"loss_sum", "0.5"},
-                   {"seconds", "1"}, {"optimizer_steps", "9"},
+  file.metadata = {{"format", "gradflow checkpoint 1"},
+                   {"setting.model", "line"},
+                   {"setting.seed", "0"},
+                   {"epoch", "2"},
+                   {"step", "1"},
+                   {"loss_sum", "0.5"},
+                   {"seconds", "1"},
+                   {"optimizer_steps", "9"},
                    {"epochs", "1 0.5 0.1 2 nll 3\n2 0.25 0.05 2 nll nan\n"}};
   return file;
 }
@@ -36,8 +43,7 @@ TensorFile good_file() {
 void replace(TensorFile& file, const std::string& key, const std::string& text) {
   if (key.starts_with(':')) {
     file.tensors.erase(key.substr(1));
-    if (!text.empty())
-      file.tensors.emplace(key.substr(1), zeros(Shape{std::ssize(text)}));
+    if (!text.empty()) file.tensors.emplace(key.substr(1), zeros(Shape{std::ssize(text)}));
   } else {
     file.metadata.erase(key);
     if (!text.empty()) file.metadata.emplace(key, text);
@@ -57,14 +63,14 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const std::string before = hash_tensors(values(model.parameters()));
   try {
     const TrainingState state = restore_checkpoint(file, "input", adam, identity());
-    require(state.epoch >= 0 && state.epoch <= kEpochs, "the epoch is within the run");
-    require(state.step >= 0 && state.step <= kSteps, "the step is within the epoch");
-    require(adam.steps() == state.epoch * kSteps + state.step, "the optimiser is where the run is");
-    require(std::ssize(state.epochs) == state.epoch, "each epoch has a line");
-    require(hash_tensors(values(model.parameters())) != before, "the weights are the file's");
+    must(state.epoch >= 0 && state.epoch <= kEpochs, "the epoch is within the run");
+    must(state.step >= 0 && state.step <= kSteps, "the step is within the epoch");
+    must(adam.steps() == state.epoch * kSteps + state.step, "the optimiser is where the run is");
+    must(std::ssize(state.epochs) == state.epoch, "each epoch has a line");
+    must(hash_tensors(values(model.parameters())) != before, "the weights are the file's");
   } catch (const FileError& error) {
-    require(std::string_view(error.what()).starts_with("resume: input: "), "an error names the file");
-    require(hash_tensors(values(model.parameters())) == before, "refused: the model is as before");
+    must(std::string_view(error.what()).starts_with("resume: input: "), "an error names the file");
+    must(hash_tensors(values(model.parameters())) == before, "refused: the model is as before");
   }
   return 0;
 }

@@ -1,5 +1,5 @@
-// What --figures-only reads from <model>.safetensors: settings, history, normalisation, permutations.
-// Either an error, or a history that the figures can be drawn from.
+// What --figures-only reads from <model>.safetensors: settings, history, normalisation,
+// permutations. Either an error, or a history that the figures can be drawn from.
 //
 // The input: key NUL text NUL key NUL text ... Each replaces a text of a good file.
 #include <cmath>
@@ -34,22 +34,23 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   RunOptions options;
   try {
     const Saved saved = saved_in(file, "line", "input", options);
-    require(!saved.history.epochs.empty(), "a history has epochs");
+    must(!saved.history.epochs.empty(), "a history has epochs");
     for (const Epoch& epoch : saved.history.epochs)
-      require(epoch.metrics.size() == saved.history.epochs[0].metrics.size(), "of the same metrics");
+      must(epoch.metrics.size() == saved.history.epochs[0].metrics.size(), "of the same metrics");
   } catch (const FileError& error) {
-    require(std::string_view(error.what()).starts_with("load: input: "), "an error names the file");
+    must(std::string_view(error.what()).starts_with("load: input: "), "an error names the file");
   }
   // The numbers of a tensor are as free as its texts.
   std::vector<real> numbers;
   for (std::size_t i = 0; i < size && i < 4; ++i)
-    numbers.push_back(data[i] == 255 ? std::numeric_limits<real>::quiet_NaN()
-                      : data[i] == 254 ? real{1e30f} : static_cast<real>(data[i]) / 2);
+    numbers.push_back(data[i] == 255   ? std::numeric_limits<real>::quiet_NaN()
+                      : data[i] == 254 ? real{1e30f}
+                                       : static_cast<real>(data[i]) / 2);
   const Tensor order(Shape{std::ssize(numbers)}, numbers);
   try {
     Permutation swap = Permutation::reversal(2);
     swap.set_constants({{"order", order}});
-    require((swap.order[0] == 0) != (swap.order[1] == 0), "a permutation is one");
+    must((swap.order[0] == 0) != (swap.order[1] == 0), "a permutation is one");
     (void)Normalization::from({{"normalization.mean", order}, {"normalization.stddev", order}});
   } catch (const ShapeError&) {
   }

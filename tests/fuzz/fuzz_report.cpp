@@ -10,9 +10,9 @@ using namespace gradflow;
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   try {
     const std::string page = report_page(parse_report(text_of(data, size), "input"));
-    require(page.find("</html>") != std::string::npos, "a page is whole");
+    must(page.find("</html>") != std::string::npos, "a page is whole");
   } catch (const std::runtime_error& error) {
-    require(std::string_view(error.what()).starts_with("input"), "an error names the file");
+    must(std::string_view(error.what()).starts_with("input"), "an error names the file");
   }
   return 0;
 }

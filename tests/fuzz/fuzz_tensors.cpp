@@ -12,11 +12,11 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   try {
     file = decode_tensors(bytes, "input");
   } catch (const FileError& error) {
-    require(std::string_view(error.what()).starts_with("load: input: "), "an error names the file");
+    must(std::string_view(error.what()).starts_with("load: input: "), "an error names the file");
     return 0;
   }
   const TensorFile again = decode_tensors(encode_tensors(file), "again");
-  require(again.metadata == file.metadata, "metadata comes back as it was");
-  require(hash_tensors(again.tensors) == hash_tensors(file.tensors), "so do the tensors");
+  must(again.metadata == file.metadata, "metadata comes back as it was");
+  must(hash_tensors(again.tensors) == hash_tensors(file.tensors), "so do the tensors");
   return 0;
 }

@@ -1,5 +1,5 @@
-// Runs a fuzz target over files, or over all files of directories, without libFuzzer: the seeds as a
-// test. Each is also cut short everywhere and has each of its bytes changed.
+// Runs a fuzz target over files, or over all files of directories, without libFuzzer: the seeds as
+// a test. Each is also cut short everywhere and has each of its bytes changed.
 #include <algorithm>
 #include <filesystem>
 #include <fstream>
