@@ -1,4 +1,4 @@
-# Sourced by experiments/reproduce.sh and tests/run.sh: installs the Debian packages that are missing.
+# Sourced by experiments/reproduce.sh and the scripts in tests/: installs the Debian packages that are missing.
 #
 #   install_packages PACKAGE...
 
@@ -7,6 +7,7 @@ build_packages=(g++ cmake ninja-build libopenblas-openmp-dev libfmt-dev
 figure_packages=(fonts-open-sans)
 command -v gnuplot >/dev/null || figure_packages+=(gnuplot-nox)
 test_packages=(catch2)
+clang_packages=(clang-14 libclang-rt-14-dev libomp-14-dev)
 
 install_packages() {
   if ! command -v apt-get >/dev/null; then

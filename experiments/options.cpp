@@ -34,7 +34,12 @@ void end_with(const CLI::App& app, const CLI::ParseError& error) {
 
 void add_common(CLI::App& app, RunOptions& o) {
   app.add_option("--seed", o.seed, "Random seed: same seed, same bits, whatever --threads is")
-      ->check(CLI::Range(std::int64_t{0}, std::numeric_limits<std::int64_t>::max()));
+      ->check([](const std::string& text) {  // CLI::Range takes what is too large for the largest
+        const std::size_t digits = text.find_first_not_of("0123456789");
+        return !text.empty() && digits == text.npos && text.size() <= 18
+                   ? std::string()
+                   : fmt::format("{}: a whole number of at most 18 digits is required", text);
+      });
   app.add_option("--epochs", o.epochs, "Passes over the training points")
       ->check(CLI::Range(Index{1}, Index{100'000}));
   app.add_option("--points", o.points, "Training points")

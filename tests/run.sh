@@ -3,19 +3,30 @@
 #
 #   tests/run.sh             the release build
 #   tests/run.sh sanitize    the same tests under the address and undefined-behaviour sanitizers
+#   tests/run.sh clang       the same tests as clang builds them, its warnings taken for errors
+#   tests/run.sh thread      those that use threads, under clang's thread sanitizer
+#
+# More, each with --help:
+#   tests/kill.sh 40         kills trainings at random moments and goes on with --resume
+#   tests/fuzz.sh 60         fuzzes each reader of files
+#   tests/valgrind.sh        a short training of each experiment under valgrind
+#   tests/tidy.sh            clang-tidy
+#   tests/coverage.sh        line coverage of tensor, autograd, nn and flows
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
+# shellcheck source=.ci/packages.sh disable=SC2154
+. .ci/packages.sh
 preset=${1:-release}
+packages=("${build_packages[@]}" "${figure_packages[@]}" "${test_packages[@]}")
 case "$preset" in
   release | sanitize) ;;
-  -h | --help) sed -n '2,5s/^# \?//p' "$0"; exit 0 ;;
-  *) echo "tests/run.sh: unknown preset: $preset; it is release or sanitize" >&2; exit 2 ;;
+  clang | thread) packages+=("${clang_packages[@]}") ;;
+  -h | --help) sed -n '2,14s/^# \?//p' "$0"; exit 0 ;;
+  *) echo "tests/run.sh: unknown: $preset; it is release, sanitize, clang or thread" >&2; exit 2 ;;
 esac
 
-. .ci/packages.sh
-install_packages "${build_packages[@]}" "${figure_packages[@]}" "${test_packages[@]}"
-
+install_packages "${packages[@]}"
 cmake --preset "$preset"
 cmake --build --preset "$preset"
 ctest --preset "$preset" -j "$(nproc)"

@@ -61,7 +61,9 @@ done << 'END'
 --threads|1025
 --threads|-2147483649
 --threads|two
+--seed|18446744073709551616
 --seed|9223372036854775808
+--seed|1.5
 --seed|-1
 --unknown|1
 -x|1

@@ -1,0 +1,28 @@
+#!/usr/bin/env bash
+# clang-tidy over every source file; what it checks, and what it does not and why, is in .clang-tidy.
+#
+#   tests/tidy.sh [FILE...]     all, or the files named
+set -euo pipefail
+case "${1:-}" in -h | --help) sed -n '2,4s/^# \?//p' "$0"; exit 0 ;; esac
+cd "$(dirname "$0")/.."
+
+# shellcheck source=.ci/packages.sh disable=SC2154
+. .ci/packages.sh
+install_packages "${build_packages[@]}" "${test_packages[@]}" "${clang_packages[@]}" clang-tidy-14
+# Clang's own build tells how each file is compiled; nothing needs to be built.
+cmake --preset clang > /dev/null
+if [ $# -gt 0 ]; then files=("$@"); else
+  mapfile -t files < <(git ls-files 'tensor/*.cpp' 'autograd/*.cpp' 'nn/*.cpp' 'flows/*.cpp' \
+    'experiments/*.cpp' 'tests/*.cpp')
+fi
+known=()  # those that the build compiles
+for file in "${files[@]}"; do
+  if grep -qF "\"$PWD/$file\"" build/clang/compile_commands.json; then known+=("$file"); fi
+done
+status=0
+printf '%s\n' "${known[@]}" | xargs -n 1 -P "$(nproc)" \
+  clang-tidy-14 --quiet -p build/clang > build/clang/tidy.log 2>/dev/null || status=1
+grep -E 'warning:|error:' build/clang/tidy.log | sort -u || true
+printf '%d files, %d complaints\n' "${#known[@]}" \
+  "$(grep -E 'warning:|error:' build/clang/tidy.log | sort -u | wc -l)"
+exit "$status"
