@@ -4,7 +4,7 @@
 
 build_packages=(g++ cmake ninja-build libopenblas-openmp-dev libfmt-dev
                 libgnuplot-iostream-dev libcli11-dev nlohmann-json3-dev)
-figure_packages=(fonts-open-sans)
+figure_packages=(fonts-open-sans imagemagick)  # the last joins the frames of the animation
 command -v gnuplot >/dev/null || figure_packages+=(gnuplot-nox)
 test_packages=(catch2)
 clang_packages=(clang-14 libclang-rt-14-dev libomp-14-dev)

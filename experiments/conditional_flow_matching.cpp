@@ -22,7 +22,7 @@ constexpr const char* kName = "conditional_flow_matching";
 constexpr Index kClasses = 5;
 constexpr Index kMeasuredSamples = 2000;  // of each class
 constexpr Index kSteps = 1000;
-constexpr Index kDrawnEvery = 20;
+constexpr Index kDrawnEvery = 50;  // of the states of a trajectory: the line is to be seen, too
 const TimeSpan kToData{0, 1, kSteps};
 
 // `each` labels of every class: 0 0 ... 1 1 ...
@@ -84,12 +84,13 @@ PointFigure data_figure(const Tensor& data) {
 PointFigure trajectories_figure(const FlowMatching& model, const Tensor& data) {
   std::vector<Tensor> states;
   const auto all =
-      model.carry_states(Rng(5).fork(400).normal({kClasses, 2}), kToData, labels_of_all(1));
+      model.carry_states(Rng(9).fork(400).normal({kClasses, 2}), kToData, labels_of_all(1));
   for (std::size_t k = 0; k < all.size(); k += kDrawnEvery) states.push_back(all[k]);
   std::vector<Path> lines = paths(states, evenly(0, 1, states.size()));
   for (std::size_t k = 0; k < lines.size(); ++k) {
     lines[k].color = kRings[k].color;
     lines[k].label = kRings[k].name;
+    lines[k].width = 2.5;
   }
   return {.name = "fig12_cfm_trajectories",
           .panels = {{.title = "One sample of each class",

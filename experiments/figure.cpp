@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <string_view>
 
 #include "experiments/sheet.h"
@@ -24,20 +25,42 @@ std::string name_or(const std::string& label, std::string_view kind, std::size_t
 
 // ---- Panels of points ---------------------------------------------------------------------------
 
-bool has_paths(const Panel& panel) { return !panel.paths.empty(); }
+// Whether anything in it is coloured by a number.
+bool needs_bar(const Panel& panel) {
+  return panel.map || !panel.paths.empty() ||
+         std::ranges::any_of(panel.curves, [](const Curves& c) { return !c.values.empty(); }) ||
+         std::ranges::any_of(panel.arrows, [](const Arrows& a) { return !a.color; });
+}
+
+void check_sizes(std::size_t given, std::size_t needed, const std::string& name,
+                 std::string_view what) {
+  check_figure(given == needed, name, fmt::format("{} {} for {}", given, what, needed));
+}
+
+void check_contents(const Panel& panel, const std::string& name) {
+  for (const Path& path : panel.paths)
+    if (!path.times.empty()) check_sizes(path.times.size(), path.points.size(), name, "times");
+  for (const Curves& curves : panel.curves) {
+    if (curves.values.empty()) continue;
+    check_sizes(curves.values.size(), curves.lines.size(), name, "lists of values");
+    for (std::size_t i = 0; i < curves.lines.size(); ++i)
+      check_sizes(curves.values[i].size(), curves.lines[i].size(), name, "values");
+  }
+  for (const Arrows& arrows : panel.arrows)
+    check_sizes(arrows.vectors.size(), arrows.at.size(), name, "arrows");
+  if (panel.map) {
+    const std::size_t n = panel.map->values.size(), columns = panel.map->columns;
+    check_figure(columns > 1 && n > columns && n % columns == 0, name,
+                 fmt::format("a heat map of {} values in rows of {}", n, columns));
+  }
+}
 
 void check_contents(const PointFigure& figure) {
   check_figure(!figure.panels.empty(), figure.name, "has no panels");
-  check_range(figure.time.range, figure.name);
+  check_range(figure.bar.range, figure.name);
   if (figure.limits) check_range(figure.limits->x, figure.name);
   if (figure.limits) check_range(figure.limits->y, figure.name);
-  for (const Panel& panel : figure.panels) {
-    for (const Path& path : panel.paths) {
-      const std::size_t states = path.points.size();
-      check_figure(path.times.empty() || path.times.size() == states, figure.name,
-                   fmt::format("a path of {} states has {} times", states, path.times.size()));
-    }
-  }
+  for (const Panel& panel : figure.panels) check_contents(panel, figure.name);
 }
 
 Limits limits_of(const PointFigure& figure) {
@@ -52,6 +75,13 @@ Limits limits_of(const PointFigure& figure) {
   for (const Panel& panel : figure.panels) {
     for (const Cloud& cloud : panel.clouds) std::ranges::for_each(cloud.points, add);
     for (const Path& path : panel.paths) std::ranges::for_each(path.points, add);
+    for (const Curves& curves : panel.curves)
+      for (const Points2& line : curves.lines) std::ranges::for_each(line, add);
+    for (const Arrows& arrows : panel.arrows) std::ranges::for_each(arrows.at, add);
+    if (panel.map) {
+      add({panel.map->over.x.low, panel.map->over.y.low});
+      add({panel.map->over.x.high, panel.map->over.y.high});
+    }
     for (const Label& label : panel.labels) add(label.at);
     if (!panel.labels.empty()) margin = 0.08;
   }
@@ -64,8 +94,15 @@ Legend legend_of(const PointFigure& figure) {
     for (const Cloud& cloud : panel.clouds) {
       legend.add(cloud.label, "with points pt 7 ps 0.9*dot lc rgb " + gnuplot_color(cloud.color));
     }
+    for (const Curves& curves : panel.curves) {
+      legend.add(curves.label, "with lines lw 2 lc rgb " + gnuplot_color(curves.color));
+    }
     for (const Path& path : panel.paths) {
       legend.add(path.label, "with lines lw 2 lc rgb " + gnuplot_color(path.color));
+    }
+    for (const Arrows& arrows : panel.arrows) {
+      if (arrows.color)
+        legend.add(arrows.label, "with lines lw 3 lc rgb " + gnuplot_color(*arrows.color));
     }
   }
   return legend;
@@ -111,7 +148,7 @@ Grid::Grid(const PointFigure& figure, const Legend& legend)
   left =
       std::max(ticks.width(limits.y), 2 * kCharacter) + 16 + (figure.y_label.empty() ? 0 : kLine);
   top = 8 + title;
-  const bool bar = std::ranges::any_of(figure.panels, has_paths);
+  const bool bar = std::ranges::any_of(figure.panels, needs_bar);
   width = x(columns - 1) + panel_width + (bar ? kColorBar : 14);
   height = bottom(panels - 1) + kTickLabels + (figure.x_label.empty() ? 0 : kLine) +
            legend.height(width);
@@ -138,19 +175,22 @@ void frame(Sheet& sheet, const PointFigure& figure, const Grid& grid, std::size_
             gnuplot_quoted(left ? figure.y_label : ""));
 }
 
-// For one panel only, or it would be drawn as often as there are panels.
-void color_bar(Sheet& sheet, const TimeBar& time, const Grid& grid) {
-  const Ticks ticks = nice_ticks(time.range, 5);
-  const double top = grid.up(grid.top);
-  const double bottom = grid.up(grid.bottom(grid.panels - 1));
+void palette(Sheet& sheet, const Interval& range) {  // viridis
   sheet.say(
       "set palette maxcolors 0 defined (0 '#440154', 1 '#482878', 2 '#3e4a89', 3 '#31688e', "
       "4 '#26828e', 5 '#1f9e89', 6 '#35b779', 7 '#6ece58', 8 '#b5de2b', 9 '#fde725')");
-  sheet.say("set cbrange [{}:{}]", time.range.low, time.range.high);
+  sheet.say("set cbrange [{}:{}]", range.low, range.high);
+}
+
+// For one panel only, or it would be drawn as often as there are panels.
+void color_bar(Sheet& sheet, const ColorBar& bar, const Grid& grid) {
+  const Ticks ticks = nice_ticks(bar.range, 5);
+  const double top = grid.up(grid.top);
+  const double bottom = grid.up(grid.bottom(grid.panels - 1));
   sheet.say("set cbtics {} format '{}' offset -0.6,0", ticks.step, ticks.format());
   sheet.say("set colorbox vertical user origin screen {:.5f},{:.5f} size screen {:.5f},{:.5f}",
             grid.across(grid.width - kColorBar + 12), bottom, grid.across(12), top - bottom);
-  sheet.say("set label 1 {} at screen {:.5f},{:.5f} center rotate", gnuplot_quoted(time.label),
+  sheet.say("set label 1 {} at screen {:.5f},{:.5f} center rotate", gnuplot_quoted(bar.label),
             grid.across(grid.width - 12), (top + bottom) / 2);
 }
 
@@ -180,12 +220,71 @@ std::string label_look(const Label& label, const Grid& grid) {
                      0.5 * up);
 }
 
-// What one panel draws, from the bottom to the top: clouds, lines, marks, labels.
+// Rounded, or the table would be twice as long.
+double rounded(double value) {
+  return std::isfinite(value) ? std::round(value * 1e5) / 1e5 : value;
+}
+
+std::string map_element(Sheet& sheet, const HeatMap& map, std::size_t panel) {
+  Points2 cells;
+  std::vector<double> values;
+  const std::size_t columns = map.columns, rows = map.values.size() / columns;
+  const auto middle = [](const Interval& range, std::size_t i, std::size_t n) {
+    const double share = (static_cast<double>(i) + 0.5) / static_cast<double>(n);
+    return rounded(range.low + share * (range.high - range.low));
+  };
+  for (std::size_t k = 0; k < map.values.size(); ++k) {
+    cells.push_back(
+        {middle(map.over.x, k % columns, columns), middle(map.over.y, k / columns, rows)});
+    values.push_back(rounded(map.values[k]));
+  }
+  return sheet.rows(panel, "heat map", "cell", cells, values) + " using 5:6:7 with image notitle";
+}
+
+// All curves in one list; a row that is no point ends one and begins the next.
+std::string curves_element(Sheet& sheet, const Curves& curves, const std::string& series,
+                           std::size_t panel) {
+  constexpr double kGap = std::numeric_limits<double>::quiet_NaN();
+  Points2 points;
+  std::vector<double> values;
+  for (std::size_t i = 0; i < curves.lines.size(); ++i) {
+    if (i > 0) points.push_back({kGap, kGap});
+    for (const Point2& p : curves.lines[i]) points.push_back({rounded(p[0]), rounded(p[1])});
+    if (curves.values.empty()) continue;
+    if (i > 0) values.push_back(kGap);
+    for (const double value : curves.values[i]) values.push_back(rounded(value));
+  }
+  const std::string color =
+      curves.values.empty() ? "rgb " + gnuplot_color(curves.color, curves.opacity) : "palette";
+  return fmt::format("{} using 5:6{} with lines lw {:.2f} lc {} notitle",
+                     sheet.rows(panel, series, "curve", points, values),
+                     curves.values.empty() ? "" : ":7", curves.width, color);
+}
+
+std::string arrows_element(Sheet& sheet, const Arrows& arrows, const std::string& series,
+                           std::size_t panel) {
+  std::vector<double> lengths;
+  for (const Point2& v : arrows.vectors) lengths.push_back(std::hypot(v[0], v[1]));
+  const std::string rows = sheet.rows(panel, series, "arrow", arrows.at, lengths, arrows.vectors);
+  const std::string places = fmt::format("5:6:($8*{0}):($9*{0})", arrows.scale);
+  if (arrows.color)
+    return fmt::format(
+        "{} using {} with vectors head filled size graph 0.035,18 lw 2.6 lc rgb {} "
+        "notitle",
+        rows, places, gnuplot_color(*arrows.color));
+  return fmt::format(
+      "{} using {}:7 with vectors head filled size graph 0.014,22 lw 1.1 lc palette "
+      "notitle",
+      rows, places);
+}
+
+// What one panel draws, from the bottom to the top.
 std::vector<std::string> elements_of(Sheet& sheet, const PointFigure& figure, std::size_t at,
                                      const Grid& grid) {
   const Panel& panel = figure.panels[at];
   const double point_size = figure.panels.size() == 1 ? 0.38 : 0.3;
   std::vector<std::string> elements{"NaN notitle"};  // an empty panel is to have its frame, too
+  if (panel.map) elements.push_back(map_element(sheet, *panel.map, at + 1));
   for (std::size_t i = 0; i < panel.clouds.size(); ++i) {
     const Cloud& cloud = panel.clouds[i];
     if (cloud.points.empty()) continue;
@@ -194,22 +293,33 @@ std::vector<std::string> elements_of(Sheet& sheet, const PointFigure& figure, st
         sheet.rows(at + 1, name_or(cloud.label, "cloud", i), "cloud", cloud.points),
         point_size * cloud.size, gnuplot_color(cloud.color, cloud.opacity)));
   }
+  for (std::size_t i = 0; i < panel.curves.size(); ++i) {
+    if (panel.curves[i].lines.empty()) continue;
+    const std::string series = name_or(panel.curves[i].label, "curves", i);
+    elements.push_back(curves_element(sheet, panel.curves[i], series, at + 1));
+  }
   std::vector<std::string> marks;  // above the lines of all paths
   for (std::size_t i = 0; i < panel.paths.size(); ++i) {
     const Path& path = panel.paths[i];
     if (path.points.empty()) continue;
     const std::string rows = sheet.rows(at + 1, name_or(path.label, "path", i), "path", path.points,
-                                        times_of(path, figure.time.range));
+                                        times_of(path, figure.bar.range));
     const double size = path.points.size() <= 60 ? 0.5 : 0.3;
-    elements.push_back(fmt::format("{} using 5:6 with lines lw 1.2 lc rgb {} notitle", rows,
-                                   gnuplot_color(path.color)));
-    marks.push_back(
-        fmt::format("{} using 5:6 with points pt 7 ps {:.2f}*dot lc rgb '#444444' notitle", rows,
-                    size + 0.12));  // a rim, or the late, light ones get lost
+    elements.push_back(fmt::format("{} using 5:6 with lines lw {:.2f} lc rgb {} notitle", rows,
+                                   1.2 * path.width, gnuplot_color(path.color)));
+    // A rim, or the late, light ones get lost.
+    marks.push_back(fmt::format("{} using 5:6 with points pt 7 ps {:.2f}*dot lc rgb {} notitle",
+                                rows, size + 0.12 * path.width,
+                                gnuplot_color(path.width > 1 ? path.color : Color{0x444444})));
     marks.push_back(fmt::format("{} using 5:6:7 with points pt 7 ps {:.2f}*dot lc palette notitle",
                                 rows, size));
   }
   elements.insert(elements.end(), marks.begin(), marks.end());
+  for (std::size_t i = 0; i < panel.arrows.size(); ++i) {
+    if (panel.arrows[i].at.empty()) continue;
+    const std::string series = name_or(panel.arrows[i].label, "arrows", i);
+    elements.push_back(arrows_element(sheet, panel.arrows[i], series, at + 1));
+  }
   for (const Label& label : panel.labels) {
     elements.push_back(sheet.rows(at + 1, label.text, "label", {label.at}) + " " +
                        label_look(label, grid));
@@ -313,11 +423,14 @@ void draw(const PointFigure& figure, const FigureOptions& options) {
   check_contents(figure);
   const Legend legend = legend_of(figure);
   const Grid grid(figure, legend);
-  const auto with_bar = std::ranges::find_if(figure.panels, has_paths) - figure.panels.begin();
+  const auto with_bar = std::ranges::find_if(figure.panels, needs_bar) - figure.panels.begin();
 
   Sheet sheet(figure.name, grid.width, grid.height, figure.markup);
+  if (std::ranges::any_of(figure.panels, [](const Panel& p) { return !p.arrows.empty(); }))
+    sheet.add_vector_columns();
   axes(sheet, grid.limits, grid.ticks.step);
   sheet.say("unset colorbox");
+  palette(sheet, figure.bar.range);
   sheet.say("set multiplot");
   for (std::size_t i = 0; i < grid.panels; ++i) {
     frame(sheet, figure, grid, i);
@@ -327,7 +440,7 @@ void draw(const PointFigure& figure, const FigureOptions& options) {
       elements.insert(elements.end(), entries.begin(), entries.end());
     }
     const bool bar = static_cast<std::ptrdiff_t>(i) == with_bar;
-    if (bar) color_bar(sheet, figure.time, grid);
+    if (bar) color_bar(sheet, figure.bar, grid);
     sheet.plot(elements);
     if (bar) sheet.say("unset colorbox; unset label 1");
   }

@@ -1,4 +1,4 @@
-// The figures of the report: point clouds and paths in panels, and line plots.
+// The figures of the report: points, paths, heat maps and arrows in panels, and line plots.
 //
 // The one idea: a figure is plain data. It is saved as <name>.csv, a gnuplot script <name>.gp is
 // written that plots this very file, and gnuplot makes <name>.png of the two. So every figure can
@@ -64,8 +64,35 @@ struct Cloud {
 // States in the order they were visited: a line through them, and marks coloured by time.
 struct Path {
   Points2 points = {};
-  std::vector<double> times = {};  // as many; empty: evenly spaced over PointFigure::time
+  std::vector<double> times = {};  // as many; empty: evenly spaced over PointFigure::bar
   Color color = colors::grey;      // of the line
+  std::string label = {};
+  double width = 1;  // of the line, in units of the usual one; above 1 its colour rims the marks
+};
+
+// A function of the plane as colours.
+struct HeatMap {
+  Limits over = {};
+  std::size_t columns = 0;
+  // In the middle of each cell, row by row, the lowest row first; as many as whole rows hold.
+  std::vector<double> values = {};
+};
+
+// Curves without marks, e.g. the lines of a grid.
+struct Curves {
+  std::vector<Points2> lines = {};
+  std::vector<std::vector<double>> values = {};  // one for each point, as colour; empty: `color`
+  Color color = colors::grey;
+  std::string label = {};
+  double opacity = 1;
+  double width = 1;  // in units of the usual width
+};
+
+struct Arrows {
+  Points2 at = {};                  // where they begin
+  Points2 vectors = {};             // as many
+  double scale = 1;                 // of the length drawn to that of the vector
+  std::optional<Color> color = {};  // empty: by the vector's length
   std::string label = {};
 };
 
@@ -74,14 +101,19 @@ struct Label {
   Point2 at = {};  // the text stands beside it, turned towards the middle of the panel
 };
 
-struct Panel {
+struct Panel {  // drawn in this order, the first at the bottom
   std::string title = {};
-  std::vector<Cloud> clouds = {};  // drawn first to last, then the paths, then the labels
+  std::optional<HeatMap> map = {};
+  std::vector<Cloud> clouds = {};
+  std::vector<Curves> curves = {};
   std::vector<Path> paths = {};
+  std::vector<Arrows> arrows = {};
   std::vector<Label> labels = {};
 };
 
-struct TimeBar {  // the colour bar; drawn if there are paths
+// The colour bar, of whatever is coloured by a number: drawn if there is anything of that kind.
+// Numbers outside its range have the colour of its end.
+struct ColorBar {
   std::string label = "t  (0 = noise, 1 = data)";
   Interval range = {};
 };
@@ -93,7 +125,7 @@ struct PointFigure {
   std::string x_label = {};
   std::string y_label = {};
   std::optional<Limits> limits = {};  // what lies outside is not drawn; empty: all is inside
-  TimeBar time = {};
+  ColorBar bar = {};
   int columns = 0;      // 0: three at most
   bool markup = false;  // true: texts are gnuplot's enhanced text, e.g. "y_1" is a subscript
 };
@@ -133,8 +165,9 @@ struct FigureOptions {
   bool pdf = false;
 };
 
-// Write <name>.csv (columns panel,series,kind,index,x,y,t), <name>.gp and <name>.png, at twice the
-// resolution of a screen, and the other formats asked for. Throw FigureError, with a one-line
+// Write <name>.csv (columns panel,series,kind,index,x,y,t, where t is whatever number gives the
+// colour, and dx,dy if there are arrows), <name>.gp and <name>.png, at twice the resolution of a
+// screen, and the other formats asked for. Throw FigureError, with a one-line
 // what(), if the figure makes no sense (sizes differ, nothing to draw) or gnuplot fails; in that
 // last case the CSV and the script are there and no image is.
 void draw(const PointFigure& figure, const FigureOptions& options);

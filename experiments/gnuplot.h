@@ -4,7 +4,7 @@
 // it leaves behind, and none of them alone can be trusted. All three are looked at, and the image
 // takes its final name only when they agree.
 //
-// Read next: sheet.h, which writes the scripts.
+// Read next: sheet.h, which writes the scripts; process.h, how a program is run.
 #pragma once
 
 #include <filesystem>
@@ -22,7 +22,8 @@ class FigureError : public std::runtime_error {
 // Draws <directory>/<name>.<format> with <name>.gp, where `format` is "png", "svg" or "pdf".
 // The script runs in `directory` with two variables set: `format`, and `file`, the file to write.
 // An older image of that name is removed first, so that a failure leaves none.
-// Throws FigureError: no gnuplot, an error in the script, more than 60 s, an incomplete image; and
+// Throws FigureError: no gnuplot, an error in the script, more than 60 s (or what the environment's
+// GRADFLOW_GNUPLOT_SECONDS says; after that no other script is tried), an incomplete image; and
 // what std::filesystem throws.
 void run_gnuplot(const std::filesystem::path& directory, const std::string& name,
                  const std::string& format);

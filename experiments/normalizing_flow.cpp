@@ -12,7 +12,7 @@
 
 #include "experiments/gallery.h"
 #include "experiments/rings.h"
-#include "experiments/session.h"
+#include "experiments/trained.h"
 #include "experiments/views.h"
 #include "tensor/error.h"
 #include "tensor/parallel.h"
@@ -26,15 +26,6 @@ using nlohmann::json;
 constexpr const char* kName = "normalizing_flow";
 constexpr Index kValidationPoints = 50'000;
 constexpr Index kMeasuredSamples = 10'000;
-
-NormalizingFlow make_flow(const RunOptions& options) {
-  NormalizingFlowOptions flow;
-  flow.coupling.scale_bound = static_cast<real>(options.scale_bound);
-  flow.coupling.start_as_identity = options.zero_start;
-  flow.permuting = options.permutations == "random" ? Permuting::random : Permuting::alternate;
-  Rng rng(options.seed);
-  return NormalizingFlow::of_couplings(2, flow, rng);
-}
 
 // The means over a set of points of -log p and of its two parts; on all threads.
 Metrics validate(const NormalizingFlow& flow, const Tensor& points) {
@@ -145,7 +136,7 @@ PointFigure layers_figure(const NormalizingFlow& flow) {
   return figure;
 }
 
-TimeBar layer_bar(double layers) {
+ColorBar layer_bar(double layers) {
   return {.label = fmt::format("layer  (0 = noise, {} = data)", layers), .range = {0, layers}};
 }
 
@@ -159,7 +150,7 @@ PointFigure trajectories_figure(const NormalizingFlow& flow, const Tensor& data)
                       .clouds = {background(data)},
                       .paths = paths(states, evenly(0, layers, states.size()))}},
           .limits = kPathLimits,
-          .time = layer_bar(layers)};
+          .bar = layer_bar(layers)};
 }
 
 // Figure 5: the five points on their way back to the noise.
@@ -172,7 +163,7 @@ PointFigure inverse_figure(const NormalizingFlow& flow, const Tensor& data) {
                       .paths = paths(states, evenly(layers, 0, states.size())),
                       .labels = five_labels()}},
           .limits = kNoiseLimits,
-          .time = layer_bar(layers)};
+          .bar = layer_bar(layers)};
 }
 
 void run(RunOptions& options) {
@@ -184,7 +175,7 @@ void run(RunOptions& options) {
   const auto normalization =
       options.figures_only ? Normalization::from(saved.tensors) : Normalization::of(raw);
   const Tensor data = normalization.apply(raw);
-  NormalizingFlow flow = make_flow(options);
+  NormalizingFlow flow = make_normalizing_flow(options);
   if (options.figures_only) {
     assign(flow.parameters(), saved.tensors);
     flow.transform.set_constants(saved.tensors);

@@ -32,6 +32,14 @@ void end_with(const CLI::App& app, const CLI::ParseError& error) {
   std::exit(2);
 }
 
+void add_drawing(CLI::App& app, RunOptions& o) {
+  app.add_option("--threads", o.threads, "Threads; 0: one for each processor")
+      ->check(CLI::Range(0, 1024));
+  app.add_option("--out", o.out, "Directory for figures, weights and logs");
+  app.add_flag("--svg", o.svg, "Write each figure as SVG too");
+  app.add_flag("--pdf", o.pdf, "Write each figure as PDF too");
+}
+
 void add_common(CLI::App& app, RunOptions& o) {
   app.add_option("--seed", o.seed, "Random seed: same seed, same bits, whatever --threads is")
       ->check([](const std::string& text) {  // CLI::Range takes what is too large for the largest
@@ -62,17 +70,13 @@ void add_common(CLI::App& app, RunOptions& o) {
          "Longest gradient allowed; longer ones are scaled down")
       ->default_str("1")
       ->type_name("NUMBER|none");
-  app.add_option("--threads", o.threads, "Threads; 0: one for each processor")
-      ->check(CLI::Range(0, 1024));
-  app.add_option("--out", o.out, "Directory for figures, weights and logs");
+  add_drawing(app, o);
   auto* resume = app.add_flag("--resume", o.resume, "Continue a run that was stopped");
   app.add_flag("--figures-only", o.figures_only, "Draw again from the saved weights, no training")
       ->excludes(resume);
   app.add_flag("--quick", o.quick,
                fmt::format("A small run of every part: {} points and {} epochs, unless given",
                            kQuickPoints, kQuickEpochs));
-  app.add_flag("--svg", o.svg, "Write each figure as SVG too");
-  app.add_flag("--pdf", o.pdf, "Write each figure as PDF too");
 }
 
 void add_normalizing_flow(CLI::App& app, RunOptions& o) {
@@ -129,6 +133,22 @@ RunOptions parse_options(int argc, char** argv, Model model, const std::string& 
   }
   if (options.quick && app.count("--points") == 0) options.points = kQuickPoints;
   if (options.quick && app.count("--epochs") == 0) options.epochs = kQuickEpochs;
+  return options;
+}
+
+RunOptions parse_drawing_options(int argc, char** argv, const std::string& description) {
+  RunOptions options;
+  options.program = std::filesystem::path(argv[0]).filename().string();
+  options.command = joined(argc, argv);
+  CLI::App app(description, options.program);
+  app.option_defaults()->always_capture_default();
+  add_drawing(app, options);
+  app.add_flag("--quick", options.quick, "Coarser grids and fewer frames");
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    end_with(app, error);
+  }
   return options;
 }
 

@@ -41,6 +41,10 @@ enum class Model { normalizing_flow, flow_matching, conditional_flow_matching };
 // mistake it prints what is wrong and ends it with code 2.
 RunOptions parse_options(int argc, char** argv, Model model, const std::string& description);
 
+// The same for a program that trains nothing and only draws: --out, --threads, --quick, --svg,
+// --pdf.
+RunOptions parse_drawing_options(int argc, char** argv, const std::string& description);
+
 // The same for a program that has no option but --out.
 std::filesystem::path parse_out(int argc, char** argv, const std::string& description);
 

@@ -54,6 +54,7 @@ Report parse_report(const std::string& content, const std::string& name) {
   return {object_or_null(child(json, "normalizing_flow")),
           object_or_null(child(json, "flow_matching")),
           object_or_null(child(json, "conditional_flow_matching")),
+          object_or_null(child(json, "beyond")),
           {}};
 }
 
@@ -65,11 +66,12 @@ Report read_report(const fs::path& folder) {
   Report report = parse_report(read_file(path), path.string());
   for (const fs::directory_entry& entry : fs::directory_iterator(folder)) {
     const fs::path& path = entry.path();
-    if (path.extension() != ".png" || !entry.is_regular_file()) continue;
-    std::string png = read_file(path);
+    if ((path.extension() != ".png" && path.extension() != ".gif") || !entry.is_regular_file())
+      continue;
+    std::string bytes = read_file(path);
     // Anything else is no picture, e.g. the empty file of a plot that failed.
-    if (png.starts_with("\x89PNG\r\n\x1a\n"))
-      report.pictures[path.stem().string()] = std::move(png);
+    if (bytes.starts_with("\x89PNG\r\n\x1a\n") || bytes.starts_with("GIF8"))
+      report.pictures[path.stem().string()] = std::move(bytes);
   }
   return report;
 }

@@ -22,11 +22,11 @@ using Numbers = std::vector<double>;
 inline constexpr double kAbsent = std::numeric_limits<double>::quiet_NaN();
 
 struct Report {
-  Json normalizing_flow, flow_matching, conditional;         // null: there is no such run
-  std::map<std::string, std::string, std::less<>> pictures;  // PNG files by stem
+  Json normalizing_flow, flow_matching, conditional, beyond;  // null: there is no such run
+  std::map<std::string, std::string, std::less<>> pictures;   // PNG and GIF files by stem
 };
 
-// Reads report.json and the PNG files of `folder`. Throws std::runtime_error.
+// Reads report.json and the pictures in `folder`. Throws std::runtime_error.
 Report read_report(const std::filesystem::path& folder);
 // The same of a text, without pictures. `name` is for the error messages.
 Report parse_report(const std::string& content, const std::string& name);

@@ -84,10 +84,6 @@ std::string latents_text(const Json& run) {
                      join(texts, ", "));
 }
 
-std::string side_by_side(std::string_view left, std::string_view right) {
-  return fmt::format("<div class=\"wide pair\">\n{}{}</div>\n", left, right);
-}
-
 // --------------------------------------------------------------------------- 1: normalizing flow
 
 std::string nf_loss_text(const Json& run) {

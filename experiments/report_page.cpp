@@ -45,6 +45,7 @@ one’s choice. The noise point from which a model makes a data point is that po
 <li><a href="#fm">2 · Flow matching</a></li>
 <li><a href="#cfm">3 · Conditional</a></li>
 <li><a href="#comparison">4 · Compared</a></li>
+<li><a href="#beyond">5 · Beyond the report</a></li>
 <li><a href="#again">Make it again</a></li>
 </ul></nav>
 </header>
@@ -131,8 +132,10 @@ std::string figure(const Report& report, std::string_view stem, std::string_view
   const auto found = report.pictures.find(stem);
   const std::string picture =
       found == report.pictures.end()
-          ? fmt::format(R"(<p class="missing">There is no readable <code>{}.png</code>.</p>)", stem)
-          : fmt::format(R"(<img src="data:image/png;base64,{}" alt="{}">)", base64(found->second),
+          ? fmt::format(R"(<p class="missing">There is no readable picture <code>{}</code>.</p>)",
+                        stem)
+          : fmt::format(R"(<img src="data:image/{};base64,{}" alt="{}">)",
+                        found->second.starts_with("GIF") ? "gif" : "png", base64(found->second),
                         text.alt);
   return fmt::format(R"(<figure id="{}">
 {}
@@ -141,6 +144,10 @@ std::string figure(const Report& report, std::string_view stem, std::string_view
 </figure>
 )",
                      stem, picture, text.name, text.caption, reading);
+}
+
+std::string side_by_side(std::string_view left, std::string_view right) {
+  return fmt::format("<div class=\"wide pair\">\n{}{}</div>\n", left, right);
 }
 
 std::string point_name(std::size_t i) {
@@ -176,7 +183,7 @@ std::pair<Numbers, Numbers> split(const Numbers& of_points) {
 std::string report_page(const Report& report) {
   return fmt::format(kHead, kStyle, notice(report)) + summary_section(report) +
          normalizing_flow_section(report) + flow_matching_section(report) +
-         conditional_section(report) + comparison_section(report) +
+         conditional_section(report) + comparison_section(report) + beyond_section(report) +
          section("again", "How to make this page again", kAgain) + "</main>\n</body>\n</html>\n";
 }
 

@@ -4,7 +4,7 @@
 // is left out, and a box at the top says what is missing.
 //
 // Read next: report_page.cpp (the frame), report_models.cpp (sections 1 to 3),
-// report_comparison.cpp (section 4).
+// report_comparison.cpp (section 4), report_beyond.cpp (section 5).
 #pragma once
 
 #include <string>
@@ -22,6 +22,9 @@ std::string normalizing_flow_section(const Report& report);
 std::string flow_matching_section(const Report& report);
 std::string conditional_section(const Report& report);
 std::string comparison_section(const Report& report);
+std::string beyond_section(const Report& report);
+
+std::string side_by_side(std::string_view left, std::string_view right);
 
 // What the sections share. `stem` is that of a figure in report_reference.h.
 std::string link(std::string_view stem);

@@ -51,7 +51,7 @@ struct FigureText {
   std::string_view stem, name, caption, alt;
 };
 
-inline constexpr std::array<FigureText, 17> kFigures{{
+inline constexpr std::array<FigureText, 23> kFigures{{
     {"fig01_nf_validation_loss", "Figure 1",
      "Normalizing flow: the validation loss, the sum of −log det and −log p<sub>z</sub>.",
      "Line plot of three losses over the epochs."},
@@ -99,6 +99,24 @@ inline constexpr std::array<FigureText, 17> kFigures{{
     {"fig13_cfm_samples_over_time", "Figure 13",
      "Conditional flow matching: 600 samples a ring at t = 0, 0.2, 0.4, 0.6, 0.8 and 1.",
      "Six scatter plots of coloured points, from one mixed cloud to five rings."},
+    {"extra_animation", "Animation",
+     "The same noise carried onto the rings by both models: through the couplings, and along t.",
+     "Two clouds of noise, in five colours, that turn into the five rings."},
+    {"extra_nf_grid", "Grid",
+     "Normalizing flow: a square grid in the space of the noise, warped by the couplings.",
+     "A regular grid that is sheared and folded, in six panels, into the shape of the rings."},
+    {"extra_fm_velocity", "Velocity",
+     "Flow matching: the velocity at six times, over 2500 points on their way.",
+     "Six fields of arrows: first all point inwards, in the end outwards, to the rings."},
+    {"extra_density", "Density",
+     "The density of the data and those that the two models have learned, in one colour scale.",
+     "Three heat maps: even bands in the shape of the rings, and two approximations of them."},
+    {"extra_fm_lines_and_paths", "Lines and paths",
+     "Flow matching: what training draws, what the network makes of it, what sampling follows.",
+     "Crossing straight lines; lines through one place with their mean; curved paths."},
+    {"extra_losses", "Losses",
+     "What is left to win: each model’s loss less its floor, on a logarithmic scale.",
+     "Line plot of three distances to the floor that fall over the epochs."},
 }};
 
 }  // namespace gradflow

@@ -83,7 +83,9 @@ tbody tr { border-bottom: 1px solid var(--rule); }
   nav { display: none; }
   h2, h2 + p, h3, .verdict { break-after: avoid; }
   figure, table, article, pre, .pair { break-inside: avoid; }
-  figure img { max-height: 88mm; padding: 0; border: 0; }
+  figure img { max-height: 74mm; padding: 0; border: 0; }
+  .pair figure { margin: .6rem 0; }
+  .pair img { max-height: 68mm; }
   .pair { grid-template-columns: 1fr 1fr; gap: 0 1.2rem; }
   .scroll { overflow: visible; background: none; }
   th, td { padding: .25rem .45rem; }

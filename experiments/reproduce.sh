@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Does everything: installs what is missing, builds, trains the three models, draws the figures and
-# writes the report page.
+# Does everything: installs what is missing, builds, trains the three models, draws the figures, and
+# pictures that explain them, and writes the report page.
 #
 #   experiments/reproduce.sh                  into results/
 #   experiments/reproduce.sh --quick          a small run of every part, in a minute
@@ -13,6 +13,7 @@ set -euo pipefail
 
 out=results
 options=()  # all but --out
+drawing=()  # those that explain takes, too
 while [ $# -gt 0 ]; do
   case "$1" in
     -h | --help) sed -n '2,11s/^# \?//p' "$0"; exit 0 ;;
@@ -21,6 +22,13 @@ while [ $# -gt 0 ]; do
       [ $# -ge 2 ] || { echo "reproduce.sh: --out: a directory is required" >&2; exit 2; }
       out=$2
       shift ;;
+    --quick | --svg | --pdf | --threads=*)
+      options+=("$1")
+      drawing+=("$1") ;;
+    --threads)
+      options+=("$1" "${@:2:1}")
+      drawing+=("$1" "${@:2:1}")
+      [ $# -lt 2 ] || shift ;;
     *) options+=("$1") ;;
   esac
   shift
@@ -46,6 +54,11 @@ for program in normalizing_flow flow_matching conditional_flow_matching; do
     if [ "$status" -eq 2 ] || [ "$status" -ge 128 ]; then exit "$status"; fi
   }
 done
+echo
+"$programs/explain" "${drawing[@]}" --out "$out" || {
+  status=$?
+  if [ "$status" -ge 128 ]; then exit "$status"; fi
+}
 echo
 "$programs/report" --out "$out" || status=$?
 exit "$status"

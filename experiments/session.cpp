@@ -169,9 +169,10 @@ Saved load_saved(const std::string& name, RunOptions& options) {
   const std::filesystem::path path = options.out / file_name(name);
   if (!std::filesystem::exists(path))
     throw FileError(
-        fmt::format("load: {}: not there; --figures-only needs the weights of an earlier "
-                    "run; hint: run {} without it",
-                    path.string(), options.program));
+        fmt::format("load: {}: not there; {} needs the weights of an earlier run; hint: {}",
+                    path.string(), options.figures_only ? "--figures-only" : options.program,
+                    options.figures_only ? fmt::format("run {} without it", options.program)
+                                         : "experiments/reproduce.sh trains all models"));
   training_is_over(options);
   return saved_in(load_tensors(path), name, path, options);
 }

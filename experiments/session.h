@@ -39,8 +39,8 @@ struct History {
 // can be had by --figures-only.
 History train_and_save(const Trainable& model, const RunOptions& options);
 
-// What --figures-only starts from: takes the settings saved with the weights into `options` and
-// returns the file's tensors and history. Throws FileError.
+// What --figures-only and explain start from: takes the settings saved with the weights into
+// `options` and returns the file's tensors and history. Throws FileError.
 struct Saved {
   NamedTensors tensors;
   History history;

@@ -81,8 +81,14 @@ void Sheet::plot(const std::vector<std::string>& elements) {
   say("plot {}", fmt::join(elements, ", \\\n     "));
 }
 
+void Sheet::add_vector_columns() {
+  table_.insert(table_.size() - 1, ",dx,dy");
+  vector_columns_ = true;
+}
+
 std::string Sheet::rows(std::size_t panel, const std::string& series, std::string_view kind,
-                        const Points2& points, const std::vector<double>& times) {
+                        const Points2& points, const std::vector<double>& t,
+                        const Points2& vectors) {
   // A doubled quote is right in a CSV but crashes gnuplot 5.4, hence the single one.
   std::string field = series;
   std::ranges::replace(field, '"', '\'');
@@ -92,7 +98,9 @@ std::string Sheet::rows(std::size_t panel, const std::string& series, std::strin
   const auto end = std::back_inserter(table_);
   for (std::size_t i = 0; i < points.size(); ++i) {
     fmt::format_to(end, "{},{},{},{},{},{},", panel, field, kind, i, points[i][0], points[i][1]);
-    if (!times.empty()) fmt::format_to(end, "{}", times[i]);
+    if (!t.empty()) fmt::format_to(end, "{}", t[i]);
+    if (!vectors.empty()) fmt::format_to(end, ",{},{}", vectors[i][0], vectors[i][1]);
+    if (vectors.empty() && vector_columns_) table_ += ",,";
     table_ += '\n';
   }
   const std::size_t first = std::exchange(rows_, rows_ + points.size());
@@ -119,10 +127,14 @@ void Legend::add(const std::string& label, const std::string& look) {
   if (label.empty() || std::ranges::find(labels_, label) != labels_.end()) return;
   labels_.push_back(label);
   entries_.push_back(fmt::format("keyentry {} title {}", look, gnuplot_quoted(label)));
-  width_ += text_width(label) + 45;
+  width_ = std::max(width_, text_width(label) + 50);
 }
 
-double Legend::lines(double width) const { return std::ceil(width_ / width); }
+// gnuplot makes all columns as wide as the widest entry.
+double Legend::lines(double width) const {
+  const double columns = std::max(1.0, std::floor(width / width_));
+  return std::ceil(static_cast<double>(entries_.size()) / columns);
+}
 
 double Legend::height(double width) const {
   return entries_.empty() ? 0 : lines(width) * kLine + 8;

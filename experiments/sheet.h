@@ -39,10 +39,14 @@ class Sheet {
   // Adds one `plot` of these elements, the first at the bottom.
   void plot(const std::vector<std::string>& elements);
 
+  // Gives the table two more columns, dx and dy. To be called before the first row is added.
+  void add_vector_columns();
+
   // Adds the points, one at least, to the table and returns what selects them; columns 5:6:7 are x,
-  // y and t.
+  // y and t, columns 8:9 dx and dy if there are such.
   std::string rows(std::size_t panel, const std::string& series, std::string_view kind,
-                   const Points2& points, const std::vector<double>& times = {});
+                   const Points2& points, const std::vector<double>& t = {},
+                   const Points2& vectors = {});
 
   // Writes the table and the script and has them drawn; throws FigureError.
   void save(const FigureOptions& options) const;
@@ -50,6 +54,7 @@ class Sheet {
  private:
   std::string name_;
   std::string table_ = "panel,series,kind,index,x,y,t\n";
+  bool vector_columns_ = false;
   std::string script_;
   std::size_t rows_ = 0;
 };
@@ -68,7 +73,7 @@ class Legend {
 
   std::vector<std::string> labels_;
   std::vector<std::string> entries_;
-  double width_ = 0;
+  double width_ = 0;  // of the widest entry
 };
 
 // The interval of the numbers it has seen, but for those that no axis can show (NaN among them).
