@@ -14,7 +14,7 @@ namespace gradflow {
 namespace {
 
 namespace fs = std::filesystem;
-constexpr std::chrono::seconds kTimeLimit{120};
+constexpr std::chrono::seconds kTimeLimit{600};
 
 std::string frame_name(std::size_t i) { return fmt::format("frame_{:03}", i); }
 
@@ -27,7 +27,7 @@ std::vector<std::string> convert_command(const Animation& animation, const std::
       words.insert(words.end(), {"-delay", std::to_string(animation.pause)});
     words.push_back(frame_name(i) + ".png");
   }
-  words.insert(words.end(), {"-resize", "50%", "+dither", "-colors", "64", "+map", "-layers",
+  words.insert(words.end(), {"-scale", "50%", "+dither", "-colors", "64", "+map", "-layers",
                              "optimize", "gif:" + to});
   return words;
 }

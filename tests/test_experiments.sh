@@ -80,10 +80,24 @@ done
 check "report.json holds all three" [ "$(grep -c '"weights_hash"' all/report.json)" -eq 3 ]
 check "nothing half-written is left" no_leftovers all
 
+run "$programs/explain" --quick --out all
+check "explain succeeds" [ "$status" -eq 0 ]
+check "explain says nothing on stderr" [ ! -s stderr ]
+for figure in extra_nf_grid extra_fm_velocity extra_density extra_fm_lines_and_paths extra_losses; do
+  check "$figure.png is a picture" is_png "all/$figure.png"
+  check "$figure.csv has content" [ -s "all/$figure.csv" ]
+done
+check "extra_animation.gif is an animation" [ "$(head -c 6 all/extra_animation.gif)" = GIF89a ]
+check "its data is kept, its frames are not" [ -s all/extra_animation.csv -a ! -e all/extra_animation_frames ]
+check "report.json has the densities" grep -q '"kl":' all/report.json
+check "nothing half-written is left by explain" no_leftovers all
+
 run "$programs/report" --out all
 check "report succeeds" [ "$status" -eq 0 ]
 check "report.html has content" grep -q '<html' all/report.html
 check "report.html shows figure 13" grep -q 'fig13\|Figure 13\|data:image/png' all/report.html
+check "report.html shows the animation" grep -q 'data:image/gif' all/report.html
+check "report.html is complete" [ -z "$(grep -o 'This page is not complete' all/report.html)" ]
 
 # --- the same bits, whatever the threads -----------------------------------------------------------
 
@@ -178,7 +192,9 @@ done << 'END'
 stray
 END
 check "nothing was written" [ ! -e wrong ]
-for name in normalizing_flow flow_matching conditional_flow_matching report; do
+run "$programs/explain" --epochs 3 --out wrong
+check "explain trains nothing, so --epochs is wrong: 2" [ "$status" -eq 2 ]
+for name in normalizing_flow flow_matching conditional_flow_matching explain report; do
   run "$programs/$name" --help
   check "$name --help: 0" [ "$status" -eq 0 ]
   check "$name --help explains --out" grep -q -- --out stdout
@@ -197,6 +213,58 @@ check "and the weights" [ -s undrawn/normalizing_flow.safetensors ]
 check "and report.json" same_hash undrawn normalizing_flow.1
 run "$nf" --figures-only --out undrawn
 check "the figures can be drawn later" is_png undrawn/fig01_nf_validation_loss.png
+
+# gnuplot is there but does not do its work: fake_gnuplot NAME SCRIPT makes NAME/gnuplot.
+fake_gnuplot() {
+  mkdir "$scratch/$1"
+  printf '#!/bin/sh\n%s\n' "$2" > "$scratch/$1/gnuplot"
+  chmod +x "$scratch/$1/gnuplot"
+}
+# shellcheck disable=SC2016  # what is quoted is the fake's own script
+{
+  half='file=$(printf %s "$3" | sed "s/.*file = .\(.*\)./\1/"); printf "\211PNG\r\n\032\nhalf" > "$file"'
+  fake_gnuplot failing 'printf "\n\"some.gp\" line 12: undefined variable: x\n\n" >&2; exit 1'
+  fake_gnuplot silent 'exit 3'
+  fake_gnuplot lazy 'exit 0'
+  fake_gnuplot halting "$half; exit 0"
+  fake_gnuplot dying "$half; "'kill -KILL $$'
+  fake_gnuplot hanging "$half; sleep 1000 & echo \$! > '$scratch/hanging.pid'; wait"
+}
+pictures_in() { find "$1" -name '*.png*' | wc -l; }
+while read -r kind says; do
+  PATH=$scratch/$kind:$PATH GRADFLOW_GNUPLOT_SECONDS=1 run "$nf" --figures-only --out undrawn
+  check "gnuplot $kind: 1" [ "$status" -eq 1 ]
+  check "gnuplot $kind: one line" one_line stderr
+  check "gnuplot $kind: that says so" grep -q -- "$says" stderr
+  check "gnuplot $kind: the data stays" [ -s undrawn/fig01_nf_validation_loss.csv ]
+  check "gnuplot $kind: no picture is left" [ "$(pictures_in undrawn)" -eq 0 ]
+  check "gnuplot $kind: nothing half-written is left" no_leftovers undrawn
+done << 'END'
+failing some.gp line 12: undefined variable: x
+silent fig01_nf_validation_loss.gp: failed without a message (exit status 3)
+lazy left no complete image
+halting left no complete image
+dying killed by signal 9
+hanging took more than 1 s and was killed
+END
+# A process that has ended may still be listed until its parent, by now init, takes note.
+ended() { [ ! -e "/proc/$1" ] || grep -q '^State:.Z' "/proc/$1/status"; }
+check "nothing that hung still runs" ended "$(cat hanging.pid)"
+run "$nf" --figures-only --out undrawn
+check "with a good gnuplot all figures are drawn" [ "$(pictures_in undrawn)" -eq 5 ]
+
+run "$programs/explain" --out undrawn
+check "explain without all three models: 1" [ "$status" -eq 1 ]
+check "in one line" one_line stderr
+check "that says what is needed" grep -q "explain needs the weights of an earlier run" stderr
+
+mkdir only_gnuplot
+ln -s "$(command -v gnuplot)" only_gnuplot/gnuplot
+PATH=$scratch/only_gnuplot run "$programs/explain" --quick --out all
+check "no animation without convert, but all else: 0" [ "$status" -eq 0 ]
+check "one line" one_line stderr
+check "that says what to install" grep -q "apt install imagemagick" stderr
+check "the frames are kept" is_png all/extra_animation_frames/frame_000.png
 
 touch file
 run "$nf" "${small[@]}" --out file/results
