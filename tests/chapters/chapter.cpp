@@ -63,6 +63,8 @@ class Reader {
     words >> language;
     if (language == "cpp") {
       add_code(words, content, begin);
+    } else if (language == "diff") {
+      add_diff(words, content, begin);
     } else if (language == "text") {
       if (!follows_code_)
         fail(begin - 1, "a ```text block that does not follow a block that is run");
@@ -91,9 +93,23 @@ class Reader {
     }
     if (block.kind == Block::Kind::body && contains_line_beginning(content, "int main("))
       block.kind = Block::Kind::program;
+    add(std::move(block), content, begin);
+  }
+
+  // What is left of a change without the lines that it adds is an excerpt.
+  void add_diff(std::istringstream& words, Lines content, std::size_t begin) {
+    Block block;
+    block.kind = Block::Kind::excerpt;
+    if (!(words >> block.file)) fail(begin - 1, "a ```diff without the name of its file");
+    for (std::string& line : content)
+      line = line.starts_with("+") ? "..." : line.substr(line.starts_with(" "));
+    add(std::move(block), content, begin);
+  }
+
+  void add(Block block, const Lines& code, std::size_t begin) {
     block.number = static_cast<int>(chapter_.blocks.size()) + 1;
     block.first_line = begin + 1;
-    block.code = content;
+    block.code = code;
     follows_code_ = block.runs();
     chapter_.blocks.push_back(std::move(block));
   }

@@ -9,6 +9,7 @@
 //   ```cpp definitions      functions and types for the later blocks; nothing is run
 //   ```cpp excerpt a/b.h    lines that stand in the file a/b.h, but for white space; a line of
 //                           dots alone skips some
+//   ```diff a/b.h           a change of the file a/b.h: what is not added must stand there
 //   ```text                 directly behind a block that is run: what it prints, to the letter
 //
 // Bodies and definitions stand inside namespace gradflow; what one block includes, the whole
