@@ -152,11 +152,10 @@ RunOptions parse_drawing_options(int argc, char** argv, const std::string& descr
   return options;
 }
 
-std::filesystem::path parse_out(int argc, char** argv, const std::string& description) {
-  std::filesystem::path out = "results";
+std::filesystem::path parse_out(int argc, char** argv, const std::string& description,
+                                std::filesystem::path out) {
   CLI::App app(description, std::filesystem::path(argv[0]).filename().string());
-  app.add_option("--out", out, "Directory with the results of the experiments")
-      ->capture_default_str();
+  app.add_option("--out", out, "Directory of the results")->capture_default_str();
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

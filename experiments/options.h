@@ -45,7 +45,8 @@ RunOptions parse_options(int argc, char** argv, Model model, const std::string& 
 // --pdf.
 RunOptions parse_drawing_options(int argc, char** argv, const std::string& description);
 
-// The same for a program that has no option but --out.
-std::filesystem::path parse_out(int argc, char** argv, const std::string& description);
+// The same for a program that has no option but --out, which is `out` unless given.
+std::filesystem::path parse_out(int argc, char** argv, const std::string& description,
+                                std::filesystem::path out = "results");
 
 }  // namespace gradflow

@@ -1,0 +1,28 @@
+// What the steps of the ladder share: the option --out, errors told in one line, and a tensor's
+// elements as the numbers that figures are made of.
+#pragma once
+
+#include <filesystem>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "experiments/options.h"
+#include "experiments/session.h"
+
+namespace gradflow {
+
+// A step's main: `body` gets the directory for its figures. Returns the program's exit code.
+inline int run_step(int argc, char** argv, const std::string& description,
+                    const std::function<void(const std::filesystem::path& out)>& body) {
+  RunOptions options;
+  options.program = std::filesystem::path(argv[0]).filename().string();
+  options.out = parse_out(argc, argv, description, "results/ladder");
+  return run_experiment(options, [&] { body(options.out); });
+}
+
+inline std::vector<double> numbers(const Tensor& x) {
+  return {x.values().begin(), x.values().end()};
+}
+
+}  // namespace gradflow

@@ -1,0 +1,69 @@
+// Step 5 of the ladder: a normalizing flow learns two moons.
+//
+// The new idea: couplings in a row carry noise to data, and since log_det is known, the probability
+// that the model gives to any point is known too: log p(x) = log N(z) + log |det dz/dx|. Training
+// makes the data likely; there is no other teacher. What the loss can reach at best is the entropy
+// of the data, which for the moons can be computed.
+
+#include <fmt/format.h>
+
+#include <cmath>
+
+#include "experiments/figure.h"
+#include "experiments/ladder/ladder.h"
+#include "experiments/moons.h"
+#include "experiments/rings.h"
+#include "experiments/views.h"
+#include "flows/normalizing_flow.h"
+#include "nn/optimizer.h"
+
+namespace gradflow {
+namespace {
+
+constexpr int kSteps = 2000;
+
+void run(const std::filesystem::path& out) {
+  Rng rng(5);
+  const Data fresh = sample_moons(10'000, rng);  // never trained on
+  const Normalization unit = Normalization::of(fresh.points);
+  const double floor =
+      -mean_moons_log_density(fresh.points) - std::log(unit.stddev[0] * unit.stddev[1]);
+
+  NormalizingFlow flow =
+      NormalizingFlow::of_couplings(2, {.couplings = 8, .coupling = {.hidden = {32, 32}}}, rng);
+  Adam adam(flow.parameters(), {.learning_rate = 3e-3});
+  const Schedule rate = cosine_schedule(3e-3, kSteps);
+
+  PointFigure figure{.name = "step5_normalizing_flow", .limits = kRingLimits};
+  const auto show = [&](const std::string& title, const Tensor& points) {
+    figure.panels.push_back({.title = title, .clouds = {{.points = to_points(points)}}});
+  };
+  fmt::print("{:>6} {:>12} {:>10}\n", "step", "nats / point", "on a moon");
+  for (int step = 0; step <= kSteps; ++step) {
+    if (step == 0 || step == 50 || step == 150 || step == 500 || step == kSteps) {
+      Rng same(1);  // the same noise each time
+      const Tensor samples = flow.sample(2000, same);
+      fmt::print("{:6} {:12.4f} {:8.1f} %\n", step,
+                 -mean(flow.log_prob(unit.apply(fresh.points))).item(),
+                 100 * share_on_moons(unit.undo(samples)));
+      show(fmt::format("after {} steps", step), samples);
+    }
+    const Tensor batch = unit.apply(sample_moons(256, rng).points);
+    Tape tape;
+    const Var loss = -mean(flow.log_prob(batch));
+    Tensor gradient = flatten(tape.backward(loss), flow.parameters());
+    clip_norm(gradient, 1);
+    adam.learning_rate = rate(step);
+    adam.step(gradient);
+  }
+  fmt::print("{:>6} {:12.4f} {:8.1f} %\n", "data", floor, 100 * share_on_moons(fresh.points));
+  show("data", unit.apply(fresh.points.rows(0, 2000)));
+  draw(figure, {.directory = out});
+}
+
+}  // namespace
+}  // namespace gradflow
+
+int main(int argc, char** argv) {
+  return gradflow::run_step(argc, argv, "Trains a normalizing flow on two moons.", gradflow::run);
+}

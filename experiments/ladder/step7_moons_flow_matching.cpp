@@ -1,0 +1,66 @@
+// Step 7 of the ladder: flow matching carries noise onto two moons.
+//
+// The new idea: none. The velocity of step 6 in the plane, the moons of step 5, and a solver that
+// follows the field in small steps. Look at how few steps suffice, and at what a single one gives:
+// it moves each point to the mean of where it could go, which is not on a moon.
+
+#include <fmt/format.h>
+
+#include "experiments/figure.h"
+#include "experiments/ladder/ladder.h"
+#include "experiments/moons.h"
+#include "experiments/rings.h"
+#include "experiments/views.h"
+#include "flows/flow_matching.h"
+#include "nn/optimizer.h"
+
+namespace gradflow {
+namespace {
+
+constexpr int kSteps = 4000;
+
+void run(const std::filesystem::path& out) {
+  Rng rng(7);
+  const Tensor data = sample_moons(10'000, rng).points;
+  const Normalization unit = Normalization::of(data);
+  FlowMatching model(2, {.hidden = {64, 64, 64}}, rng);
+  Adam adam(model.parameters());
+  const Schedule rate = cosine_schedule(3e-3, kSteps);
+
+  fmt::print("{:>6} {:>22}\n", "step", "loss (last 500 steps)");
+  double sum = 0;
+  for (int step = 1; step <= kSteps; ++step) {
+    Tape tape;
+    const Var loss = model.loss({unit.apply(sample_moons(256, rng).points), {}}, rng);
+    adam.learning_rate = rate(step);
+    adam.step(tape.backward(loss));
+    sum += loss.item();
+    if (step % 500 != 0) continue;
+    fmt::print("{:6} {:22.4f}\n", step, sum / 500);
+    sum = 0;
+  }
+
+  const Tensor noise = Rng(1).normal({2000, 2});
+  fmt::print("\n{:>12} {:>10} {:>10}\n", "Euler steps", "on a moon", "std");
+  for (const Index steps : {1, 2, 5, 20, 100}) {
+    const Tensor samples = model.carry(noise, {0, 1, steps});
+    const Normalization spread = Normalization::of(samples);
+    fmt::print("{:12} {:8.1f} % {:10.2f}\n", steps, 100 * share_on_moons(unit.undo(samples)),
+               (spread.stddev[0] + spread.stddev[1]) / 2);
+  }
+  fmt::print("{:>12} {:8.1f} % {:10.2f}\n", "data", 100 * share_on_moons(data), 1.0);
+
+  PointFigure figure{.name = "step7_moons_flow_matching", .limits = kPathLimits};
+  const std::vector<Tensor> states = model.carry_states(noise, {0, 1, 100});
+  for (const std::size_t k : {0, 20, 40, 60, 80, 100})
+    figure.panels.push_back({.title = fmt::format("t = {:.1f}", static_cast<double>(k) / 100),
+                             .clouds = {{.points = to_points(states[k])}}});
+  draw(figure, {.directory = out});
+}
+
+}  // namespace
+}  // namespace gradflow
+
+int main(int argc, char** argv) {
+  return gradflow::run_step(argc, argv, "Trains flow matching on two moons.", gradflow::run);
+}
