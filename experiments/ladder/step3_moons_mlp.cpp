@@ -43,13 +43,12 @@ Panel picture(int step, const Mlp& network, const Data& data) {
   const Shape both{168, 240, 1};
   const Tensor grid =
       concat({broadcast_to(x, both), broadcast_to(y, both)}, 2).value().reshaped({-1, 2});
-  const auto areas = parted(grid, network(grid).value(), {.color = 0xDCE9F5, .opacity = 1},
-                            {.color = 0xFBE3D6, .opacity = 1});
-  const auto moons = parted(data.points, sub(as_column(data.labels), Tensor::scalar(real(0.5))),
-                            {.color = colors::blue, .label = "upper moon", .size = 1.5},
-                            {.color = 0xD55E00, .label = "lower moon", .size = 1.5});
-  return {.title = fmt::format("{} steps", step),
-          .clouds = {areas[0], areas[1], moons[0], moons[1]}};
+  const auto area = parted(grid, network(grid).value(), {.color = 0xDCE9F5, .opacity = 1},
+                           {.color = 0xFBE3D6, .opacity = 1});
+  const auto moon = parted(data.points, sub(as_column(data.labels), Tensor::scalar(real(0.5))),
+                           {.color = colors::blue, .label = "upper moon", .size = 1.5},
+                           {.color = 0xD55E00, .label = "lower moon", .size = 1.5});
+  return {.title = fmt::format("{} steps", step), .clouds = {area[0], area[1], moon[0], moon[1]}};
 }
 
 void run(const std::filesystem::path& out) {
