@@ -139,7 +139,7 @@ RunOptions parse_options(int argc, char** argv, Model model, const std::string& 
 RunOptions parse_drawing_options(int argc, char** argv, const std::string& description) {
   RunOptions options;
   options.program = std::filesystem::path(argv[0]).filename().string();
-  options.command = joined(argc, argv);
+  options.command = command_line(argc, argv);
   CLI::App app(description, options.program);
   app.option_defaults()->always_capture_default();
   add_drawing(app, options);

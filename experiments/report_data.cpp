@@ -59,11 +59,11 @@ Report parse_report(const std::string& content, const std::string& name) {
 }
 
 Report read_report(const fs::path& folder) {
-  const fs::path path = folder / "report.json";
-  if (!fs::is_regular_file(path))
+  const fs::path json = folder / "report.json";
+  if (!fs::is_regular_file(json))
     throw std::runtime_error(fmt::format(
-        "no {}; train at least one model first: experiments/reproduce.sh", path.string()));
-  Report report = parse_report(read_file(path), path.string());
+        "no {}; train at least one model first: experiments/reproduce.sh", json.string()));
+  Report report = parse_report(read_file(json), json.string());
   for (const fs::directory_entry& entry : fs::directory_iterator(folder)) {
     const fs::path& path = entry.path();
     if ((path.extension() != ".png" && path.extension() != ".gif") || !entry.is_regular_file())
