@@ -75,11 +75,13 @@ run_step step4_warped_grid  # (x, y), growth, exp(log_det)
 holds "areas grow as log_det says" 3 'near($3, $4, 2e-3) && $3 > 0' '/^ *\(/'
 holds "growth differs from place to place" 3 'seen == 1 || !near($3, last[3], 0.1)' '/^ *\(/'
 holds "it comes back" 1 '$NF < 2e-5 && $NF > 0' '/there and back/'
-straight() {  # of the grid's lines after one coupling (nan ends each), how many keep one and the same x
-  awk -F, '$1 == 2 && $5 != "nan" { if (!(line in low) || $5 < low[line]) low[line] = $5
-                                    if (!(line in high) || $5 > high[line]) high[line] = $5 }
-           $1 == 2 && $5 == "nan" { line++ }
-           END { for (line in low) n += high[line] - low[line] < 1e-6; print n }' "out/$step.csv"
+straight() {  # of the grid's lines after one coupling, how many keep one and the same x
+  awk -F, '$1 != 2 { next }
+           $5 == "nan" { line++; next }  # between two lines of a series
+           { id = $2 " " line
+             if (!(id in low) || $5 < low[id]) low[id] = $5
+             if (!(id in high) || $5 > high[id]) high[id] = $5 }
+           END { for (id in low) n += high[id] - low[id] < 1e-6; print n }' "out/$step.csv"
 }
 check "$step: one coupling leaves the 21 vertical lines vertical" [ "$(straight)" = 21 ]
 
