@@ -6,24 +6,14 @@
 
 #include <algorithm>
 #include <cmath>
-#include <fstream>
 #include <system_error>
+
+#include "tensor/safetensors.h"
 
 namespace gradflow {
 namespace {
 
 namespace fs = std::filesystem;
-
-// Whole or not at all: the name is taken only once everything is written.
-void write_file(const fs::path& path, const std::string& text) {
-  fs::path draft = path;
-  draft += ".part";
-  std::ofstream out(draft, std::ios::binary);
-  out << text;
-  out.close();
-  check_figure(!out.fail(), path.string(), "cannot be written");
-  fs::rename(draft, path);
-}
 
 // gnuplot-iostream writes the script here and is not used as a pipe: no error comes back by one.
 void write_script(const fs::path& path, const std::string& text) {

@@ -326,7 +326,7 @@ fi
 without_figures "$nf" "${small[@]}" --threads 1024 --out threads
 check "1024 threads: the same weights" [ "$(weights_hash stdout)" = "$hash" ]
 (
-  ulimit -v 1500000
+  ulimit -v 700000
   run "$nf" --points 100000000 --batch 1000000 --out large
   refused "more points than memory" "out of memory"
   exit "$failures"
