@@ -17,7 +17,7 @@ scratch_directory
 
 nf=$programs/normalizing_flow fm=$programs/flow_matching
 mkdir no_gnuplot
-without_figures() { PATH=$scratch/no_gnuplot run "$@"; }
+without_figures() { run env "PATH=$scratch/no_gnuplot" "$@"; }
 refused() {  # refused WHAT NAME: it must have failed with 1, in one line that names NAME
   check "$1: the code is 1, not $status" [ "$status" -eq 1 ]
   check "$1: one line" one_line stderr
@@ -173,26 +173,26 @@ refused_checkpoint() {
   [ -f "$saved" ] && cp "$saved" before
   without_figures "$nf" "${small[@]}" --out broken --resume
   refused "checkpoint: $1" "$saved"
-  check "checkpoint: $1: it stays as it is" [ ! -f "$saved" ] || cmp -s "$saved" before
+  if [ -f "$saved" ]; then check "checkpoint: $1: it stays as it is" cmp -s "$saved" before; fi
 }
 broken_forms "$checkpoint" "$saved" refused_checkpoint
 
 while read -r name options; do
   cp "$checkpoint" "$saved"
   # shellcheck disable=SC2086  # several words
-  without_figures "$nf" "${small[@]}" --out broken --resume $options
+  without_figures "$nf" $options --out broken --resume
   refused "checkpoint: $options" "it was made with $name "
 done << 'END'
-seed --seed 1
-epochs --epochs 2
-points --points 301
-batch --batch 64
-shards --shards 1
-learning_rate --lr 0.002
-clip --clip none
-scale_bound --scale-bound 1
-permutations --permutations alternate
-zero_start --random-start
+seed --points 300 --epochs 1 --permutations random --seed 1
+batch --points 300 --epochs 1 --permutations random --batch 64
+shards --points 300 --epochs 1 --permutations random --shards 1
+learning_rate --points 300 --epochs 1 --permutations random --lr 0.002
+clip --points 300 --epochs 1 --permutations random --clip none
+scale_bound --points 300 --epochs 1 --permutations random --scale-bound 1
+zero_start --points 300 --epochs 1 --permutations random --random-start
+epochs --points 300 --epochs 2 --permutations random
+points --points 301 --epochs 1 --permutations random
+permutations --points 300 --epochs 1
 END
 
 changed_checkpoint() {  # changed_checkpoint SED SAYS
@@ -216,7 +216,8 @@ flip_byte_of() {
   local header begin at byte
   header=$(od -An -tu8 -N8 "$checkpoint" | tr -d ' ')
   begin=$(head -c $((8 + header)) "$checkpoint" | tail -c +9 | tr '{' '\n' | grep -aA1 -F "\"$1\":" |
-    sed -n 's/.*"data_offsets":\[\([0-9]*\),.*/\1/p' | head -n 1)
+    tail -n 1 |
+    sed -n 's/.*"data_offsets":\[\([0-9]*\),.*/\1/p')
   at=$((8 + header + begin))
   byte=$(od -An -tu1 -j "$at" -N1 "$checkpoint" | tr -d ' ')
   cp "$checkpoint" "$saved"
@@ -286,6 +287,7 @@ for name in normalizing_flow.safetensors normalizing_flow_log.csv \
   rm -rf taken
 done
 
+leftovers() { find "$disk" -name '*.tmp' -o -name '*.part'; }
 disk=$scratch/disk
 mkdir "$disk"
 if mount -t tmpfs -o size=4m none "$disk" 2> /dev/null; then
@@ -297,8 +299,7 @@ if mount -t tmpfs -o size=4m none "$disk" 2> /dev/null; then
     run "$nf" "${small[@]}" --out "$disk/run"
     check "a disk of $size KB: the code is 1, not $status" [ "$status" -eq 1 ]
     check "a disk of $size KB: one line" one_line stderr
-    check "a disk of $size KB: nothing half-written is left" \
-      [ -z "$(find "$disk" -name '*.tmp' -o -name '*.part' -o -name '*.png' -size -2)" ]
+    check "a disk of $size KB: nothing half-written is left: $(leftovers)" [ -z "$(leftovers)" ]
     stages+=$(sed -n 's/.*disk\/run\/\([^:]*\): cannot.*/\1/p;s/.*figures could not.*/figures/p' stderr)$'\n'
     mount -o remount,size=8m "$disk"
     if [ -s "$disk/run/normalizing_flow.safetensors" ]; then
