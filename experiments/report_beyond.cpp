@@ -19,7 +19,7 @@ nearest to, so the first frame shows which part of the noise each model has set 
 ring; the two models do not agree on it. The normalizing flow moves all points along one axis, then
 all along the other, fifteen times; the swaps of the two axes in between are undone for the eye, and
 between couplings the points glide, though the model itself leaps. In flow matching the time t runs
-evenly, and most of the way to the rings is covered in the last third of it.)html";
+evenly, and the rings take shape only in the last third of it.)html";
 
 constexpr std::string_view kGrid =
     R"html(The lines are drawn where 96 % of the noise is, coloured by
