@@ -39,7 +39,7 @@ std::vector<std::unique_ptr<Storage>>& spare_storage() {
 }
 }  // namespace
 
-Tape::Tape() : id_(++last_id), outer_(std::exchange(innermost, this)) {
+Tape::Tape(Watch watch) : id_(++last_id), outer_(std::exchange(innermost, this)), watch_(watch) {
   auto& spare = spare_storage<Storage>();
   if (spare.empty()) {
     storage_ = std::make_unique<Storage>();
@@ -62,6 +62,7 @@ Tape::~Tape() {
 Var Tape::leaf(Tensor value, const Parameter* parameter) {
   Var x = add_node(parameter ? "parameter" : "variable", std::move(value));
   storage_->nodes.back().parameter = parameter;
+  if (parameter) last_used_ = parameter;
   return x;
 }
 
@@ -73,7 +74,15 @@ Var::Var(const Parameter& parameter)
 
 Tape* Tape::recording() { return innermost && !innermost->paused_ ? innermost : nullptr; }
 
+bool Tape::watching() { return recording() && innermost->watch_ == Watch::yes; }
+
+void Tape::look_at(const Tensor& x, const char* format, const char* op, const Parameter* at) const {
+  if (watch_ == Watch::yes && !all_finite(x))
+    throw NotFinite(fmt::format(fmt::runtime(format), op), at);
+}
+
 Var Tape::add_node(const char* op, Tensor value) {
+  look_at(value, "the result of {} is not finite", op, last_used_);
   const auto node = static_cast<std::uint32_t>(storage_->nodes.size());
   storage_->nodes.push_back({op, value.shape(), nullptr, nullptr});
   return Var(std::move(value), id_, node);
@@ -115,13 +124,14 @@ Gradients Tape::backward(const Var& y, const Var& dy, Record record) {
   gradients[y.node_] = record == Record::yes ? dy : Var(dy.value());
   Gradients result;
   result.tape_ = id_;
-  const Sink sink{*this, record, result};
+  Sink sink{*this, record, result};
   for (auto i = static_cast<std::uint32_t>(size()); i-- > 0;) {
     const Node node = storage_->nodes[i];  // a copy: a recorded rule may move the nodes
     std::optional<Var> reached = std::exchange(gradients[i], std::nullopt);
     if (!node.rules && !node.parameter)  // a variable
       result.variables_.emplace(i, reached ? std::move(*reached) : Var(zeros(node.shape)));
     if (!reached) continue;
+    sink.op = node.op;
     if (node.parameter) sink.add(node.parameter, std::move(*reached));
     for (const Rule* rule = node.rules; rule; rule = rule->next) rule->apply(*reached, sink);
   }
@@ -137,7 +147,9 @@ Var Tape::fitted(Var term, const Shape& shape, Record record) {
 
 void Tape::Sink::add(std::uint32_t node, Var term) const {
   Storage& storage = *tape.storage_;
-  term = fitted(std::move(term), storage.nodes[node].shape, record);
+  const Node& to = storage.nodes[node];
+  tape.look_at(term.value(), "a gradient from {} is not finite", op, to.parameter);
+  term = fitted(std::move(term), to.shape, record);
   std::optional<Var>& sum = storage.gradients[node];
   if (!sum)
     sum = std::move(term);

@@ -29,6 +29,7 @@
 
 #include "autograd/arena.h"
 #include "autograd/var.h"
+#include "tensor/error.h"
 
 namespace gradflow {
 
@@ -62,9 +63,22 @@ class Gradients {
 
 enum class Record { no, yes };  // whether the backward pass itself is recorded
 
+// What a watching tape throws: the operation whose result, or the gradient it passes on, is the
+// first that is not finite; and the parameter that it belongs to or that was the last to be used
+// before it.
+struct NotFinite : NonFiniteError {
+  NotFinite(const std::string& message, const Parameter* at)
+      : NonFiniteError(message), parameter(at) {}
+  const Parameter* parameter;  // null: none was used before
+};
+
 class Tape {
  public:
-  Tape();
+  // A watching tape looks at every number that passes, which takes time: it is for finding out what
+  // went wrong. Composed forms are then used instead of fused ones, so that it can be told where.
+  enum class Watch { no, yes };
+
+  explicit Tape(Watch watch = Watch::no);
   ~Tape();
   Tape(const Tape&) = delete;
   Tape& operator=(const Tape&) = delete;
@@ -87,6 +101,7 @@ class Tape {
     Tape& tape;
     Record record;
     Gradients& result;
+    const char* op = "backward";  // whose rules are applied
     void add(std::uint32_t node, Var term) const;
     void add(const Var& argument, Var term) const {
       if (argument.tracked()) add(argument.node_, std::move(term));
@@ -107,6 +122,7 @@ class Tape {
 
   // The tape on which this thread's operations are being recorded now, or null.
   static Tape* recording();
+  static bool watching();  // true if it looks at every number
   // True if x is tracked on the tape in scope. Throws GraphError, naming `op`, if it is tracked on
   // another: one that has ended or does not record now.
   static bool tracks(const char* op, const Var& x);
@@ -137,11 +153,14 @@ class Tape {
   struct FunctionRule;
 
   static Var fitted(Var term, const Shape& shape, Record record);
+  void look_at(const Tensor& x, const char* format, const char* op, const Parameter* at) const;
 
   std::unique_ptr<Storage> storage_;
   std::uint64_t id_;
   Tape* outer_;          // the tape that recorded before this one
   bool paused_ = false;  // while a backward pass that is not recorded runs
+  Watch watch_;
+  const Parameter* last_used_ = nullptr;
 };
 
 // ---------------------------------------------------------------------------------------------

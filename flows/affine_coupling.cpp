@@ -99,6 +99,7 @@ AffineCoupling::AffineCoupling(Index coordinates, const AffineCouplingOptions& o
 // z_kept = x_kept,   z_moved = (x_moved - t) exp(-s)          s, t = networks of x_kept
 // dz/dx is triangular with 1 and exp(-s) on its diagonal:     log |det dz/dx| = -sum s
 Mapped AffineCoupling::to_latent(const Var& x) const {
+  if (Tape::watching()) return composed_to_latent(x);
   const Var same = kept_of("to_latent", x, kept, dim);
   const Var s = softly_bounded(scale(same), scale_bound);
   return {fused_scale_and_shift(x, s, shift(same)), -sum(s, 1)};

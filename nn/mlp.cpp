@@ -208,7 +208,7 @@ Mlp::Mlp(const std::vector<Index>& sizes, Rng& rng, Activation between) : activa
 }
 
 Var Mlp::operator()(const Var& x) const {
-  return activation == default_activation ? fused(x, layers) : composed(x);
+  return activation == default_activation && !Tape::watching() ? fused(x, layers) : composed(x);
 }
 
 Var Mlp::composed(const Var& x) const {

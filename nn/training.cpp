@@ -149,7 +149,8 @@ class Trainer {
     for (const Shard& shard : shards) loss += shard.weight * shard.loss;
     const double length = combine(shards);
     const Tensor& gradient = shards[0].gradient;
-    check_finite(loss, length, gradient);
+    if (!std::isfinite(loss) || !std::isfinite(length))
+      stop_at(loss, gradient, find_cause(order, begin, size, rng));
     optimizer_.step(gradient, clip_factor(length, options_.largest_gradient));
     state_.loss_sum += loss * static_cast<double>(size);
   }
@@ -181,19 +182,48 @@ class Trainer {
     return std::sqrt(std::accumulate(squares.begin(), squares.end(), 0.0));
   }
 
-  void check_finite(double loss, double length, const Tensor& gradient) const {
-    if (std::isfinite(loss) && std::isfinite(length)) return;
-    std::string where = "the loss";
-    for (std::size_t k = 0; k < optimizer_.parameters().size(); ++k) {
+  // Runs a step again, looking at every number, and says where the first that is not finite
+  // appears.
+  std::string find_cause(const std::vector<Index>& order, Index begin, Index size,
+                         const Rng& rng) const {
+    for (Index i = begin; i < begin + size; ++i) {
+      const Index row = order[static_cast<std::size_t>(i)];
+      if (!all_finite(data_.points.rows(row, row + 1)))
+        return fmt::format("row {} of the data is not finite", row);
+    }
+    const Index count = std::min(options_.shards, size);
+    for (Index s = 0; s < count; ++s) {
+      Rng shard_rng = rng.fork(static_cast<std::uint64_t>(s));
+      const auto first = order.begin() + begin;
+      const Data part = data_.rows({first + size * s / count, first + size * (s + 1) / count});
+      try {
+        Tape tape(Tape::Watch::yes);
+        tape.backward(loss_(part, shard_rng));
+      } catch (const NotFinite& found) {
+        return found.what() + near(found.parameter);
+      }
+    }
+    return "each number is finite, but not their sum";
+  }
+
+  std::string near(const Parameter* parameter) const {
+    for (const auto& [name, each] : optimizer_.parameters())
+      if (each == parameter) return fmt::format(", at parameter {}", name);
+    return "";
+  }
+
+  [[noreturn]] void stop_at(double loss, const Tensor& gradient, const std::string& cause) const {
+    std::string what = "the loss";
+    for (std::size_t k = 0; k < optimizer_.parameters().size() && std::isfinite(loss); ++k) {
       const auto [offset, n] = optimizer_.layout().places[k];
       if (all_finite(gradient.rows(offset, offset + n))) continue;
-      where = fmt::format("the gradient of {}", optimizer_.parameters()[k].name);
+      what = fmt::format("the gradient of {}", optimizer_.parameters()[k].name);
       break;
     }
     throw NonFiniteError(fmt::format(
-        "train: {} is not finite in epoch {}, step {} (loss {}); hint: lower the learning rate, "
-        "bound the scales, or look for NaN in the data",
-        where, state_.epoch + 1, state_.step + 1, loss));
+        "train: {} is not finite in epoch {}, step {} (loss {}): {}; hint: lower the learning "
+        "rate, bound the scales, or look for NaN in the data",
+        what, state_.epoch + 1, state_.step + 1, loss, cause));
   }
 
   double rate() const {

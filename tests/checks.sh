@@ -16,10 +16,12 @@ check() {  # check WHAT COMMAND...: the command must succeed
   sed 's/^/    /' "${errors:-stderr}" 2> /dev/null | head -n 5
 }
 
+timeout=$(command -v timeout)  # now: some tests hide all programs from PATH
+
 # run COMMAND...: sets $status; the outputs are in the files stdout and stderr. What hangs is ended
 # after two minutes, with status 124.
 run() {
-  timeout --foreground "${limit:-120}" "$@" > stdout 2> stderr < /dev/null
+  "$timeout" --foreground "${limit:-120}" "$@" > stdout 2> stderr < /dev/null
   status=$?
 }
 

@@ -402,7 +402,8 @@ TEST_CASE("a checkpoint of another run is refused, and says what differs") {
        "it was made with largest_gradient 1, this run has inf"},
       {"setting", [](auto& o) { o.settings["data"] = "rings"; },
        "it was made with data products, this run has rings"},
-      {"new setting", [](auto& o) { o.settings["noise"] = std::string("1"); }, "it has no \"setting.noise\""},
+      {"new setting", [](auto& o) { o.settings["noise"] = std::string("1"); },
+       "it has no \"setting.noise\""},
   };
   for (const Row& row : rows) {
     TrainingOptions other = options;
@@ -521,8 +522,8 @@ TEST_CASE("NaN in the data ends training with the model as it was") {
   const std::string before = bits(model.parameters());
   const std::string message = message_of<NonFiniteError>(
       [&] { train(model.parameters(), model.loss(), data, {.epochs = 1, .batch = 10}); });
-  CHECK(contains(message, "is not finite in epoch 1, step 1"));
-  CHECK(contains(message, "hint: "));
+  CHECK(contains(message, "the loss is not finite in epoch 1, step 1"));
+  CHECK(contains(message, ": row 4 of the data is not finite; hint: "));
   CHECK(bits(model.parameters()) == before);
 }
 
@@ -539,6 +540,7 @@ TEST_CASE("a loss that becomes NaN leaves the model of the step before") {
       train(model.parameters(), breaking, products(10), {.epochs = 3, .batch = 4, .shards = 1});
     });
     CHECK(contains(message, "the loss is not finite in epoch 2, step 3"));
+    CHECK(contains(message, ": each number is finite"));  // this loss is good when asked again
 
     std::atomic<bool> stop = false;
     TrainingHooks hooks;
@@ -559,7 +561,32 @@ TEST_CASE("a gradient that is not finite is named") {
     train({{"good", &good}, {"bad", &bad}}, loss, numbered(4), {.epochs = 1});
   });
   CHECK(contains(message, "the gradient of bad is not finite in epoch 1, step 1"));
+  CHECK(contains(message, "a gradient from sqrt is not finite, at parameter bad; hint: "));
   CHECK(difference(good.value, ones({2})) == "");
+}
+
+TEST_CASE("where a number stops being finite is told by operation and parameter") {
+  Rng rng(30);
+  Mlp mlp({2, 8, 8, 1}, rng);
+  AffineCoupling coupling(2, {.scale_bound = std::numeric_limits<real>::infinity()}, rng);
+  const Data data{rng.normal({4, 2}), {}};
+  const auto message = [&](const Parameters& parameters, const Loss& loss) {
+    return message_of<NonFiniteError>([&] { train(parameters, loss, data, {.epochs = 1}); });
+  };
+  SECTION("in a fused network") {
+    mlp.layers[1].b.value.mutable_data()[3] = real(kInfinity);
+    CHECK(contains(
+        message(mlp.parameters(), [&](const Data& batch, Rng&) { return mean(mlp(batch.points)); }),
+        ": the result of linear is not finite, at parameter 1.bias; hint: "));
+  }
+  SECTION("in a fused coupling") {
+    coupling.scale.layers.back().b.value = Tensor(Shape{1}, real(-1e4));  // exp(-s) overflows
+    CHECK(contains(message(coupling.parameters(),
+                           [&](const Data& batch, Rng&) {
+                             return mean(coupling.to_latent(batch.points).points);
+                           }),
+                   ": the result of exp is not finite, at parameter shift.4.bias; hint: "));
+  }
 }
 
 TEST_CASE("an error in the loss comes through from any shard") {
