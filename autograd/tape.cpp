@@ -60,9 +60,9 @@ Tape::~Tape() {
 }
 
 Var Tape::leaf(Tensor value, const Parameter* parameter) {
+  if (parameter) last_used_ = parameter;
   Var x = add_node(parameter ? "parameter" : "variable", std::move(value));
   storage_->nodes.back().parameter = parameter;
-  if (parameter) last_used_ = parameter;
   return x;
 }
 
