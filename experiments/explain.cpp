@@ -42,8 +42,7 @@ Tensor to_tensor(const Points2& points) {
   return result;
 }
 
-// --- The layers of the normalizing flow, their permutations undone for the eye
-// --------------------
+// --- The layers of the normalizing flow, their permutations undone for the eye -------------------
 
 // Where each coordinate, seen before layer k, ends up if from there on the layers only permute:
 // x_at_the_end[i] = x[order[i]]. One order for each state, the last of which is 0, 1.
@@ -75,8 +74,7 @@ std::vector<Tensor> states_by_coupling(const NormalizingFlow& flow, const Tensor
   return result;
 }
 
-// --- 1: a grid, warped
-// ----------------------------------------------------------------------------
+// --- 1: a grid, warped ---------------------------------------------------------------------------
 
 // The lines of a square grid, as far as they lie within a circle.
 std::vector<Points2> round_grid(double radius, double spacing, double step) {
@@ -130,8 +128,7 @@ PointFigure grid_figure(const Flow& flow, const Cloud& data) {
   return figure;
 }
 
-// --- 2: the velocity as arrows
-// --------------------------------------------------------------------
+// --- 2: the velocity as arrows -------------------------------------------------------------------
 
 PointFigure velocity_figure(const Field& field) {
   constexpr Index kPoints = 2500, kSteps = 200;
@@ -158,8 +155,7 @@ PointFigure velocity_figure(const Field& field) {
   return figure;
 }
 
-// --- 3: densities
-// ---------------------------------------------------------------------------------
+// --- 3: densities --------------------------------------------------------------------------------
 
 constexpr Index kDensitySteps = 100;  // of the midpoint rule, from t = 1 to t = 0
 
@@ -220,8 +216,7 @@ PointFigure density_figure(const std::vector<Density>& all, const DensityGrid& g
   return figure;
 }
 
-// --- 4: straight lines and curved paths
-// -----------------------------------------------------------
+// --- 4: straight lines and curved paths ----------------------------------------------------------
 
 // A line or a path coloured by t.
 void add_timed(Curves& curves, const Points2& points) {
@@ -318,8 +313,7 @@ PointFigure lines_and_paths_figure(const Field& field, const Tensor& data, const
   return figure;
 }
 
-// --- 5: how the losses approach their floors
-// ------------------------------------------------------
+// --- 5: how the losses approach their floors -----------------------------------------------------
 
 LineFigure floors_figure(const History& flow, const History& field, const History& conditional) {
   LineFigure figure{.name = "extra_losses",
@@ -346,8 +340,7 @@ LineFigure floors_figure(const History& flow, const History& field, const Histor
   return figure;
 }
 
-// --- 6: both families at work
-// ---------------------------------------------------------------------
+// --- 6: both families at work --------------------------------------------------------------------
 
 // Each point in the colour of the ring that it ends nearest to.
 std::vector<std::size_t> nearest_rings(const Tensor& ends, const Normalization& normalization) {

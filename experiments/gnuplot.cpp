@@ -58,7 +58,7 @@ void run_script(const fs::path& directory, const std::string& script,
     case Kind::not_found:
       fail(
           "not found on PATH; it draws the figures; hint: apt install gnuplot-nox, then run again "
-          "with --figures-only");
+          "(an experiment, with --figures-only)");
     case Kind::not_started:
       fail(fmt::format("cannot be started: {}", std::strerror(end.code)));
     case Kind::timed_out:
