@@ -27,9 +27,12 @@ void blas_gemm(CBLAS_TRANSPOSE ta, CBLAS_TRANSPOSE tb, int m, int n, int k, cons
     cblas_dgemm(CblasRowMajor, ta, tb, m, n, k, 1, A, lda, B, ldb, beta, C, n);
 }
 
-// Up to this size of B all of it stays in the fastest cache, and our own product is as fast as BLAS
-// or faster; on narrow results BLAS never gets up to speed.
-bool is_small(Index m, Index n, Index k) { return n * k <= 128 * 128 || std::min({m, n, k}) <= 16; }
+// As long as A stays in the caches our own product is as fast as BLAS or faster: it does less
+// before the first multiplication, and bias and activation on the way. BLAS also cuts A into
+// blocks.
+bool is_small(Index m, Index n, Index k) {
+  return m * k <= (Index{1} << 21) || std::min({m, n, k}) <= 16;
+}
 
 // BLAS wants rows (or, transposed, columns) that are contiguous, and their distance.
 CBLAS_TRANSPOSE blas_trans(MatrixView v) { return v.column_step == 1 ? CblasNoTrans : CblasTrans; }

@@ -7,6 +7,7 @@
 #include "tensor/small_gemm.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "tensor/buffer.h"
 
@@ -18,7 +19,7 @@ constexpr int kVectorBytes = 32, kRegisters = 32;
 #else
 constexpr int kVectorBytes = 32, kRegisters = 16;
 #endif
-constexpr Index kLanes = kVectorBytes / sizeof(real);
+constexpr int kLanes = kVectorBytes / sizeof(real);
 constexpr real kZeros[2 * kLanes] = {};  // the bias of a product without one
 
 // Eight floats (four doubles) that the compiler keeps in one register; aligned like one number and
@@ -105,11 +106,40 @@ void run(const Strip& s, Kind kind) {
   }
 }
 
+// One step in transposing kLanes vectors: numbers of x whose place has the bit `s` change places
+// with those of y whose place has not.
+template <int s, int... place>
+void exchange(Vector& x, Vector& y, std::integer_sequence<int, place...>) {
+  const Vector low = __builtin_shufflevector(x, y, (place & s ? kLanes + place - s : place)...);
+  y = __builtin_shufflevector(x, y, (place & s ? kLanes + place : place + s)...);
+  x = low;
+}
+
+template <int s>
+void exchange_all(Vector* rows) {
+  for (int i = 0; i < kLanes; ++i)
+    if (!(i & s)) exchange<s>(rows[i], rows[i + s], std::make_integer_sequence<int, kLanes>{});
+}
+
+// out[p * out_step + j] = in[j * in_step + p] for a square block of kLanes rows.
+void transpose_block(real* out, Index out_step, const real* in, Index in_step) {
+  Vector rows[kLanes];
+  for (int j = 0; j < kLanes; ++j) rows[j] = vector_at(in + j * in_step);
+  exchange_all<1>(rows);
+  exchange_all<2>(rows);
+  if constexpr (kLanes == 8) exchange_all<4>(rows);
+  for (int p = 0; p < kLanes; ++p) vector_at(out + p * out_step) = rows[p];
+}
+
 // Columns column .. column+width-1 of B (k, n), row by row, filled up with zeros to `padded`.
 void pack(real* out, MatrixView B, Index k, Index column, Index width, Index padded) {
   const real* in = B.data + column * B.column_step;
-  for (Index p = 0; p < k; ++p, in += B.row_step, out += padded) {
-#pragma omp simd
+  Index p = 0;
+  if (B.row_step == 1 && width % kLanes == 0)
+    for (; p + kLanes <= k; p += kLanes, in += kLanes, out += kLanes * padded)
+      for (Index j = 0; j < width; j += kLanes)
+        transpose_block(out + j, padded, in + j * B.column_step, B.column_step);
+  for (; p < k; ++p, in += B.row_step, out += padded) {
     for (Index j = 0; j < width; ++j) out[j] = in[j * B.column_step];
     for (Index j = width; j < padded; ++j) out[j] = 0;
   }
@@ -182,8 +212,10 @@ void small_gemm(Index m, Index n, Index k, MatrixView A, MatrixView B, const Bia
                 const Epilogue& epilogue) {
   if (A.column_step == 1 && B.row_step == 1 && n < kLanes && k >= kLanes)
     return run_dots(m, n, k, A, B, bias, C, epilogue);
-  // Where B's rows are not contiguous, a strip of B is copied first.
-  const bool in_place = B.column_step == 1, per_row = bias.kind == Bias::Kind::per_row;
+  // A strip of B is copied first where its rows are not contiguous, or so far apart that each is on
+  // a page of its own.
+  const bool in_place = B.column_step == 1 && (n * k <= 128 * 128 || m < 32);
+  const bool per_row = bias.kind == Bias::Kind::per_row;
   const Buffer packed(in_place ? 0 : k * 2 * kLanes);
   const auto strip_at = [&](Index column) {
     const real* strip_bias = bias.kind == Bias::Kind::none ? kZeros

@@ -116,11 +116,12 @@ TEST_CASE("matrix products of many sizes") {
       for (const Index n : sizes) REQUIRE(check_all(m, k, n) == "");
 }
 
-// Large enough for BLAS.
+// Where strips of B are copied; and where A is large enough for BLAS.
 TEST_CASE("matrix products of large sizes") {
   for (const Index m : {17, 100, 257})
     for (const Index k : {129, 200})
       for (const Index n : {131, 256}) CHECK(check_all(m, k, n) == "");
+  CHECK(check_all(1500, 1401, 17) == "");
 }
 
 // The epilogues only choose and scale, so they give the same bits as what they are made of.
@@ -158,17 +159,17 @@ TEST_CASE("products known by heart") {
 }
 
 TEST_CASE("a product's rows do not depend on the rest of the batch") {
-  // Both with a small batch and at BLAS size, a view of rows is multiplied like a copy of them.
-  const Tensor A = Rng(2).normal({200, 150}), B = Rng(3).normal({150, 140});
-  for (const Index rows : {3, 100}) {
-    const Tensor view = A.rows(100 - rows, 100);
+  // With a small batch and at BLAS size, a view of rows is multiplied like a copy of them.
+  const Tensor A = Rng(2).normal({1800, 1400}), B = Rng(3).normal({1400, 20});
+  for (const Index rows : {3, 100, 1700}) {
+    const Tensor view = A.rows(1750 - rows, 1750);
     CHECK(difference(matmul(view, B), matmul(Tensor(view.shape(), view.values()), B)) == "");
   }
 }
 
 TEST_CASE("a product is the same bits each time") {
-  for (const Index n : {20, 150}) {
-    const Tensor A = Rng(4).normal({n, n}), B = Rng(5).normal({n, n});
+  for (const Index n : {20, 150, 1500}) {
+    const Tensor A = Rng(4).normal({n, n}), B = Rng(5).normal({n, 20});
     const Tensor first = matmul(A, B);
     for (int repeat = 0; repeat < 5; ++repeat) CHECK(difference(matmul(A, B), first) == "");
   }
