@@ -96,22 +96,13 @@ Tensor forward(Pass& pass, const Tensor& x) {
   return y;
 }
 
-// db = d summed over the batch
-void sum_over_batch(const Pass& pass, const real* d, Index width, real* db) {
-  const Index B = pass.points;
-  if (pass.order == Order::features_first) {
-    for (Index j = 0; j < width; ++j, d += B) {
-      real total = 0;
+void sum_rows(const real* x, Index rows, Index columns, real* sums) {
+  for (Index i = 0; i < rows; ++i, x += columns) {
+    real total = 0;
 #pragma omp simd reduction(+ : total)
-      for (Index i = 0; i < B; ++i) total += d[i];
-      db[j] = total;
-    }
-    return;
+    for (Index j = 0; j < columns; ++j) total += x[j];
+    sums[i] = total;
   }
-  std::fill_n(db, width, real{0});
-  for (Index i = 0; i < B; ++i, d += width)
-#pragma omp simd
-    for (Index j = 0; j < width; ++j) db[j] += d[j];
 }
 
 // From the last layer to the first, d being the gradient of the layer's output before activation:
@@ -124,6 +115,7 @@ Tensor backward(const Pass& pass, const Tensor& dy, bool want_dx, const Tape::Si
   real* const first = all_gradients.mutable_data();
   real* gradients = first;
   const std::size_t piece = to.keep(std::move(all_gradients));
+  const Tensor ones(Shape{B}, real{1});  // the sum of a batch's rows is a product with it
   Tensor scratch({2, B * pass.widest});
   real* d = scratch.mutable_data();
   real* d_before = d + B * pass.widest;
@@ -133,7 +125,11 @@ Tensor backward(const Pass& pass, const Tensor& dy, bool want_dx, const Tape::Si
     gemm(out, in, B, by_features ? MatrixView{d, B, 1} : MatrixView{d, 1, out},
          by_features ? MatrixView{pass.at(h), 1, B} : MatrixView{pass.at(h), in, 1}, {}, gradients);
     to.add(&layer->W, piece, gradients - first);
-    sum_over_batch(pass, d, out, gradients += in * out);
+    gradients += in * out;
+    if (by_features)
+      sum_rows(d, out, B, gradients);
+    else
+      gemm(1, out, B, {ones.data(), B, 1}, {d, out, 1}, {}, gradients);
     to.add(&layer->b, piece, gradients - first);
     gradients += out;
     if (l == 0 && !want_dx) return {};
