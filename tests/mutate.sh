@@ -56,12 +56,12 @@ read_table() {
   done <"$table"
 }
 
-# mutated FILE ANCHOR TEXT REPLACEMENT: sets $before and $after, the file's text without and with it.
+# mutated FILE ANCHOR TEXT REPLACEMENT: sets $after, the file's text with the mistake, and $found_at, all
+# that stands before it.
 mutated() {
   local file=$1 anchor=$2 text=$3 replacement=$4 head="" rest
   [ -f "$file" ] || fail "$table: no such file: $file"
-  before=$(<"$file")
-  rest=$before
+  rest=$(<"$file")
   if [ -n "$anchor" ]; then
     [[ $rest == *"$anchor"* ]] || fail "$table: $file has no \"$anchor\" any more"
     head=${rest%%"$anchor"*}$anchor
@@ -72,7 +72,7 @@ mutated() {
     fail "$table: \"$text\" is in $file more than once; say behind what with an @ line"
   fi
   after=$head${rest%%"$text"*}$replacement${rest#*"$text"}
-  line_number=$(($(printf '%s' "$head${rest%%"$text"*}" | wc -l) + 1))
+  found_at=$head${rest%%"$text"*}
 }
 
 read_table
@@ -139,7 +139,8 @@ for ((i = 0; i < total; ++i)); do
   mutated "${files[i]}" "${anchors[i]}" "${texts[i]}" "${replacements[i]}"
   printf '%s\n' "$after" >"$tree/${files[i]}"
   tried=$((tried + 1))
-  what="${files[i]}:$line_number  ${texts[i]}  ->  ${replacements[i]:-(nothing)}"
+  newlines=${found_at//[!$'\n']/}
+  what="${files[i]}:$((${#newlines} + 1))  ${texts[i]}  ->  ${replacements[i]:-(nothing)}"
   if find_killer; then
     killed=$((killed + 1))
     printf 'killed    %s\n          by %s\n' "$what" "$name"
