@@ -87,8 +87,7 @@ done
 # Only files that differ are written, so that what has been built stays built.
 copy_sources() {
   local path
-  git ls-files -z --cached --others --exclude-standard -- \
-    CMakeLists.txt CMakePresets.json tensor autograd nn flows tests |
+  git ls-files -z --cached --others --exclude-standard |
     while IFS= read -r -d '' path; do
       [ -f "$path" ] || continue
       cmp -s "$path" "$tree/$path" && continue
