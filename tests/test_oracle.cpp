@@ -286,9 +286,9 @@ class Layers {
 
   std::map<std::string, Row> rows_ = golden("layers");
   std::set<std::string> compared_;
-  // Up to three couplings with two networks of five layers each, differentiated twice: each of the
-  // thirty layers, on the way to a result, hands on what it was given and rounds it once.
-  Agreement agreement_{"layers", 32};
+  // Up to three couplings with two networks of five layers each. A second derivative passes each of
+  // these thirty layers forwards and backwards, and each pass rounds once more.
+  Agreement agreement_{"layers", 64};
 };
 
 struct NoParameters {
