@@ -300,7 +300,7 @@ if mount -t tmpfs -o size=4m none "$disk" 2> /dev/null; then
     check "a disk of $size KB: the code is 1, not $status" [ "$status" -eq 1 ]
     check "a disk of $size KB: one line" one_line stderr
     check "a disk of $size KB: nothing half-written is left: $(leftovers)" [ -z "$(leftovers)" ]
-    stages+=$(sed -n 's/.*disk\/run\/\([^:]*\): cannot.*/\1/p;s/.*figures could not.*/figures/p' stderr)$'\n'
+    stages+=$(sed 's/.*figures could not.*/figures/;s/.*disk\/run\/\([^:]*\): cannot.*/\1/' stderr)$'\n'
     mount -o remount,size=8m "$disk"
     if [ -s "$disk/run/normalizing_flow.safetensors" ]; then
       without_figures "$nf" --out "$disk/run" --figures-only
