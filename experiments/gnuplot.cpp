@@ -64,8 +64,8 @@ void run_script(const fs::path& directory, const std::string& script,
     case Kind::timed_out:
       has_hung = true;
       fail(
-          fmt::format("{} took more than {} s and was killed; hint: {} allows more, then run "
-                      "again with --figures-only",
+          fmt::format("{} took more than {} s and was killed; hint: {} allows more; then run "
+                      "again (an experiment, with --figures-only)",
                       script, limit.count(), kLimitVariable));
     case Kind::killed:
       fail(fmt::format("{} (killed by signal {})", complaint(end.messages, script), end.code));
