@@ -57,7 +57,9 @@ class Trainer {
   TrainingResult run() {
     if (options_.resume && std::filesystem::exists(options_.checkpoint)) resume();
     run_began_ = seconds_now();
-    while (state_.epoch < options_.epochs && !stopped_) run_epoch();
+    with_team(std::ssize(shards_), [this] {
+      while (state_.epoch < options_.epochs && !stopped_) run_epoch();
+    });
     if (stopped_) save();
     TrainingResult result{state_.epochs, stopped_, state_.seconds, rate()};
     for (const Epoch& epoch : state_.epochs) result.seconds += epoch.seconds;

@@ -1,9 +1,20 @@
+// How a loop is shared. The thread that calls parallel_for numbers its tasks; every thread of the
+// team, the caller too, takes the next number until none is left; the caller then waits for those
+// tasks that others have taken. It does not wait for the others themselves: on a busy machine a
+// thread may not get a processor for milliseconds, and then the caller does all the work. (The
+// barrier at the end of an OpenMP loop waits for every thread: with other programs beside it, a
+// training on two threads ran seventy times slower than on one.) So OpenMP provides the threads,
+// and a counter shares the loop.
+
 #include "tensor/parallel.h"
 
 #include <omp.h>
 
 #include <algorithm>
+#include <atomic>
 #include <exception>
+#include <thread>
+#include <utility>
 
 #include "tensor/error.h"
 
@@ -23,6 +34,102 @@ int& thread_count() {
   return count;
 }
 
+// Looks again and again for some ten microseconds before it sleeps: the next loop of a series is
+// near.
+template <class Holds>
+void wait_until(const std::atomic<int>& value, bool spin, Holds holds) {
+  for (int i = 0; spin && i < 200; ++i) {
+    if (holds(value.load())) return;
+    std::this_thread::yield();
+  }
+  for (int now = value; !holds(now); now = value) value.wait(now);
+}
+
+class Team {
+ public:
+  explicit Team(int size) : spin_(size <= omp_get_num_procs()) {}
+
+  // On the thread that calls parallel_for.
+  void run(Index count, const std::function<void(Index)>& task) {
+    task_ = &task;
+    count_ = count;
+    next_ = 0;
+    left_ = static_cast<int>(count);
+    error_at_ = count;
+    open_ = true;
+    ++loops_;
+    loops_.notify_all();
+    take_tasks();
+    wait_until(left_, spin_, [](int left) { return left == 0; });
+    open_ = false;
+    wait_until(inside_, spin_, [](int inside) { return inside == 0; });
+    if (error_) std::rethrow_exception(std::exchange(error_, nullptr));
+  }
+
+  // On the others, until dismiss(). A thread counts itself in before it looks whether the loop is
+  // open, and the caller closes a loop before it looks whether somebody is in: so none is late.
+  void serve() {
+    for (int seen = 0; seen >= 0;) {
+      wait_until(loops_, spin_, [seen](int loops) { return loops != seen; });
+      seen = loops_;
+      ++inside_;
+      if (open_) take_tasks();
+      --inside_;
+      inside_.notify_all();
+    }
+  }
+
+  void dismiss() {
+    loops_ = -1;
+    loops_.notify_all();
+  }
+
+ private:
+  void take_tasks() {
+    for (Index i; (i = next_++) < count_;) {
+      try {
+        (*task_)(i);
+      } catch (...) {
+        keep_error(i);
+      }
+      --left_;
+      left_.notify_all();
+    }
+  }
+
+  void keep_error(Index i) {
+#pragma omp critical(gradflow_team_error)
+    if (i < error_at_) {
+      error_at_ = i;
+      error_ = std::current_exception();
+    }
+  }
+
+  const bool spin_;
+  // Of the loop that is open, or was.
+  const std::function<void(Index)>* task_ = nullptr;
+  Index count_ = 0;
+  Index error_at_ = 0;  // the first task that threw, and what
+  std::exception_ptr error_;
+  std::atomic<Index> next_ = 0;
+  std::atomic<int> left_ = 0;  // tasks that are not done
+  std::atomic<bool> open_ = false;
+
+  std::atomic<int> loops_ = 0;   // so far; -1: no more will come
+  std::atomic<int> inside_ = 0;  // other threads that may be taking tasks
+};
+
+thread_local Team* team = nullptr;  // that this thread may call on
+thread_local bool in_task = false;
+
+class InTask {  // while it lives, this thread runs loops by itself
+ public:
+  InTask() { in_task = true; }
+  ~InTask() { in_task = false; }
+  InTask(const InTask&) = delete;
+  InTask& operator=(const InTask&) = delete;
+};
+
 }  // namespace
 
 int threads() { return thread_count(); }
@@ -33,27 +140,37 @@ void set_threads(int count) {
   thread_count() = std::min(count, omp_get_thread_limit());
 }
 
-void parallel_for(Index count, const std::function<void(Index)>& task) {
-  const int team = static_cast<int>(std::min<Index>(thread_count(), count));
-  if (team <= 1 || omp_in_parallel()) {
-    for (Index i = 0; i < count; ++i) task(i);
-    return;
-  }
+void with_team(Index most, const std::function<void()>& body) {
+  const int size = static_cast<int>(std::min<Index>(thread_count(), most));
+  if (size <= 1 || team || in_task) return body();
+  Team own(size);
   std::exception_ptr error;
-  Index error_index = count;
-#pragma omp parallel for num_threads(team) schedule(dynamic, 1)
-  for (Index i = 0; i < count; ++i) {
+#pragma omp parallel num_threads(size)
+  if (omp_get_thread_num() == 0) {
+    team = &own;
     try {
-      task(i);
+      body();
     } catch (...) {  // an exception must not leave an OpenMP region
-#pragma omp critical(gradflow_parallel_for)
-      if (i < error_index) {
-        error_index = i;
-        error = std::current_exception();
-      }
+      error = std::current_exception();
     }
+    team = nullptr;
+    own.dismiss();
+  } else {
+    const InTask scope;
+    own.serve();
   }
   if (error) std::rethrow_exception(error);
+}
+
+void parallel_for(Index count, const std::function<void(Index)>& task) {
+  if (in_task || count <= 1 || thread_count() == 1) {
+    for (Index i = 0; i < count; ++i) task(i);
+  } else if (!team) {
+    with_team(count, [&] { parallel_for(count, task); });
+  } else {
+    const InTask scope;
+    team->run(count, task);
+  }
 }
 
 }  // namespace gradflow

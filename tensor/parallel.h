@@ -19,6 +19,11 @@ int threads();
 // Throws ShapeError unless 1 <= count <= 1024.
 void set_threads(int count);
 
+// Runs `body` on this thread, with a team of threads beside it that do the parallel_for calls it
+// makes, `most` tasks at a time. For a long series of short loops, such as the steps of a training:
+// without it each parallel_for calls its team together anew.
+void with_team(Index most, const std::function<void()>& body);
+
 // Calls task(0) ... task(count - 1), each once, on up to threads() threads; returns when all are
 // done. Inside another parallel_for it runs them one after another. If tasks throw, the exception
 // of the first of them (by number) is thrown again here, after the others have ended.
