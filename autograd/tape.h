@@ -187,7 +187,7 @@ Wrt<F> wrt(const Var& argument, F rule) {
 
 template <class... F>
 Var record(const char* op, Tensor value, Wrt<F>... rules) {
-  const bool tracked = (Tape::tracks(op, rules.argument) | ...);
+  const bool tracked = (int{Tape::tracks(op, rules.argument)} | ...) != 0;
   Tape* tape = tracked ? Tape::recording() : nullptr;
   if (!tape) return Var(std::move(value));
   Var y = tape->add_node(op, std::move(value));

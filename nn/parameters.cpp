@@ -30,9 +30,10 @@ void flatten(const Gradients& gradients, const FlatLayout& layout, Tensor& flat)
   for (const auto& [parameter, piece, offset] : gradients.terms()) {
     const auto found = layout.place_of.find(parameter);
     if (found == layout.place_of.end()) continue;  // it belongs to something that is not trained
-    const auto [begin, n] = layout.places[found->second];
+    const auto& place = layout.places[found->second];
+    const Index n = place.size;  // clang does not let an OpenMP loop use a structured binding
     const real* term = gradients.pieces()[piece].value().data() + offset;
-    real* sum = out + begin;
+    real* sum = out + place.offset;
     if (reached[found->second])
 #pragma omp simd
       for (Index i = 0; i < n; ++i) sum[i] += term[i];

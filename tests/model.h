@@ -50,8 +50,8 @@ inline std::string wrong_gradient(const Parameters& parameters, const std::funct
     const Tensor gradient = gradients[*parameter].value();
     const Tensor before = parameter->value;
     for (Index i = 0; i < before.size(); ++i) {
-      const auto loss_at = [&](real place) {
-        parameter->value.mutable_data()[i] = place;
+      const auto loss_at = [&, p = parameter](real place) {  // clang captures no structured binding
+        p->value.mutable_data()[i] = place;
         Tape inner;
         return static_cast<double>(loss().item());
       };
