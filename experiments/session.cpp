@@ -173,7 +173,7 @@ Saved load_saved(const std::string& name, RunOptions& options) {
                     path.string(), options.figures_only ? "--figures-only" : options.program,
                     options.figures_only ? fmt::format("run {} without it", options.program)
                                          : "experiments/reproduce.sh trains all models"));
-  training_is_over(options);
+  if (options.figures_only) training_is_over(options);
   return saved_in(load_tensors(path), name, path, options);
 }
 
