@@ -124,11 +124,12 @@ TEST_CASE("integers are in range and equally likely") {
     for (const Index count : counts)
       CHECK(std::abs(double(count) - n * p) <= 5 * std::sqrt(n * p * (1 - p)));
   }
-  // At 3 * 2^30, words would fall on some thirds twice as often if none were drawn again.
+  // At 3 * 2^30, four words have three answers: if none were drawn again, every third answer would
+  // come twice as often as the others.
   constexpr Index bound = Index{3} << 30, n = 60'000;
-  Index thirds[3] = {};
-  for (const Index i : rng.integers(bound, n)) ++thirds[i >> 30];
-  for (const Index count : thirds) CHECK(std::abs(double(count) - n / 3.0) < 5 * 116);
+  Index remainders[3] = {};
+  for (const Index i : rng.integers(bound, n)) ++remainders[i % 3];
+  for (const Index count : remainders) CHECK(std::abs(double(count) - n / 3.0) < 5 * 116);
 
   for (const Index i : rng.integers(0xffffffff, 1000)) REQUIRE((i >= 0 && i < 0xffffffff));
   CHECK(rng.integers(5, 0).empty());
