@@ -9,12 +9,11 @@
 
 namespace gradflow {
 
-void Optimizer::step(const Tensor& gradient, double scale) {
+void Optimizer::step(const Tensor& gradient) {
   require<ShapeError>(gradient.shape() == Shape{layout_.count},
                       "step: a gradient of shape {} given; ({}) is required", gradient.shape(),
                       layout_.count);
   ++steps_;
-  scale_ = static_cast<real>(scale);
   begin_step();
   constexpr Index kChunk = 1 << 16;  // large parameters are cut up for the threads
   for (std::size_t k = 0; k < parameters_.size(); ++k) {
@@ -62,12 +61,11 @@ void Adam::update(real* p, const real* g, Index offset, Index n) {
   const auto one_minus_beta2 = static_cast<real>(1 - options_.beta2);
   const auto epsilon = static_cast<real>(options_.epsilon);
   const auto kept = static_cast<real>(1 - learning_rate * options_.weight_decay);
-  const real step_size = step_size_, root = 1 / root_of_correction_, scale = scale_;
+  const real step_size = step_size_, root = 1 / root_of_correction_;
 #pragma omp simd
   for (Index i = 0; i < n; ++i) {
-    const real gradient = scale * g[i];
-    m[i] = beta1 * m[i] + one_minus_beta1 * gradient;
-    v[i] = beta2 * v[i] + one_minus_beta2 * gradient * gradient;
+    m[i] = beta1 * m[i] + one_minus_beta1 * g[i];
+    v[i] = beta2 * v[i] + one_minus_beta2 * g[i] * g[i];
     p[i] = kept * p[i] - step_size * m[i] / (std::sqrt(v[i]) * root + epsilon);
   }
 }
@@ -81,10 +79,9 @@ void Sgd::update(real* p, const real* g, Index offset, Index n) {
   real* u = u_.mutable_data() + offset;
   const auto momentum = static_cast<real>(momentum_);
   const auto rate = static_cast<real>(learning_rate);
-  const real scale = scale_;
 #pragma omp simd
   for (Index i = 0; i < n; ++i) {
-    u[i] = momentum * u[i] + scale * g[i];
+    u[i] = momentum * u[i] + g[i];
     p[i] -= rate * u[i];
   }
 }

@@ -21,9 +21,8 @@ class Optimizer {
       : learning_rate(rate), parameters_(std::move(parameters)), layout_(parameters_) {}
   virtual ~Optimizer() = default;
 
-  // One step against `scale` times a gradient of shape (count(parameters)). Throws ShapeError for
-  // another shape.
-  void step(const Tensor& gradient, double scale = 1);
+  // One step against a gradient of shape (count(parameters)). Throws ShapeError for another shape.
+  void step(const Tensor& gradient);
   void step(const Gradients& gradients) { step(flatten(gradients, parameters_)); }
 
   const Parameters& parameters() const { return parameters_; }
@@ -46,7 +45,6 @@ class Optimizer {
   Parameters parameters_;
   FlatLayout layout_;
   Index steps_ = 0;
-  real scale_ = 1;  // of this step's gradient
 };
 
 // Adam: Kingma and Ba, "Adam: a method for stochastic optimization" (2015), algorithm 1; with

@@ -4,7 +4,6 @@
 
 #include <chrono>
 #include <cmath>
-#include <numeric>
 #include <span>
 
 #include "nn/checkpoint.h"
@@ -122,8 +121,9 @@ class Trainer {
   // What one shard of the batch gave. The storage is kept from step to step.
   struct Shard {
     double loss = 0;
-    double weight = 0;  // its share of the batch
+    double share = 0;   // of the batch
     Tensor gradient;    // (all parameters' numbers)
+    double length = 0;  // of the gradient
   };
 
   // Rows order[begin .. end-1], on a tape of their own.
@@ -134,6 +134,7 @@ class Trainer {
     const Var loss = loss_(part, rng);
     shard.loss = loss.item();
     flatten(tape.backward(loss), optimizer_.layout(), shard.gradient);
+    shard.length = norm(shard.gradient);
   }
 
   void run_step(const std::vector<Index>& order, const Rng& rng) {
@@ -144,44 +145,43 @@ class Trainer {
     parallel_for(count, [&](Index s) {
       const Index first = begin + size * s / count, end = begin + size * (s + 1) / count;
       Shard& shard = shards[static_cast<std::size_t>(s)];
-      shard.weight = static_cast<double>(end - first) / static_cast<double>(size);
+      shard.share = static_cast<double>(end - first) / static_cast<double>(size);
       run_shard(order, first, end, rng.fork(static_cast<std::uint64_t>(s)), shard);
     });
     double loss = 0;
-    for (const Shard& shard : shards) loss += shard.weight * shard.loss;
-    const double length = combine(shards);
-    const Tensor& gradient = shards[0].gradient;
-    if (!std::isfinite(loss) || !std::isfinite(length))
-      stop_at(loss, gradient, find_cause(order, begin, size, rng));
-    optimizer_.step(gradient, clip_factor(length, options_.largest_gradient));
+    bool finite = true;
+    for (const Shard& shard : shards) {
+      loss += shard.share * shard.loss;
+      finite &= std::isfinite(shard.loss) && std::isfinite(shard.length);
+    }
+    combine(shards);
+    if (!finite) stop_at(loss, shards[0].gradient, find_cause(order, begin, size, rng));
+    optimizer_.step(shards[0].gradient);
     state_.loss_sum += loss * static_cast<double>(size);
   }
 
-  // The batch's gradient, the mean of the shards' by their weights, in place of the first one's;
-  // and its norm. In one pass, in an order that does not depend on the threads.
-  static double combine(std::span<Shard> shards) {
+  // The batch's gradient, the mean of the shards' clipped ones by their shares, in place of the
+  // first one's. In an order that does not depend on the threads.
+  void combine(std::span<Shard> shards) const {
     constexpr Index kChunk = 1 << 14;
-    const Index n = shards[0].gradient.size(), chunks = (n + kChunk - 1) / kChunk;
+    const Index n = shards[0].gradient.size();
     real* const first = shards[0].gradient.mutable_data();
-    std::vector<double> squares(static_cast<std::size_t>(chunks));
-    parallel_for(chunks, [&](Index chunk) {
+    const auto weight_of = [this](const Shard& shard) {
+      return static_cast<real>(shard.share * clip_factor(shard.length, options_.largest_gradient));
+    };
+    parallel_for((n + kChunk - 1) / kChunk, [&](Index chunk) {
       const Index begin = chunk * kChunk, end = std::min(n, begin + kChunk);
       real* const sum = first;  // a local name: inside the loops it must not seem to change
-      const auto first_weight = static_cast<real>(shards[0].weight);
+      const real first_weight = weight_of(shards[0]);
 #pragma omp simd
       for (Index i = begin; i < end; ++i) sum[i] *= first_weight;
       for (const Shard& shard : shards.subspan(1)) {
-        const auto weight = static_cast<real>(shard.weight);
+        const real weight = weight_of(shard);
         const real* term = shard.gradient.data();
 #pragma omp simd
         for (Index i = begin; i < end; ++i) sum[i] += weight * term[i];
       }
-      double total = 0;
-#pragma omp simd reduction(+ : total)
-      for (Index i = begin; i < end; ++i) total += double{sum[i]} * double{sum[i]};
-      squares[static_cast<std::size_t>(chunk)] = total;
     });
-    return std::sqrt(std::accumulate(squares.begin(), squares.end(), 0.0));
   }
 
   // Runs a step again, looking at every number, and says where the first that is not finite

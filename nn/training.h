@@ -42,8 +42,10 @@ struct TrainingOptions {
   Index batch = 128;
   Index shards = 2;             // how many parts of a batch may be computed at the same time
   double learning_rate = 1e-3;  // at the beginning; falls to 0 along a cosine
-  double largest_gradient = 1;  // longer gradients are clipped to this norm; infinity: none are
-  std::uint64_t seed = 0;       // of the order of the data and of the loss's random numbers
+  // Longer gradients are clipped to this norm; infinity: none are. Each shard's is clipped before
+  // they are averaged, so that a few wild points in one do not drown what the others have to say.
+  double largest_gradient = 1;
+  std::uint64_t seed = 0;  // of the order of the data and of the loss's random numbers
   std::filesystem::path checkpoint = {};  // where to save after each epoch; empty: nowhere
   bool resume = false;                    // continue from `checkpoint`, if it is there
   // Further settings of the run (the model's, the data's). They are saved in the checkpoint, and a

@@ -29,6 +29,8 @@ esac
 install_packages "${packages[@]}"
 cmake --preset "$preset"
 cmake --build --preset "$preset"
-ctest --preset "$preset" -j "$(nproc)"
+# First what the tables of the tests have checked, so that ctest's own summary comes last.
+ctest --preset "$preset" -R registry > "build/$preset/registry.log" || cat "build/$preset/registry.log"
+cat "build/$preset"/tests/registry_*.txt
 echo
-cat "build/$preset"/tests/registry_*.txt  # what the tables of the tests have checked
+ctest --preset "$preset" -j "$(nproc)"
