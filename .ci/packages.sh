@@ -8,6 +8,7 @@ figure_packages=(fonts-open-sans imagemagick)  # the last joins the frames of th
 command -v gnuplot >/dev/null || figure_packages+=(gnuplot-nox)
 test_packages=(catch2)
 clang_packages=(clang-14 libclang-rt-14-dev libomp-14-dev)
+docs_packages=(doxygen libjs-mathjax)
 
 install_packages() {
   if ! command -v apt-get >/dev/null; then

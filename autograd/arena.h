@@ -14,7 +14,7 @@ namespace gradflow {
 
 class Arena {
  public:
-  // The caller calls destructors, where they matter, before reset().
+  // A new T{args...}. The caller calls destructors, where they matter, before reset().
   template <class T, class... Args>
   T* make(Args&&... args) {
     static_assert(alignof(T) <= alignof(std::max_align_t));

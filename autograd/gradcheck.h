@@ -17,18 +17,19 @@
 
 namespace gradflow {
 
-struct GradcheckOptions {
+struct GradcheckOptions {  // how strict, and with which random numbers
   // Allowed |difference| / max(1, |numeric|). The default fits the precision of `real`.
   double tolerance = sizeof(real) == 8 ? 1e-6 : 2e-2;
   std::uint64_t seed = 1;  // of the weights
 };
 
-struct GradcheckResult {
-  bool passed = true;
-  double worst = 0;    // the largest error found, as measured above
-  std::string report;  // where it was: input, element, both values
+struct GradcheckResult {  // what was found
+  bool passed = true;     // whether `worst` is within the tolerance
+  double worst = 0;       // the largest error found, as measured above
+  std::string report;     // where it was: input, element, both values
 };
 
+// What is checked: from inputs to a result of any shape.
 using Function = std::function<Var(const std::vector<Var>&)>;
 
 // Checks the gradient of f with respect to all inputs, at these values. f must be smooth there and

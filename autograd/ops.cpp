@@ -219,6 +219,7 @@ Var logsumexp(const Var& x, int axis, KeepAxis keep) {
                 }));
 }
 
+// y = largest x of all elements, and the log of the sum of their e^x; dx likewise
 Var max(const Var& x) { return max(flat(x), 0); }
 Var logsumexp(const Var& x) { return logsumexp(flat(x), 0); }
 

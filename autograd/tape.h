@@ -46,10 +46,11 @@ class Gradients {
   // A parameter's numbers within a tensor of gradients. A parameter that was used several times has
   // several terms; their sum is its gradient.
   struct Term {
-    const Parameter* parameter;
-    std::size_t piece;  // of pieces()
-    Index offset;       // of the first number
+    const Parameter* parameter;  // whose gradient it is a term of
+    std::size_t piece;           // of pieces()
+    Index offset;                // of the first number
   };
+  // All terms, in the order in which they arose, and the tensors in which they lie.
   const std::vector<Term>& terms() const { return terms_; }
   const std::vector<Var>& pieces() const { return pieces_; }
 
@@ -67,6 +68,7 @@ enum class Record { no, yes };  // whether the backward pass itself is recorded
 // first that is not finite; and the parameter that it belongs to or that was the last to be used
 // before it.
 struct NotFinite : NonFiniteError {
+  // `at` may be null.
   NotFinite(const std::string& message, const Parameter* at)
       : NonFiniteError(message), parameter(at) {}
   const Parameter* parameter;  // null: none was used before
@@ -78,7 +80,7 @@ class Tape {
   // went wrong. Composed forms are then used instead of fused ones, so that it can be told where.
   enum class Watch { no, yes };
 
-  explicit Tape(Watch watch = Watch::no);
+  explicit Tape(Watch watch = Watch::no);  // records from now on, on this thread
   ~Tape();
   Tape(const Tape&) = delete;
   Tape& operator=(const Tape&) = delete;
@@ -92,16 +94,18 @@ class Tape {
   // The same for y of any shape, contracted with dy of that shape: d(sum(y dy)) / d(leaf).
   Gradients backward(const Var& y, const Var& dy, Record record = Record::no);
 
+  // The number of nodes recorded.
   std::size_t size() const { return storage_->nodes.size(); }
 
   // --- for operations: see record() below ---
 
   // Where rules deliver: adds a term to the gradient that gathers at an argument or a parameter.
   struct Sink {
-    Tape& tape;
-    Record record;
-    Gradients& result;
+    Tape& tape;                   // the one that is differentiated
+    Record record;                // whether rules record what they compute
+    Gradients& result;            // what has been found so far
     const char* op = "backward";  // whose rules are applied
+    // A term for a node, or for an argument if it is tracked; `term` is summed to its shape.
     void add(std::uint32_t node, Var term) const;
     void add(const Var& argument, Var term) const {
       if (argument.tracked()) add(argument.node_, std::move(term));
@@ -116,6 +120,7 @@ class Tape {
   // Turns the gradient of a node's value into gradients of its arguments.
   struct Rule {
     virtual ~Rule() = default;
+    // dy: the gradient of the node's value, of its shape.
     virtual void apply(const Var& dy, const Sink& sink) const = 0;
     Rule* next = nullptr;  // the node's other rules
   };
@@ -126,8 +131,10 @@ class Tape {
   // True if x is tracked on the tape in scope. Throws GraphError, naming `op`, if it is tracked on
   // another: one that has ended or does not record now.
   static bool tracks(const char* op, const Var& x);
+  // Appends a node of this value and returns the Var that stands for it.
   Var add_node(const char* op, Tensor value);
   Var leaf(Tensor value, const Parameter* parameter);  // null: a variable
+  // Give y's node a rule: for one argument, rule(dy) or rule(dy, y); for several, rule(dy, sink).
   template <class F>
   void add_rule(const Var& y, const Var& argument, F&& rule);
   template <class F>
@@ -174,17 +181,21 @@ class Tape {
 // result, it takes a second argument: [](const Var& dy, const Var& y). Rules of arguments that are
 // not differentiated are dropped.
 
+// An argument and the rule for its gradient.
 template <class F>
 struct Wrt {
-  const Var& argument;
-  F rule;
+  const Var& argument;  // outlives the call of record()
+  F rule;               // (dy) or (dy, y) -> the argument's gradient
 };
 
+// "With respect to": pairs the two.
 template <class F>
 Wrt<F> wrt(const Var& argument, F rule) {
   return {argument, std::move(rule)};
 }
 
+// The result of operation `op` as a Var: on the tape in scope if one of the arguments is, else a
+// constant. Throws GraphError if an argument is on a tape that does not record now.
 template <class... F>
 Var record(const char* op, Tensor value, Wrt<F>... rules) {
   const bool tracked = (int{Tape::tracks(op, rules.argument)} | ...) != 0;
@@ -195,12 +206,13 @@ Var record(const char* op, Tensor value, Wrt<F>... rules) {
   return y;
 }
 
+// What the rule of an operation gives gradients to.
+enum class Uses { arguments, parameters };
+
 // The general form, for operations with many arguments, or whose gradients are best computed
 // together: rule(dy, to) gives each argument its own by to.add(argument, gradient). An operation
 // that uses Parameters themselves (its rule gives to.add(&parameter, gradient)) passes
 // Uses::parameters: it is recorded even if no argument is tracked.
-enum class Uses { arguments, parameters };
-
 template <class F>
 Var record_jointly(const char* op, Tensor value, std::span<const Var> arguments, F rule,
                    Uses uses = Uses::arguments) {

@@ -16,7 +16,7 @@ namespace gradflow {
 
 // A tensor that training changes. A plain value: copying a model copies its parameters.
 struct Parameter {
-  Tensor value;
+  Tensor value;  // as it is now
 };
 
 class Var {
@@ -25,10 +25,10 @@ class Var {
   Var(real value) : Var(Tensor::scalar(value)) {}  // the same, of shape ()
   Var(const Parameter& parameter);                 // a leaf of this thread's tape, if one records
 
-  const Tensor& value() const { return value_; }
-  const Shape& shape() const { return value_.shape(); }
-  Index rows() const { return value_.rows(); }
-  real item() const { return value_.item(); }
+  const Tensor& value() const { return value_; }         // the numbers, without their history
+  const Shape& shape() const { return value_.shape(); }  // of the value
+  Index rows() const { return value_.rows(); }           // the size of the batch axis
+  real item() const { return value_.item(); }            // the only element; else throws ShapeError
   // True if it is on a tape: derivatives with respect to it, or through it, can be had there.
   bool tracked() const { return tape_ != 0; }
 

@@ -16,7 +16,7 @@
 
 namespace gradflow {
 
-struct AffineCouplingOptions {
+struct AffineCouplingOptions {               // what the networks are, and what they begin as
   std::vector<Index> hidden = {8, 8, 8, 8};  // sizes of the hidden layers of both networks
   // s = c tanh(raw / c) keeps the log-scale between -c and c. Without a bound (infinity) exp(-s)
   // can explode on points far from the data, and with it the training.
@@ -32,14 +32,14 @@ struct AffineCoupling final : Bijection {
   Mapped to_latent(const Var& x) const override;
   Mapped composed_to_latent(const Var& x) const;  // the same, an operation a formula
   Mapped to_data(const Var& z) const override;
-  Parameters parameters() override;
+  Parameters parameters() override;  // "scale.0.weight", ..., "shift.0.weight", ...
   std::unique_ptr<Bijection> clone() const override {
     return std::make_unique<AffineCoupling>(*this);
   }
 
-  Index kept, dim;  // how many coordinates stay, of how many
-  real scale_bound;
-  Mlp scale, shift;  // (B, kept) -> (B, dim - kept)
+  Index kept, dim;   // how many coordinates stay, of how many
+  real scale_bound;  // c above
+  Mlp scale, shift;  // s before its bound, and t: (B, kept) -> (B, dim - kept)
 };
 
 }  // namespace gradflow

@@ -19,21 +19,22 @@
 
 namespace gradflow {
 
-struct Mapped {
-  Var points;   // (B, D)
-  Var log_det;  // (B): log |det of the Jacobian| at each point
+struct Mapped {  // what a bijection makes of a batch of points
+  Var points;    // (B, D)
+  Var log_det;   // (B): log |det of the Jacobian| at each point
 };
 
 struct Bijection {
   virtual ~Bijection() = default;
-  virtual Mapped to_latent(const Var& x) const = 0;  // x (B, D)
-  virtual Mapped to_data(const Var& z) const = 0;    // z (B, D)
+  virtual Mapped to_latent(const Var& x) const = 0;    // x (B, D)
+  virtual Mapped to_data(const Var& z) const = 0;      // z (B, D)
   virtual bool keeps_volume() const { return false; }  // true: log_det is 0 at every point
-  virtual Parameters parameters() { return {}; }
+  virtual Parameters parameters() { return {}; }       // those that are trained; none
   // What belongs to the model but is not trained, e.g. a permutation; saved with the parameters.
   virtual NamedTensors constants() const { return {}; }
   // Takes those of its constants that are given. Throws ShapeError for one that does not fit.
   virtual void set_constants(const NamedTensors&) {}
+  // A copy, with parameters of its own.
   virtual std::unique_ptr<Bijection> clone() const = 0;
 };
 

@@ -9,16 +9,17 @@ namespace gradflow {
 
 class Composition final : public Bijection {
  public:
-  Composition() = default;
-  Composition(const Composition& other);  // copies every layer
-  Composition(Composition&&) = default;
-  Composition& operator=(Composition other) noexcept;
+  Composition() = default;                             // no layers: the identity
+  Composition(const Composition& other);               // copies every layer
+  Composition(Composition&&) = default;                // takes the layers over
+  Composition& operator=(Composition other) noexcept;  // likewise, from a copy if need be
 
   // Layers are added from the latent side to the data side.
   template <class B>
   void add(B layer) {
     layers_.push_back(std::make_unique<B>(std::move(layer)));
   }
+  // The number of layers.
   Index size() const { return std::ssize(layers_); }
 
   Mapped to_latent(const Var& x) const override;  // the last layer first

@@ -19,13 +19,14 @@
 
 namespace gradflow {
 
-struct FlowMatchingOptions {
-  std::vector<Index> hidden = {64, 64, 64, 64};
-  Index classes = 0;     // 0: unconditional
-  Index class_dim = 10;  // size of a class's vector
+struct FlowMatchingOptions {                     // what the network is
+  std::vector<Index> hidden = {64, 64, 64, 64};  // sizes of its hidden layers
+  Index classes = 0;                             // 0: unconditional
+  Index class_dim = 10;                          // size of a class's vector
 };
 
 struct FlowMatching {
+  // For points of `dim` coordinates. Throws ShapeError for a size below 1.
   FlowMatching(Index dim, const FlowMatchingOptions& options, Rng& rng);
 
   // The network: y (B, D), t (B, 1), labels (B, or none if unconditional) -> velocity (B, D).
@@ -50,11 +51,11 @@ struct FlowMatching {
   Tensor sample(Index n, Rng& rng, Index steps = 1000) const;                           // (n, D)
   Tensor sample(const std::vector<Index>& labels, Rng& rng, Index steps = 1000) const;  // (B, D)
 
-  Parameters parameters();
+  Parameters parameters();  // "classes.weight" if conditional, "network.0.weight", ...
 
-  Index dim;
-  std::optional<Embedding> classes;
-  Mlp network;  // [y, t, class vector] -> velocity
+  Index dim;                         // D
+  std::optional<Embedding> classes;  // the vectors of the classes, if there are such
+  Mlp network;                       // [y, t, class vector] -> velocity
 };
 
 }  // namespace gradflow

@@ -19,35 +19,35 @@
 
 namespace gradflow {
 
-enum class Permuting {
+enum class Permuting {  // the order of the coordinates from coupling to coupling
   alternate,  // reversed after every coupling: each coordinate is moved by every second coupling
   random      // drawn once for each coupling; for two coordinates half of them do nothing
 };
 
-struct NormalizingFlowOptions {
-  Index couplings = 15;
-  AffineCouplingOptions coupling = {};
-  Permuting permuting = Permuting::alternate;
+struct NormalizingFlowOptions {                // what of_couplings() builds
+  Index couplings = 15;                        // how many
+  AffineCouplingOptions coupling = {};         // each of them
+  Permuting permuting = Permuting::alternate;  // between them
 };
 
 struct NormalizingFlow {
   // `couplings` affine couplings of points with `dim` coordinates, each followed by a permutation.
   static NormalizingFlow of_couplings(Index dim, const NormalizingFlowOptions& options, Rng& rng);
 
-  struct LogProb {
-    Var prior;    // (B): log N(z; 0, I)
-    Var log_det;  // (B): log |det dz/dx|
-    Var total() const { return prior + log_det; }
+  struct LogProb {                                 // the two terms of log p(x)
+    Var prior;                                     // (B): log N(z; 0, I)
+    Var log_det;                                   // (B): log |det dz/dx|
+    Var total() const { return prior + log_det; }  // (B): log p(x)
   };
   LogProb log_prob_parts(const Var& x) const;                             // x (B, D)
   Var log_prob(const Var& x) const { return log_prob_parts(x).total(); }  // (B), in nats
 
   Tensor sample(Index n, Rng& rng) const;  // (n, D)
 
-  Parameters parameters() { return transform.parameters(); }
+  Parameters parameters() { return transform.parameters(); }  // those of all couplings
 
-  Index dim = 0;
-  Composition transform;
+  Index dim = 0;          // D
+  Composition transform;  // z <-> x, from the latent side to the data side
 };
 
 }  // namespace gradflow

@@ -26,11 +26,13 @@ Tensor euler_right_end(const Velocity& v, const Tensor& y, real t, real dt);
 Tensor midpoint(const Velocity& v, const Tensor& y, real t, real dt);  // order 2, two evaluations
 Tensor runge_kutta4(const Velocity& v, const Tensor& y, real t, real dt);  // order 4, four
 
-struct TimeSpan {
-  double from = 0;
-  double to = 1;
-  Index steps = 1000;
+struct TimeSpan {      // from where to where, in how many steps
+  double from = 0;     // t = 0 is noise
+  double to = 1;       // t = 1 is data
+  Index steps = 1000;  // of equal size
+  // The size of a step, negative if time runs backwards.
   double dt() const { return (to - from) / static_cast<double>(steps); }
+  // t at the beginning of a step, counted from 0.
   double time(Index step) const { return from + static_cast<double>(step) * dt(); }
 };
 

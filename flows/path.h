@@ -12,10 +12,10 @@
 
 namespace gradflow {
 
-struct PathSample {
-  Tensor y_t;       // (B, D)
-  Tensor t;         // (B, 1)
-  Tensor velocity;  // (B, D)
+struct PathSample {  // a place on each of B paths
+  Tensor y_t;        // (B, D)
+  Tensor t;          // (B, 1)
+  Tensor velocity;   // (B, D)
 };
 
 // One random place on the path to each data point y_1 (B, D).

@@ -21,7 +21,7 @@ struct Permutation final : Bijection {
   void set_constants(const NamedTensors& constants) override;
   std::unique_ptr<Bijection> clone() const override { return std::make_unique<Permutation>(*this); }
 
-  std::vector<Index> order, inverse;
+  std::vector<Index> order, inverse;  // each undoes the other
 };
 
 }  // namespace gradflow

@@ -11,22 +11,22 @@
 
 namespace gradflow {
 
-struct TrainingState {
-  Index epoch = 0;      // finished epochs
-  Index step = 0;       // finished steps of the next one
-  double loss_sum = 0;  // of those steps' points
-  double seconds = 0;   // spent on the unfinished epoch
-  std::vector<Epoch> epochs;
+struct TrainingState {        // where a run stands
+  Index epoch = 0;            // finished epochs
+  Index step = 0;             // finished steps of the next one
+  double loss_sum = 0;        // of those steps' points
+  double seconds = 0;         // spent on the unfinished epoch
+  std::vector<Epoch> epochs;  // the finished ones
 };
 
 // What a run that continues must have in common with the one that was saved.
 struct RunIdentity {
-  std::map<std::string, std::string> settings;
-  NamedTensors constants;       // see TrainingOptions
-  Index epochs = 0, steps = 0;  // in all, in an epoch
+  std::map<std::string, std::string> settings;  // by name
+  NamedTensors constants;                       // see TrainingOptions
+  Index epochs = 0, steps = 0;                  // in all, in an epoch
 };
 
-// Throws FileError.
+// Writes it all to a file, in one piece or not at all. Throws FileError.
 void save_checkpoint(const std::filesystem::path& path, const Optimizer& optimizer,
                      const TrainingState& state, const RunIdentity& run);
 

@@ -20,7 +20,9 @@ struct Linear {
   // Throws ShapeError unless both sizes are at least 1.
   Linear(Index in, Index out, Rng& rng);
 
+  // x (B, in) -> (B, out). Throws ShapeError for another x.
   Var operator()(const Var& x) const { return linear(x, W, b); }
+  // "weight" and "bias".
   Parameters parameters() { return {{"weight", &W}, {"bias", &b}}; }
 
   Parameter W;  // (out, in)
@@ -33,6 +35,7 @@ struct Embedding {
 
   // labels: B numbers from 0 to classes - 1 -> (B, dim). Throws ShapeError for other labels.
   Var operator()(const std::vector<Index>& labels) const { return gather(table, labels); }
+  // "weight".
   Parameters parameters() { return {{"weight", &table}}; }
 
   Parameter table;  // (classes, dim)

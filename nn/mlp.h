@@ -16,8 +16,9 @@
 
 namespace gradflow {
 
-constexpr real kLeakySlope = real(0.01);
+constexpr real kLeakySlope = real(0.01);  // of leaky_relu, the usual activation
 
+// A function of each element, such as tanh; and the one that is used unless another is given.
 using Activation = Var (*)(const Var&);
 inline Var default_activation(const Var& x) { return leaky_relu(x, kLeakySlope); }
 
@@ -37,8 +38,8 @@ struct Mlp {
   // The last layer's weights and biases become 0, so that the network begins as the constant 0.
   void zero_last_layer();
 
-  std::vector<Linear> layers;
-  Activation activation;
+  std::vector<Linear> layers;  // from the input to the output
+  Activation activation;       // between them
 };
 
 }  // namespace gradflow

@@ -15,8 +15,10 @@
 
 namespace gradflow {
 
+// What all optimisers have in common. A kind of optimiser says how n numbers move: update().
 class Optimizer {
  public:
+  // For these parameters, which must not move as long as it is used.
   Optimizer(Parameters parameters, double rate)
       : learning_rate(rate), parameters_(std::move(parameters)), layout_(parameters_) {}
   virtual ~Optimizer() = default;
@@ -25,9 +27,9 @@ class Optimizer {
   void step(const Tensor& gradient);
   void step(const Gradients& gradients) { step(flatten(gradients, parameters_)); }
 
-  const Parameters& parameters() const { return parameters_; }
-  const FlatLayout& layout() const { return layout_; }
-  Index steps() const { return steps_; }  // taken so far
+  const Parameters& parameters() const { return parameters_; }  // as given
+  const FlatLayout& layout() const { return layout_; }          // where each is in the flat vectors
+  Index steps() const { return steps_; }                        // taken so far
 
   // What it remembers from step to step, for checkpoints.
   virtual NamedTensors state() const = 0;
@@ -37,14 +39,16 @@ class Optimizer {
   double learning_rate;  // may be changed between steps
 
  protected:
+  // Computes what is the same for all numbers of this step; steps_ is then its number, from 1.
   virtual void begin_step() {}
   // Moves n numbers of one parameter; `offset` is where they are in the flat vectors.
   virtual void update(real* parameter, const real* gradient, Index offset, Index n) = 0;
+  // What state() copies and restore() sets, by name.
   virtual std::map<std::string, Tensor*> memory() = 0;
 
-  Parameters parameters_;
-  FlatLayout layout_;
-  Index steps_ = 0;
+  Parameters parameters_;  // what it moves
+  FlatLayout layout_;      // and where in the flat vectors
+  Index steps_ = 0;        // taken so far, this one included
 };
 
 // Adam: Kingma and Ba, "Adam: a method for stochastic optimization" (2015), algorithm 1; with
@@ -53,15 +57,17 @@ class Optimizer {
 //   m <- beta1 m + (1 - beta1) g          v <- beta2 v + (1 - beta2) g^2
 //   p <- p - lr weight_decay p - lr (m / (1 - beta1^t)) / (sqrt(v / (1 - beta2^t)) + epsilon)
 struct AdamOptions {
-  double learning_rate = 1e-3;
-  double beta1 = 0.9;
-  double beta2 = 0.999;
-  double epsilon = 1e-8;
-  double weight_decay = 0;
+  double learning_rate = 1e-3;  // lr
+  double beta1 = 0.9;           // of the running mean of g
+  double beta2 = 0.999;         // of that of g^2
+  double epsilon = 1e-8;        // keeps the quotient finite
+  double weight_decay = 0;      // 0: Adam
 };
 
+// The optimiser of the formulas above AdamOptions.
 class Adam final : public Optimizer {
  public:
+  // For a model's parameters.
   explicit Adam(Parameters parameters, const AdamOptions& options = {});
   NamedTensors state() const override { return {{"m", m_}, {"v", v_}}; }
 
@@ -78,6 +84,7 @@ class Adam final : public Optimizer {
 // Stochastic gradient descent with momentum: u <- momentum u + g,  p <- p - lr u.
 class Sgd final : public Optimizer {
  public:
+  // For a model's parameters; momentum from 0 to below 1.
   explicit Sgd(Parameters parameters, double learning_rate = 1e-2, double momentum = 0);
   NamedTensors state() const override { return {{"u", u_}}; }
 
@@ -100,7 +107,7 @@ void clip_norm(Tensor& gradient, double largest);
 
 // A learning rate for each epoch, counted from 0.
 using Schedule = std::function<double(Index epoch)>;
-Schedule constant_schedule(double rate);
+Schedule constant_schedule(double rate);  // the same rate throughout
 // From `rate` down to 0 along half a cosine: rate (1 + cos(pi epoch / epochs)) / 2, without
 // restarts (Loshchilov and Hutter, "SGDR", 2017, equation 5).
 Schedule cosine_schedule(double rate, Index epochs);

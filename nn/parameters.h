@@ -28,11 +28,11 @@
 
 namespace gradflow {
 
-struct NamedParameter {
-  std::string name;
+struct NamedParameter {  // as a model hands it out
+  std::string name;      // e.g. "0.weight"
   Parameter* parameter;  // owned by the model, which must outlive the list and not move
 };
-using Parameters = std::vector<NamedParameter>;
+using Parameters = std::vector<NamedParameter>;  // in the order of a model's layers
 
 // Adds a part's parameters, their names behind `prefix`.
 void append(Parameters& list, const std::string& prefix, const Parameters& part);
@@ -41,20 +41,20 @@ Index count(const Parameters& parameters);  // the number of numbers
 
 // The places of parameters in one flat vector of all their numbers, in the list's order.
 struct FlatLayout {
-  explicit FlatLayout(const Parameters& parameters);
-  struct Place {
-    Index offset, size;
+  explicit FlatLayout(const Parameters& parameters);  // one after another, without gaps
+  struct Place {                                      // of one parameter
+    Index offset, size;                               // where it begins, how many numbers it has
   };
-  std::vector<Place> places;
-  std::unordered_map<const Parameter*, std::size_t> place_of;
-  Index count = 0;
+  std::vector<Place> places;                                   // in the list's order
+  std::unordered_map<const Parameter*, std::size_t> place_of;  // the index in places
+  Index count = 0;                                             // of all numbers
 };
 
 // Writes all gradients to flat (layout.count); zeros where nothing flowed.
 void flatten(const Gradients& gradients, const FlatLayout& layout, Tensor& flat);
 Tensor flatten(const Gradients& gradients, const Parameters& parameters);
 
-using NamedTensors = std::map<std::string, Tensor>;
+using NamedTensors = std::map<std::string, Tensor>;  // what models and optimisers save
 
 // Values by name, e.g. for save_tensors(). Copies share storage.
 NamedTensors values(const Parameters& parameters);

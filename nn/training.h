@@ -29,7 +29,7 @@ struct Data {
   Tensor points;              // (N, D)
   std::vector<Index> labels;  // N of them, or none
 
-  Index size() const { return points.rows(); }
+  Index size() const { return points.rows(); }         // N
   Data rows(const std::vector<Index>& indices) const;  // those rows, in that order
 };
 
@@ -37,9 +37,9 @@ struct Data {
 // batch and the shard's own random numbers; it must only read the model.
 using Loss = std::function<Var(const Data& batch, Rng& rng)>;
 
-struct TrainingOptions {
-  Index epochs = 20;
-  Index batch = 128;
+struct TrainingOptions {        // how long, in what steps, from which random numbers
+  Index epochs = 20;            // times that each point is seen
+  Index batch = 128;            // points in a step
   Index shards = 2;             // how many parts of a batch may be computed at the same time
   double learning_rate = 1e-3;  // at the beginning; falls to 0 along a cosine
   // Longer gradients are clipped to this norm; infinity: none are. Each shard's is clipped before
@@ -56,17 +56,18 @@ struct TrainingOptions {
   NamedTensors constants = {};
 };
 
+// Numbers by name, such as a validation loss.
 using Metrics = std::map<std::string, double>;
 
-struct Epoch {
-  Index number = 0;  // from 1
-  double loss = 0;   // mean over the epoch's training points
-  double learning_rate = 0;
-  double seconds = 0;  // of training and validation
-  Metrics metrics;     // what `validate` returned
+struct Epoch {               // what is known of a finished epoch
+  Index number = 0;          // from 1
+  double loss = 0;           // mean over the epoch's training points
+  double learning_rate = 0;  // of its steps
+  double seconds = 0;        // of training and validation
+  Metrics metrics;           // what `validate` returned
 };
 
-struct Progress {
+struct Progress {               // where a run stands within an epoch
   Index epoch = 0, epochs = 0;  // epoch from 1
   Index step = 0, steps = 0;    // within the epoch
   double loss = 0;              // mean over the epoch so far
@@ -82,11 +83,11 @@ struct TrainingHooks {
   const std::atomic<bool>* stop = nullptr;       // set it: training saves and returns
 };
 
-struct TrainingResult {
-  std::vector<Epoch> epochs;
-  bool stopped = false;  // by TrainingHooks::stop, before the end
-  double seconds = 0;    // of all epochs, those before a resume included
-  double steps_per_second = 0;
+struct TrainingResult {         // of the whole run
+  std::vector<Epoch> epochs;    // those before a resume included
+  bool stopped = false;         // by TrainingHooks::stop, before the end
+  double seconds = 0;           // of all epochs, those before a resume included
+  double steps_per_second = 0;  // of this run
 };
 
 // Trains with Adam, clipped gradients and a cosine schedule.

@@ -8,13 +8,13 @@
 
 namespace gradflow {
 
-struct AxisSplit {
-  Index outer = 1;
-  Index n = 1;
-  Index inner = 1;
+struct AxisSplit {  // the shape (outer, n, inner)
+  Index outer = 1;  // the product of the sizes before the axis
+  Index n = 1;      // its own size
+  Index inner = 1;  // the product of the sizes after it
 };
 
-// `axis` must be one of shape's, not negative.
+// `shape` seen from `axis`, which must be one of its own, not negative.
 inline AxisSplit split_at(const Shape& shape, int axis) {
   AxisSplit split;
   for (int i = 0; i < axis; ++i) split.outer *= shape[i];

@@ -22,6 +22,7 @@ class Buffer {
  public:
   Buffer() = default;           // no storage
   explicit Buffer(Index size);  // `size` numbers, not initialised, aligned to 64 bytes
+  // Copies share the block, moving passes it on, and the last owner gives it back.
   Buffer(const Buffer& other) noexcept : block_(other.block_) {
     if (block_) block_->owners.fetch_add(1, std::memory_order_relaxed);
   }
@@ -34,6 +35,7 @@ class Buffer {
     if (block_ && block_->owners.fetch_sub(1, std::memory_order_acq_rel) == 1) recycle(block_);
   }
 
+  // The first number; null without storage.
   real* data() const { return block_ ? reinterpret_cast<real*>(block_ + 1) : nullptr; }
   // True if no other Buffer shares this storage: it may be written to.
   bool unique() const { return block_ && block_->owners.load(std::memory_order_acquire) == 1; }
@@ -54,9 +56,9 @@ class Buffer {
 // the system or from its lists) and not given back. A steady state allocates nothing, and a program
 // that leaks nothing ends with the `live` it began with: both are tested.
 struct BufferCounts {
-  Index system_allocations;
-  Index live;
+  Index system_allocations;  // taken from the system
+  Index live;                // taken and not given back
 };
-BufferCounts buffer_counts();
+BufferCounts buffer_counts();  // of the calling thread
 
 }  // namespace gradflow

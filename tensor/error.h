@@ -10,7 +10,7 @@
 
 namespace gradflow {
 
-struct Error : std::runtime_error {
+struct Error : std::runtime_error {  // any of those below
   using std::runtime_error::runtime_error;
 };
 

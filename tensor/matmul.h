@@ -8,7 +8,7 @@
 
 namespace gradflow {
 
-enum class Trans { no, yes };
+enum class Trans { no, yes };  // whether a matrix enters a product transposed
 
 // op(A) op(B), where op transposes if asked to; (m, k) and (k, n) give (m, n).
 // Throws ShapeError unless both have rank 2 and the inner sizes agree.
@@ -16,6 +16,7 @@ Tensor matmul(const Tensor& A, const Tensor& B, Trans trans_a = Trans::no,
               Trans trans_b = Trans::no);
 
 // y = x W^T + b:   x (B, in)   W (out, in)   b (out)   ->   y (B, out)
+// Throws ShapeError for other shapes.
 Tensor affine(const Tensor& x, const Tensor& W, const Tensor& b);
 
 // The general form behind both, on memory, for operations that fuse several steps:
@@ -26,10 +27,10 @@ void gemm(Index m, Index n, Index k, MatrixView A, MatrixView B, const Bias& bia
 // What is underneath, for the benchmark's first line and the tests: OpenBLAS's version, the
 // processor it has recognised, and how it was built.
 struct BlasInfo {
-  std::string config;
-  std::string core;
-  bool openmp;
+  std::string config;  // its version and options, in its own words
+  std::string core;    // the processor, e.g. "SkylakeX"
+  bool openmp;         // whether it is the OpenMP build
 };
-BlasInfo blas_info();
+BlasInfo blas_info();  // of the OpenBLAS in use
 
 }  // namespace gradflow

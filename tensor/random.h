@@ -23,6 +23,7 @@ std::array<std::uint32_t, 4> philox(std::array<std::uint32_t, 4> counter,
 
 class Rng {
  public:
+  // At the beginning of a stream. Other seeds and other streams give independent numbers.
   explicit Rng(std::uint64_t seed, std::uint64_t stream = 0) : seed_(seed), stream_(stream) {}
 
   // An independent generator for sub-task `id`, e.g. one for each step; this one does not move.

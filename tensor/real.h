@@ -18,7 +18,7 @@ namespace gradflow {
 #ifdef GRADFLOW_DOUBLE
 using real = double;
 #else
-using real = float;
+using real = float;  // double in the double build
 #endif
 
 // Sizes, positions and counts. Signed, so that a difference of two of them is what it seems.

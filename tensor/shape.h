@@ -20,14 +20,15 @@ namespace gradflow {
 
 class Shape {
  public:
-  static constexpr int kMaxRank = 4;
+  static constexpr int kMaxRank = 4;  // the most axes a tensor can have
 
   Shape() = default;  // (): a scalar, one element
   // Throws ShapeError on a negative size or on more than kMaxRank axes.
   explicit Shape(std::span<const Index> sizes);
   Shape(std::initializer_list<Index> sizes) : Shape(std::span(sizes.begin(), sizes.size())) {}
 
-  int rank() const { return rank_; }
+  int rank() const { return rank_; }  // the number of axes
+  // The size of an axis, from 0 to rank() - 1 and not checked; and all of them, to loop over.
   Index operator[](int axis) const { return sizes_[static_cast<std::size_t>(axis)]; }
   const Index* begin() const { return sizes_.data(); }
   const Index* end() const { return sizes_.data() + rank_; }
@@ -37,11 +38,12 @@ class Shape {
     return product;
   }
 
-  // Copies with one axis changed, removed or added.
+  // Copies with one axis changed, removed or added; the axis is not checked.
   Shape with(int axis, Index size) const;
   Shape without(int axis) const;
   Shape inserted(int axis, Index size) const;  // a new axis before `axis`; rank() appends one
 
+  // True if rank and sizes are the same.
   bool operator==(const Shape& other) const {
     bool same = rank_ == other.rank_;
     for (std::size_t i = 0; i < kMaxRank; ++i) same &= sizes_[i] == other.sizes_[i];

@@ -14,28 +14,28 @@ namespace gradflow {
 // How an (rows, columns) matrix lies in memory: element (i, j) is at data[i * row_step +
 // j * column_step]. A transposed matrix is the same memory with the steps exchanged.
 struct MatrixView {
-  const real* data;
-  Index row_step;
-  Index column_step;
+  const real* data;   // element (0, 0)
+  Index row_step;     // from (i, j) to (i + 1, j)
+  Index column_step;  // from (i, j) to (i, j + 1)
 };
 
 // What happens to each element of the product before it is stored.
 struct Epilogue {
-  enum class Kind {
-    none,
+  enum class Kind {      // v: the product with its bias
+    none,                // y = v
     leaky_relu,          // y = v where v > 0, else slope v
     leaky_relu_gradient  // y = v where h > 0, else slope v: the derivative, h being the activation
   };
-  Kind kind = Kind::none;
-  real slope = 0;
+  Kind kind = Kind::none;   // which of them
+  real slope = 0;           // for both
   const real* h = nullptr;  // (m, n), dense, for leaky_relu_gradient
 };
 
 // What is added to the product: nothing, one number for each column, or one for each row.
 struct Bias {
-  enum class Kind { none, per_column, per_row };
-  Kind kind = Kind::none;
-  const real* data = nullptr;  // (n) or (m)
+  enum class Kind { none, per_column, per_row };  // how many numbers there are
+  Kind kind = Kind::none;                         // which of them
+  const real* data = nullptr;                     // (n) or (m)
 };
 
 // C (m, n) = epilogue(A (m, k) B (k, n) + bias), C dense and row-major.

@@ -7,6 +7,8 @@
 // Elements lie row by row ("row-major"), without gaps: element (i, j) of an (m, n) tensor is at
 // data()[i * n + j].
 //
+// An axis, an index or a shape that does not fit raises ShapeError, which names the operation.
+//
 // Read next: map.h (element by element), reduce.h, matmul.h, random.h.
 #pragma once
 
@@ -31,13 +33,15 @@ class Tensor {
   // A matrix from its rows: Tensor({{1, 2}, {3, 4}}). Throws ShapeError if they differ in length.
   Tensor(std::initializer_list<std::initializer_list<real>> rows);
 
+  // One number, of shape ().
   static Tensor scalar(real value) { return {Shape{}, value}; }
 
-  const Shape& shape() const { return shape_; }
-  int rank() const { return shape_.rank(); }
-  Index size() const { return shape_.size(); }
-  Index rows() const { return shape_[0]; }  // the size of the batch axis; rank 1 or more
+  const Shape& shape() const { return shape_; }  // e.g. (128, 2)
+  int rank() const { return shape_.rank(); }     // the number of axes
+  Index size() const { return shape_.size(); }   // the number of elements
+  Index rows() const { return shape_[0]; }       // the size of the batch axis; rank 1 or more
 
+  // The elements in row-major order, to be read.
   const real* data() const { return data_; }
   std::span<const real> values() const { return {data_, static_cast<std::size_t>(size())}; }
   real item() const;  // the only element; throws ShapeError if there are more, or none
@@ -61,16 +65,20 @@ class Tensor {
   Shape shape_;
 };
 
+// Every element 0; every element 1.
 inline Tensor zeros(const Shape& shape) { return {shape, real{0}}; }
 inline Tensor ones(const Shape& shape) { return {shape, real{1}}; }
 Tensor eye(Index n);                                  // the (n, n) identity
 Tensor linspace(real first, real last, Index count);  // (count): evenly spaced, both ends included
 
-// Copying rearrangements. `axis` may be negative: -1 is the last.
+// Copying rearrangements. `axis` may be negative: -1 is the last. They throw ShapeError for an
+// axis, an index or a shape that does not fit.
+
 Tensor transpose(const Tensor& x, int axis_a = 0, int axis_b = 1);  // two axes exchanged
 Tensor slice(const Tensor& x, int axis, Index begin, Index end);    // positions begin .. end-1
 // The reverse of slice: x at `begin` along an axis of size `size`, zeros elsewhere.
 Tensor pad(const Tensor& x, int axis, Index begin, Index size);
+// The parts one after another along `axis`, their other sizes equal.
 Tensor concat(std::span<const Tensor> parts, int axis);
 // y[.., i, ..] = x[.., indices[i], ..] along `axis`.
 Tensor gather(const Tensor& x, const std::vector<Index>& indices, int axis = 0);

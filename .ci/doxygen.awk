@@ -1,0 +1,290 @@
+# Doxygen's input filter: what the project writes as plain comments, in the form that Doxygen reads.
+#
+#   awk -f .ci/doxygen.awk FILE > what Doxygen sees of it
+#
+# The idea: the comments stay plain in the source, and the way they are laid out says what they are.
+#   the head of a file                     documents the file
+#   lines above a declaration              document it, and those that follow it without a blank
+#                                          line and have no comment of their own
+#   a comment behind a declaration         documents that declaration
+#                                          (a class that the head begins with, "Tensor: ...",
+#                                          has the head as its own)
+#   one line without a full stop above     is the title of a group (autograd/ops.h)
+#   lines indented in a comment            are code or formulas; with a year, (2017): the paper
+# What stands in the bodies of functions is left alone, and so are the other .cpp files. Lines keep their numbers. In a README.md the
+# formulas and the code become Doxygen's.
+
+{ line[NR] = $0 }
+END {
+  if (FILENAME ~ /\.md$/) page()
+  else if (FILENAME ~ /\.h$|\/ops\.cpp$/) code()
+  else as_it_is()
+}
+
+function as_it_is(   i) {
+  for (i = 1; i <= NR; i++) print line[i]
+}
+
+# --- C++ ---
+
+function code(   i, first, last, kind) {
+  find_declarations()
+  for (i = 1; line[i] ~ /^\/\//; i++) {}
+  subject = stripped(line[1])
+  subject = subject ~ /^[A-Za-z ]+:/ ? tolower(substr(subject, 1, index(subject, ":") - 1)) : ""
+  gsub(/ /, "", subject)
+  comment(1, i - 1, "")
+  sub(/ \*\/$/, "", line[i - 1])
+  line[i] = " * \\file */"  # instead of a blank line or of #pragma once
+  for (i++; i <= NR; i++) {
+    if (open_group && (line[i] ~ /^ *$/ || line[i] ~ /^ *[}]/)) {
+      line[i] = "/**@}*/" line[i]
+      open_group = 0
+    }
+    if (line[i] ~ /^ *$/) shared = ""
+    if (after_namespace) line[i] = ""  # e.g. how fmt prints it
+    if (line[i] ~ /^}  \/\/ namespace gradflow$/) after_namespace = 1
+    if (!at_declaration[i]) {
+      if (line[i] ~ /[{;]$/ && opens[i]) shared = ""
+      continue
+    }
+    if (line[i] ~ /^ *\/\//) {
+      for (first = i; line[i + 1] ~ /^ *\/\//; i++) {}
+      last = i
+      shared = ""
+      if (line[first] ~ /^ *\/\/ ---.*---$/ && line[last + 1] ~ /^ *$/ && last > first + 1) {
+        line[first] = "/** \\file"
+        comment(first + 1, last, "open")
+      } else if (line[last + 1] ~ /^ *$/ || line[last + 1] ~ /^ *[}]/) {
+        continue
+      } else if (first == last && line[first] ~ /^ *\/\/ [A-Z].*[a-z]$/ && line[first + 2] !~ /^ *$/) {
+        line[first] = "/** \\name " text(stripped(line[first])) " */ /**@{*/"
+        open_group = 1
+      } else {
+        shared = one_line(first, last)
+        comment(first, last, "")
+        fresh = 1
+      }
+      continue
+    }
+    declaration(i)
+    if (line[i] ~ /[*]\/ [A-Za-z0-9_:<>]+ [a-z_]+( = [^(]+)?, [^(]*;$/) line[i] = separately(line[i])
+  }
+  as_it_is()
+}
+
+function declaration(i,   at, own, word, indent) {
+  match(line[i], /^ */)
+  indent = substr(line[i], 1, RLENGTH)
+  if (line[i] ~ /^ *(#|[}]|friend |using [A-Za-z:]*::|(public|private|protected):)/) return
+  at = trailing(line[i])
+  if (at) {
+    own = text(substr(line[i], at + 3))
+    sub(/^ */, "", own)
+    line[i] = substr(line[i], 1, at - 1)
+    while (line[i + 1] ~ /^ *\/\// && index(line[i + 1], "//") == at) {
+      own = own " " text(stripped(line[i + 1]))
+      line[i + 1] = ""
+      i++
+    }
+    while (line[i] == "") i--
+    line[i] = indent "/** " sentence(own) " */ " substr(line[i], length(indent) + 1)
+  } else if (ends_later[i] && (at = trailing(line[ends_later[i]]))) {
+    own = text(substr(line[ends_later[i]], at + 3))
+    sub(/^ */, "", own)
+    line[ends_later[i]] = substr(line[ends_later[i]], 1, at - 1)
+    line[i] = indent "/** " sentence(own) " */ " substr(line[i], length(indent) + 1)
+  } else if (shared != "" && !fresh) {
+    line[i] = indent "/** " shared " */ " substr(line[i], length(indent) + 1)
+  }
+  if (line[i] ~ /^(class|struct) [A-Za-z]+ .*[{]$/ && !fresh && !at) {
+    split(line[i], word, " ")
+    if (tolower(word[2]) == subject) line[i] = "/** \\copydoc " file_name() " */ " line[i]
+  }
+  fresh = 0
+  sub(/ *$/, "", line[i])
+  if (opens[i]) shared = ""
+}
+
+# Where declarations may begin: at_declaration[i]; those that open a scope of further ones: opens[i];
+# where one that takes several lines ends: ends_later[i].
+function find_declarations(   i, k, c, s, depth, scope, statement, inside, start, in_enum) {
+  depth = 0
+  inside = 0  # how many of the open braces are not scopes of declarations
+  statement = ""
+  start = 0
+  for (i = 1; i <= NR; i++) {
+    at_declaration[i] = inside == 0 && statement == "" && parens == 0
+    s = line[i]
+    gsub(/"([^"\\]|\\.)*"/, "\"\"", s)
+    gsub(/'[^']'/, "''", s)
+    sub(/\/\/.*$/, "", s)
+    sub(/^ */, "", s)
+    sub(/ *$/, "", s)
+    if (s ~ /^#/ || s ~ /^(public|private|protected):$/) continue
+    if (s != "" && at_declaration[i]) start = i
+    for (k = 1; k <= length(s); k++) {
+      c = substr(s, k, 1)
+      if (c == "(") parens++
+      if (c == ")") parens--
+      if (c == "{") {
+        depth++
+        gsub(/template *<[^>]*> */, "", statement)
+        scope[depth] = statement ~ /^ *(inline )?(namespace|class|struct|enum|union|extern)/ && inside == 0
+        is_enum[depth] = statement ~ /^ *enum/
+        if (!scope[depth]) inside++
+        else { opens[start] = 1; statement = "" }
+      } else if (c == "}") {
+        if (!scope[depth]) inside--
+        depth--
+        if (inside == 0 && parens == 0) statement = ""
+      } else if (inside == 0 && parens == 0 && (c == ";" || (c == "," && depth && is_enum[depth])))
+        statement = ""
+      else if (inside == 0)
+        statement = statement c
+    }
+    if (statement != "") statement = statement " "
+    if (statement == "" && inside == 0 && start && start < i && s != "") {
+      ends_later[start] = i
+      start = 0
+    }
+  }
+}
+
+function file_name(   name) {
+  name = FILENAME
+  sub(/.*\//, "", name)
+  return name
+}
+
+# "/** text */ Index a = 0, b = 0;" as two declarations, so that both have the text.
+function separately(s,   head, type, i, n, name, all) {
+  i = index(s, "*/ ")
+  head = substr(s, 1, i + 2)
+  s = substr(s, i + 3)
+  type = substr(s, 1, index(s, " "))
+  n = split(substr(s, index(s, " ") + 1), name, ", ")
+  for (i = 1; i <= n; i++) all = all head type name[i] (i < n ? "; " : "")
+  return all
+}
+
+# The column of the comment behind a declaration; 0: there is none.
+function trailing(s,   at) {
+  at = match(s, /[^ ] +\/\/ /)
+  return at ? at + RLENGTH - 3 : 0
+}
+
+function stripped(s) {
+  sub(/^ *\/\/ ?/, "", s)
+  return s
+}
+
+# Line first ... last as a comment block of Doxygen's.
+function comment(first, last, already_open,   i, s, kind, old, open, indent) {
+  for (i = first; i <= last; i++) {
+    match(line[i], /^ */)
+    indent = substr(line[i], 1, RLENGTH)
+    s = stripped(line[i])
+    kind = kind_of(s, old)
+    if (kind == "code" && old != "code") {
+      open = is_cpp(i, last) ? "code" : "verbatim"
+      # On the line before, so that the first line of code keeps its indentation.
+      if (i > first || already_open)
+        line[i - 1] = line[i - 1] (open == "code" ? " \\code{.cpp}" : " \\verbatim")
+      else
+        s = "\\" open " " s
+    }
+    if (kind != "code" && old == "code") line[i - 1] = line[i - 1] " \\end" open
+    if (kind == "paper" && old != "paper") s = "\\paper " text(s)
+    else if (kind != "code") s = text(s)
+    line[i] = indent (i == first && !already_open ? "/** " : " * ") s
+    old = kind
+  }
+  if (old == "code") line[last] = line[last] " \\end" open
+  line[last] = line[last] " */"
+}
+
+function kind_of(s, old) {
+  if (s ~ /^ *- /) return "list"
+  if (s ~ /^  /) {
+    if (old == "list") return "list"
+    if (s ~ /\((19|20)[0-9][0-9]\)|\([A-Z]+ (19|20)[0-9][0-9]\)/ || old == "paper") return "paper"
+    return "code"
+  }
+  if (s == "" && old == "code") return "end"
+  return "text"
+}
+
+function is_cpp(i, last) {
+  for (; i <= last && stripped(line[i]) ~ /^  /; i++)
+    if (line[i] ~ /; *(\/\/.*)?$|[{]$/) return 1
+  return 0
+}
+
+# The same in one line, for the declarations that share it.
+function one_line(first, last,   i, s, all, old, kind) {
+  for (i = first; i <= last; i++) {
+    s = stripped(line[i])
+    kind = kind_of(s, old)
+    if (kind == "code") { sub(/^ */, "", s); s = "<br><tt>" text(s) "</tt><br>" }
+    else s = text(s)
+    all = all (all == "" ? "" : " ") s
+    old = kind
+  }
+  return sentence(all)
+}
+
+# What Doxygen would take for its own is escaped, but not in `code`.
+function text(s,   n, part, i, all) {
+  n = split(s, part, "`")
+  for (i = 1; i <= n; i++) {
+    if (i % 2) {
+      gsub(/\\/, "\\\\", part[i])
+      gsub(/&/, "\\&amp;", part[i])
+      gsub(/</, "\\&lt;", part[i])
+      gsub(/>/, "\\&gt;", part[i])
+      gsub(/[#@%]/, "\\\\&", part[i])
+      gsub(/e\.g\. /, "e.g.\\ ", part[i])
+      gsub(/\.\.\./, "\xe2\x80\xa6", part[i])
+    }
+    all = all (i > 1 ? "`" : "") part[i]
+  }
+  return all
+}
+
+# With a full stop, by which Doxygen finds the end of the short description.
+function sentence(s) { return s ~ /[.?!]$/ ? s : s "." }
+
+# --- README.md ---
+
+function page(   i, n, part, k, s, fenced) {
+  for (i = 1; i <= NR; i++) {
+    s = line[i]
+    for (k = i; s ~ /^!\[[^\]]*$/; line[k] = "") s = s " " line[++k]  # a picture: in one line
+    if (s ~ /^```/) {
+      fenced = !fenced
+      sub(/^.*/, fenced ? (s ~ /cpp/ ? "\\code{.cpp}" : "\\code{.unparsed}") : "\\endcode", s)
+    } else if (!fenced) {
+      gsub(/<\/?details>/, "", s)  # Doxygen sees no code inside
+      gsub(/<\/?summary>/, "**", s)
+      n = split(s, part, "`")
+      s = ""
+      for (k = 1; k <= n; k++) s = s (k > 1 ? "`" : "") (k % 2 ? linked(part[k]) : part[k])
+    }
+    print s
+  }
+}
+
+# Files that Doxygen knows are linked by name.
+function linked(s,   all) {
+  if (ENVIRON["DOCS_MATHJAX"] == "YES") {
+    while (match(s, /[$]+/)) {
+      all = all substr(s, 1, RSTART - 1)
+      if (RLENGTH == 2) { all = all (display ? "\\f}" : "\\f{equation*}{"); display = !display }
+      else all = all "\\f$"
+      s = substr(s, RSTART + RLENGTH)
+    }
+    s = all s
+  }
+  return s
+}
