@@ -37,11 +37,12 @@ function code(   i, first, last, kind) {
   sub(/ \*\/$/, "", line[i - 1])
   line[i] = " * \\file */"  # instead of a blank line or of #pragma once
   for (i++; i <= NR; i++) {
+    if (line[i] ~ /^ *$/) shared = ""
     if (open_group && (line[i] ~ /^ *$/ || line[i] ~ /^ *[}]/)) {
       line[i] = "/**@}*/" line[i]
       open_group = 0
+      continue
     }
-    if (line[i] ~ /^ *$/) shared = ""
     if (after_namespace) line[i] = ""  # e.g. how fmt prints it
     if (line[i] ~ /^}  \/\/ namespace gradflow$/) after_namespace = 1
     if (!at_declaration[i]) {
@@ -55,6 +56,7 @@ function code(   i, first, last, kind) {
       if (line[first] ~ /^ *\/\/ ---.*---$/ && line[last + 1] ~ /^ *$/ && last > first + 1) {
         line[first] = "/** \\file"
         comment(first + 1, last, "open")
+        sub(/ \* /, " * \\details ", line[first + 1])
       } else if (line[last + 1] ~ /^ *$/ || line[last + 1] ~ /^ *[}]/) {
         continue
       } else if (first == last && line[first] ~ /^ *\/\/ [A-Z].*[a-z]$/ && line[first + 2] !~ /^ *$/) {
@@ -76,7 +78,7 @@ function code(   i, first, last, kind) {
 function declaration(i,   at, own, word, indent) {
   match(line[i], /^ */)
   indent = substr(line[i], 1, RLENGTH)
-  if (line[i] ~ /^ *(#|[}]|friend |using [A-Za-z:]*::|(public|private|protected):)/) return
+  if (line[i] ~ /^ *(#|[}]|friend |(virtual )?~|using [A-Za-z:]*::|(public|private|protected):)/) return
   at = trailing(line[i])
   if (at) {
     own = text(substr(line[i], at + 3))
@@ -197,6 +199,7 @@ function comment(first, last, already_open,   i, s, kind, old, open, indent) {
     if (kind != "code" && old == "code") line[i - 1] = line[i - 1] " \\end" open
     if (kind == "paper" && old != "paper") s = "\\paper " text(s)
     else if (kind != "code") s = text(s)
+    if (kind == "formula") s = "<br>" s
     line[i] = indent (i == first && !already_open ? "/** " : " * ") s
     old = kind
   }
@@ -207,6 +210,7 @@ function comment(first, last, already_open,   i, s, kind, old, open, indent) {
 function kind_of(s, old) {
   if (s ~ /^ *- /) return "list"
   if (s ~ /^  /) {
+    if (old == "formula" || (FILENAME ~ /cpp$/ && old == "text")) return "formula"
     if (old == "list") return "list"
     if (s ~ /\((19|20)[0-9][0-9]\)|\([A-Z]+ (19|20)[0-9][0-9]\)/ || old == "paper") return "paper"
     return "code"
@@ -244,16 +248,21 @@ function text(s,   n, part, i, all) {
       gsub(/</, "\\&lt;", part[i])
       gsub(/>/, "\\&gt;", part[i])
       gsub(/[#@%]/, "\\\\&", part[i])
-      gsub(/e\.g\. /, "e.g.\\ ", part[i])
+      gsub(/\.g\. |\.\. /, "&\\ ", part[i])  # no end of a sentence
+      gsub(/\. \\ /, ".\\ ", part[i])
       gsub(/\.\.\./, "\xe2\x80\xa6", part[i])
     }
+    gsub(/   +/, " \\&emsp; ", part[i])
     all = all (i > 1 ? "`" : "") part[i]
   }
   return all
 }
 
-# With a full stop, by which Doxygen finds the end of the short description.
-function sentence(s) { return s ~ /[.?!]$/ ? s : s "." }
+# With a capital, and a full stop, by which Doxygen finds the end of the short description.
+function sentence(s) {
+  if (s ~ /^[a-z][a-z]+,? [^=]/) s = toupper(substr(s, 1, 1)) substr(s, 2)
+  return s ~ /([.?!]|\xe2\x80\xa6)$/ ? s : s "."
+}
 
 # --- README.md ---
 
@@ -265,6 +274,7 @@ function page(   i, n, part, k, s, fenced) {
       fenced = !fenced
       sub(/^.*/, fenced ? (s ~ /cpp/ ? "\\code{.cpp}" : "\\code{.unparsed}") : "\\endcode", s)
     } else if (!fenced) {
+      if (s !~ /[<>]|\]\(/) gsub(/"/, "\\&quot;", s)  # or it would see no formula inside
       gsub(/<\/?details>/, "", s)  # Doxygen sees no code inside
       gsub(/<\/?summary>/, "**", s)
       n = split(s, part, "`")

@@ -8,7 +8,7 @@
 
 namespace gradflow {
 
-struct Animation {
+struct Animation {                       // what animate() makes a GIF of
   std::string name = {};                 // of its file, without a directory
   std::vector<PointFigure> frames = {};  // their names are given by animate()
   int delay = 5;                         // from frame to frame, in hundredths of a second

@@ -40,14 +40,14 @@ inline constexpr Color grey = 0x6F7680;   // lines that guide the eye
 }  // namespace colors
 
 using Point2 = std::array<double, 2>;  // x, y
-using Points2 = std::vector<Point2>;
+using Points2 = std::vector<Point2>;   // in the order they are drawn or joined
 
-struct Interval {
+struct Interval {  // of numbers, ends included
   double low = 0;
   double high = 1;
 };
 
-struct Limits {
+struct Limits {  // a part of the plane
   Interval x = {};
   Interval y = {};
 };
@@ -88,7 +88,7 @@ struct Curves {
   double width = 1;  // in units of the usual width
 };
 
-struct Arrows {
+struct Arrows {                     // vectors at points, e.g. a velocity field
   Points2 at = {};                  // where they begin
   Points2 vectors = {};             // as many
   double scale = 1;                 // of the length drawn to that of the vector
@@ -96,7 +96,7 @@ struct Arrows {
   std::string label = {};
 };
 
-struct Label {
+struct Label {  // a text at a point
   std::string text = {};
   Point2 at = {};  // the text stands beside it, turned towards the middle of the panel
 };
@@ -130,9 +130,9 @@ struct PointFigure {
   bool markup = false;  // true: texts are gnuplot's enhanced text, e.g. "y_1" is a subscript
 };
 
-enum class Dash { solid, dashed, dotted };
+enum class Dash { solid, dashed, dotted };  // how a curve is drawn
 
-struct Series {
+struct Series {  // a curve through points
   std::string label = {};
   std::vector<double> x = {};
   std::vector<double> y = {};
@@ -146,7 +146,7 @@ struct ReferenceLine {  // a horizontal line across the plot, its label to the r
   Color color = colors::grey;
 };
 
-struct LineFigure {
+struct LineFigure {  // curves over one pair of axes
   std::string name = {};
   std::string title = {};
   std::string x_label = {};
@@ -159,7 +159,7 @@ struct LineFigure {
   bool markup = false;
 };
 
-struct FigureOptions {
+struct FigureOptions {                    // where figures go, and in which formats
   std::filesystem::path directory = ".";  // made if it is missing
   bool svg = false;                       // beside the PNG
   bool pdf = false;

@@ -12,6 +12,7 @@
 
 namespace gradflow {
 
+// Figures that wait to be drawn.
 class Gallery {
  public:
   explicit Gallery(const RunOptions& options)

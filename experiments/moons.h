@@ -10,7 +10,7 @@
 
 namespace gradflow {
 
-inline constexpr double kMoonNoise = 0.1;
+inline constexpr double kMoonNoise = 0.1;  // the usual noise
 
 // As many points (n, 2) of each moon, the labels in turn 0, 1, 0, 1, ...
 Data sample_moons(Index n, Rng& rng, double noise = kMoonNoise);

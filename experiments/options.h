@@ -9,6 +9,7 @@
 
 namespace gradflow {
 
+// What a command line asks for; the defaults are those of the report.
 struct RunOptions {
   std::uint64_t seed = 0;
   Index epochs = 20;
@@ -35,6 +36,7 @@ struct RunOptions {
   void take_settings(const std::map<std::string, std::string>& settings);  // throws FileError
 };
 
+// Which of the three: they differ in their options.
 enum class Model { normalizing_flow, flow_matching, conditional_flow_matching };
 
 // Reads the command line. For --help it prints the help and ends the program with code 0, for a

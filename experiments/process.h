@@ -11,7 +11,7 @@
 
 namespace gradflow {
 
-struct ProcessEnd {
+struct ProcessEnd {  // how a process ended
   enum class Kind { not_found, not_started, timed_out, exited, killed } kind;
   int code = 0;            // the exit status, the signal or, if it did not start, the errno
   std::string messages{};  // what it wrote to stderr

@@ -6,6 +6,7 @@
 
 namespace gradflow {
 
+// For one training; what it draws is cleared at its end.
 class ProgressBar {
  public:
   explicit ProgressBar(std::string name);

@@ -17,7 +17,7 @@
 
 namespace gradflow {
 
-struct Ring {
+struct Ring {  // around its centre, from kInnerRadius to kOuterRadius
   const char* name;
   double x, y;  // of its centre
   Color color;

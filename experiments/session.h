@@ -26,7 +26,7 @@ struct Trainable {
   std::function<Metrics()> validate = {};
 };
 
-struct History {
+struct History {  // of a training, and the hash of what came out
   std::vector<Epoch> epochs;
   double seconds = 0;
   double steps_per_second = 0;

@@ -90,6 +90,7 @@ class Extent {
   double high_ = -std::numeric_limits<double>::infinity();
 };
 
+// The numbers along an axis.
 struct Ticks {
   double step = 1;   // 1, 2 or 5 times a power of ten
   int decimals = 0;  // as many as the step has; less than zero: too large or small for them
@@ -101,8 +102,8 @@ struct Ticks {
 // About `most` ticks at round numbers; `whole`: at integers only.
 Ticks nice_ticks(Interval range, double most, bool whole = false);
 
-std::string gnuplot_color(Color color, double opacity = 1);
-double text_width(std::string_view text);  // a fair guess, in pixels
+std::string gnuplot_color(Color color, double opacity = 1);  // as a string of its language
+double text_width(std::string_view text);                    // a fair guess, in pixels
 
 // Pixels: a letter's mean width, and from one line of text to the next.
 inline constexpr double kCharacter = 6.9;

@@ -8,6 +8,7 @@
 
 namespace gradflow {
 
+// A model with what its points were normalised by and how it was trained.
 template <class Model>
 struct Trained {
   Model model;

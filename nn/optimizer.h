@@ -69,7 +69,7 @@ class Adam final : public Optimizer {
  public:
   // For a model's parameters.
   explicit Adam(Parameters parameters, const AdamOptions& options = {});
-  NamedTensors state() const override { return {{"m", m_}, {"v", v_}}; }
+  NamedTensors state() const override { return {{"m", m_}, {"v", v_}}; }  // (count) each
 
  private:
   void begin_step() override;
@@ -86,7 +86,7 @@ class Sgd final : public Optimizer {
  public:
   // For a model's parameters; momentum from 0 to below 1.
   explicit Sgd(Parameters parameters, double learning_rate = 1e-2, double momentum = 0);
-  NamedTensors state() const override { return {{"u", u_}}; }
+  NamedTensors state() const override { return {{"u", u_}}; }  // (count)
 
  private:
   void update(real* parameter, const real* gradient, Index offset, Index n) override;
@@ -96,14 +96,14 @@ class Sgd final : public Optimizer {
   Tensor u_;
 };
 
-// The Euclidean norm of a flat gradient; the factor that brings one that is longer than `largest`
-// down to that, 1 for others (Pascanu et al., "On the difficulty of training recurrent neural
-// networks", 2013); and the gradient so scaled.
+// The Euclidean norm of a flat gradient.
 double norm(const Tensor& gradient);
+// The factor that brings a gradient that is longer than `largest` down to that; 1 for others
+// (Pascanu et al., "On the difficulty of training recurrent neural networks", 2013, algorithm 1).
 inline double clip_factor(double norm, double largest) {
   return norm > largest ? largest / norm : 1;
 }
-void clip_norm(Tensor& gradient, double largest);
+void clip_norm(Tensor& gradient, double largest);  // the gradient so scaled, in place
 
 // A learning rate for each epoch, counted from 0.
 using Schedule = std::function<double(Index epoch)>;

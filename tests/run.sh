@@ -12,6 +12,7 @@
 #   tests/valgrind.sh        a short training of each experiment under valgrind
 #   tests/tidy.sh            clang-tidy
 #   tests/coverage.sh        line coverage of tensor, autograd, nn and flows
+#   tests/docs.sh            the API documentation, by Doxygen; a name without a comment is an error
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -22,7 +23,7 @@ packages=("${build_packages[@]}" "${figure_packages[@]}" "${test_packages[@]}")
 case "$preset" in
   release | sanitize) ;;
   clang | thread) packages+=("${clang_packages[@]}") ;;
-  -h | --help) sed -n '2,14s/^# \?//p' "$0"; exit 0 ;;
+  -h | --help) sed -n '2,15s/^# \?//p' "$0"; exit 0 ;;
   *) echo "tests/run.sh: unknown: $preset; it is release, sanitize, clang or thread" >&2; exit 2 ;;
 esac
 

@@ -21,6 +21,7 @@ inline int run_step(int argc, char** argv, const std::string& description,
   return run_experiment(options, [&] { body(options.out); });
 }
 
+// All elements, in row-major order.
 inline std::vector<double> numbers(const Tensor& x) {
   return {x.values().begin(), x.values().end()};
 }
