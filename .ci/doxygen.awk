@@ -243,7 +243,7 @@ function text(s,   n, part, i, all) {
   n = split(s, part, "`")
   for (i = 1; i <= n; i++) {
     if (i % 2) {
-      gsub(/\\/, "\\\\", part[i])
+      gsub(/\\/, "&&", part[i])
       gsub(/&/, "\\&amp;", part[i])
       gsub(/</, "\\&lt;", part[i])
       gsub(/>/, "\\&gt;", part[i])
@@ -279,22 +279,25 @@ function page(   i, n, part, k, s, fenced) {
       gsub(/<\/?summary>/, "**", s)
       n = split(s, part, "`")
       s = ""
-      for (k = 1; k <= n; k++) s = s (k > 1 ? "`" : "") (k % 2 ? linked(part[k]) : part[k])
+      for (k = 1; k <= n; k++) s = s (k > 1 ? "`" : "") (k % 2 ? with_formulas(part[k]) : part[k])
     }
     print s
   }
 }
 
-# Files that Doxygen knows are linked by name.
-function linked(s,   all) {
-  if (ENVIRON["DOCS_MATHJAX"] == "YES") {
-    while (match(s, /[$]+/)) {
-      all = all substr(s, 1, RSTART - 1)
-      if (RLENGTH == 2) { all = all (display ? "\\f}" : "\\f{equation*}{"); display = !display }
-      else all = all "\\f$"
-      s = substr(s, RSTART + RLENGTH)
-    }
-    s = all s
+# Formulas as Doxygen writes them, or, where there is no MathJax, as they stand. `formula` is what
+# ends the one that is open, perhaps on an earlier line.
+function with_formulas(s,   all, sign) {
+  while (match(s, /[$][$]?/)) {
+    all = all in_formula(substr(s, 1, RSTART - 1))
+    sign = substr(s, RSTART, RLENGTH)
+    s = substr(s, RSTART + RLENGTH)
+    if (formula != "") { all = all formula; formula = "" }
+    else if (ENVIRON["DOCS_MATHJAX"] != "YES") { all = all "<code>"; formula = "</code>" }
+    else if (sign == "$") { all = all "\\f$"; formula = "\\f$" }
+    else { all = all "\\f{equation*}{"; formula = "\\f}" }
   }
-  return s
+  return all in_formula(s)
 }
+
+function in_formula(s) { return formula == "</code>" ? text(s) : s }
