@@ -29,8 +29,10 @@ struct AffineCoupling final : Bijection {
   // Throws ShapeError for a smaller dim or a bound that is not positive.
   AffineCoupling(Index dim, const AffineCouplingOptions& options, Rng& rng);
 
+  // z_a = x_a,   z_b = (x_b - t(x_a)) exp(-s(x_a)),   log_det = -sum s
   Mapped to_latent(const Var& x) const override;
   Mapped composed_to_latent(const Var& x) const;  // the same, an operation a formula
+  // x_a = z_a,   x_b = z_b exp(s(z_a)) + t(z_a),      log_det = sum s
   Mapped to_data(const Var& z) const override;
   Parameters parameters() override;  // "scale.0.weight", ..., "shift.0.weight", ...
   std::unique_ptr<Bijection> clone() const override {

@@ -26,10 +26,10 @@ struct Mapped {  // what a bijection makes of a batch of points
 
 struct Bijection {
   virtual ~Bijection() = default;
-  virtual Mapped to_latent(const Var& x) const = 0;    // x (B, D)
-  virtual Mapped to_data(const Var& z) const = 0;      // z (B, D)
+  virtual Mapped to_latent(const Var& x) const = 0;    // z = f(x), x and z (B, D)
+  virtual Mapped to_data(const Var& z) const = 0;      // its inverse
   virtual bool keeps_volume() const { return false; }  // true: log_det is 0 at every point
-  virtual Parameters parameters() { return {}; }       // those that are trained; none
+  virtual Parameters parameters() { return {}; }       // what is trained
   // What belongs to the model but is not trained, e.g. a permutation; saved with the parameters.
   virtual NamedTensors constants() const { return {}; }
   // Takes those of its constants that are given. Throws ShapeError for one that does not fit.

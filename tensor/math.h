@@ -38,8 +38,7 @@ Tensor clamp(const Tensor& x, real low, real high);    // min(max(x, low), high)
 // 1 where a > b or a = b, and 0 where not; broadcast.
 Tensor greater(const Tensor& a, const Tensor& b);
 Tensor equal(const Tensor& a, const Tensor& b);
-Tensor where(const Tensor& mask, const Tensor& a,
-             const Tensor& b);  // a where mask is not 0, else b
+Tensor where(const Tensor& mask, const Tensor& a, const Tensor& b);  // a where mask != 0, else b
 
 // a += b, in a's own storage if nobody shares it. Throws ShapeError unless the shapes are equal.
 void add_in_place(Tensor& a, const Tensor& b);

@@ -71,9 +71,7 @@ inline Tensor ones(const Shape& shape) { return {shape, real{1}}; }
 Tensor eye(Index n);                                  // the (n, n) identity
 Tensor linspace(real first, real last, Index count);  // (count): evenly spaced, both ends included
 
-// Copying rearrangements. `axis` may be negative: -1 is the last. They throw ShapeError for an
-// axis, an index or a shape that does not fit.
-
+// Copying rearrangements. `axis` may be negative: -1 is the last.
 Tensor transpose(const Tensor& x, int axis_a = 0, int axis_b = 1);  // two axes exchanged
 Tensor slice(const Tensor& x, int axis, Index begin, Index end);    // positions begin .. end-1
 // The reverse of slice: x at `begin` along an axis of size `size`, zeros elsewhere.
