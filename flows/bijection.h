@@ -19,15 +19,17 @@
 
 namespace gradflow {
 
-struct Mapped {  // what a bijection makes of a batch of points
-  Var points;    // (B, D)
-  Var log_det;   // (B): log |det of the Jacobian| at each point
+// What a bijection makes of a batch of points.
+struct Mapped {
+  Var points;   // (B, D)
+  Var log_det;  // (B): log |det of the Jacobian| at each point
 };
 
 struct Bijection {
   virtual ~Bijection() = default;
-  virtual Mapped to_latent(const Var& x) const = 0;    // z = f(x), x and z (B, D)
-  virtual Mapped to_data(const Var& z) const = 0;      // its inverse
+  // z = f(x), and x = f^-1(z), each with the log-determinant of its own Jacobian.
+  virtual Mapped to_latent(const Var& x) const = 0;    // x (B, D)
+  virtual Mapped to_data(const Var& z) const = 0;      // z (B, D)
   virtual bool keeps_volume() const { return false; }  // true: log_det is 0 at every point
   virtual Parameters parameters() { return {}; }       // what is trained
   // What belongs to the model but is not trained, e.g. a permutation; saved with the parameters.
