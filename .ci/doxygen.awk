@@ -11,8 +11,8 @@
 #                                          has the head as its own)
 #   one line without a full stop above     is the title of a group (autograd/ops.h)
 #   lines indented in a comment            are code or formulas; with a year, (2017): the paper
-# What stands in the bodies of functions is left alone, and so are the other .cpp files. Lines keep their numbers. In a README.md the
-# formulas and the code become Doxygen's.
+# What stands in the bodies of functions is left alone, and so are the other .cpp files. Lines keep
+# their numbers. In a README.md the formulas and the code become Doxygen's.
 
 { line[NR] = $0 }
 END {
@@ -27,15 +27,10 @@ function as_it_is(   i) {
 
 # --- C++ ---
 
-function code(   i, first, last, kind) {
+function code(   i, first, last) {
   find_declarations()
   for (i = 1; line[i] ~ /^\/\//; i++) {}
-  subject = stripped(line[1])
-  subject = subject ~ /^[A-Za-z ]+:/ ? tolower(substr(subject, 1, index(subject, ":") - 1)) : ""
-  gsub(/ /, "", subject)
-  comment(1, i - 1, "")
-  sub(/ \*\/$/, "", line[i - 1])
-  line[i] = " * \\file */"  # instead of a blank line or of #pragma once
+  if (i > 1) head_comment(i - 1)
   for (i++; i <= NR; i++) {
     if (line[i] ~ /^ *$/) shared = ""
     if (open_group && (line[i] ~ /^ *$/ || line[i] ~ /^ *[}]/)) {
@@ -75,42 +70,48 @@ function code(   i, first, last, kind) {
   as_it_is()
 }
 
-function declaration(i,   at, own, word, indent) {
-  match(line[i], /^ */)
-  indent = substr(line[i], 1, RLENGTH)
+# The comment at the beginning, and of what class it is: `subject`.
+function head_comment(last) {
+  subject = stripped(line[1])
+  subject = subject ~ /^[A-Za-z ]+:/ ? tolower(substr(subject, 1, index(subject, ":") - 1)) : ""
+  gsub(/ /, "", subject)
+  comment(1, last, "")
+  sub(/ \*\/$/, "", line[last])
+  line[last + 1] = " * \\file */"  # instead of a blank line or of #pragma once
+}
+
+function declaration(i,   end, at, own, word) {
   if (line[i] ~ /^ *(#|[}]|friend |(virtual )?~|using [A-Za-z:]*::|(public|private|protected):)/) return
-  at = trailing(line[i])
+  end = i
+  if (!trailing(line[i]) && ends_later[i]) end = ends_later[i]
+  at = trailing(line[end])
   if (at) {
-    own = text(substr(line[i], at + 3))
-    sub(/^ */, "", own)
-    line[i] = substr(line[i], 1, at - 1)
-    while (line[i + 1] ~ /^ *\/\// && index(line[i + 1], "//") == at) {
-      own = own " " text(stripped(line[i + 1]))
-      line[i + 1] = ""
-      i++
+    own = substr(line[end], at + 3)
+    line[end] = substr(line[end], 1, at - 1)
+    sub(/ *$/, "", line[end])
+    while (index(line[++end], "//") == at && line[end] ~ /^ *\/\//) {
+      own = own " " stripped(line[end])
+      line[end] = ""
     }
-    while (line[i] == "") i--
-    line[i] = indent "/** " sentence(own) " */ " substr(line[i], length(indent) + 1)
-  } else if (ends_later[i] && (at = trailing(line[ends_later[i]]))) {
-    own = text(substr(line[ends_later[i]], at + 3))
-    sub(/^ */, "", own)
-    line[ends_later[i]] = substr(line[ends_later[i]], 1, at - 1)
-    line[i] = indent "/** " sentence(own) " */ " substr(line[i], length(indent) + 1)
+    put_before(i, sentence(text(own)))
   } else if (shared != "" && !fresh) {
-    line[i] = indent "/** " shared " */ " substr(line[i], length(indent) + 1)
-  }
-  if (line[i] ~ /^(class|struct) [A-Za-z]+ .*[{]$/ && !fresh && !at) {
+    put_before(i, shared)
+  } else if (line[i] ~ /^(class|struct) [A-Za-z]+ .*[{]$/ && !fresh) {
     split(line[i], word, " ")
-    if (tolower(word[2]) == subject) line[i] = "/** \\copydoc " file_name() " */ " line[i]
+    if (tolower(word[2]) == subject) put_before(i, "\\copydoc " file_name())
   }
   fresh = 0
-  sub(/ *$/, "", line[i])
   if (opens[i]) shared = ""
+}
+
+function put_before(i, words) {
+  match(line[i], /^ */)
+  line[i] = substr(line[i], 1, RLENGTH) "/** " words " */ " substr(line[i], RLENGTH + 1)
 }
 
 # Where declarations may begin: at_declaration[i]; those that open a scope of further ones: opens[i];
 # where one that takes several lines ends: ends_later[i].
-function find_declarations(   i, k, c, s, depth, scope, statement, inside, start, in_enum) {
+function find_declarations(   i, k, c, s, depth, scope, statement, inside, start, is_enum) {
   depth = 0
   inside = 0  # how many of the open braces are not scopes of declarations
   statement = ""
@@ -181,7 +182,7 @@ function stripped(s) {
   return s
 }
 
-# Line first ... last as a comment block of Doxygen's.
+# Lines first ... last as a comment block of Doxygen's.
 function comment(first, last, already_open,   i, s, kind, old, open, indent) {
   for (i = first; i <= last; i++) {
     match(line[i], /^ */)
@@ -269,7 +270,7 @@ function sentence(s) {
 function page(   i, n, part, k, s, fenced) {
   for (i = 1; i <= NR; i++) {
     s = line[i]
-    for (k = i; s ~ /^!\[[^\]]*$/; line[k] = "") s = s " " line[++k]  # a picture: in one line
+    for (k = i; s ~ /^!\[[^\]]*$/; line[k] = "") s = k < NR ? s " " line[++k] : s "]"  # a picture: in one line
     if (s ~ /^```/) {
       fenced = !fenced
       sub(/^.*/, fenced ? (s ~ /cpp/ ? "\\code{.cpp}" : "\\code{.unparsed}") : "\\endcode", s)
