@@ -249,9 +249,9 @@ function text(s,   n, part, i, all) {
       gsub(/</, "\\&lt;", part[i])
       gsub(/>/, "\\&gt;", part[i])
       gsub(/[#@%]/, "\\\\&", part[i])
-      gsub(/\.g\. |\.\. /, "&\\ ", part[i])  # no end of a sentence
-      gsub(/\. \\ /, ".\\ ", part[i])
       gsub(/\.\.\./, "\xe2\x80\xa6", part[i])
+      gsub(/\.\. /, "..\\&nbsp;", part[i])  # this is no end of a sentence
+      gsub(/e\.g\. /, "e.g.\\&nbsp;", part[i])
     }
     gsub(/   +/, " \\&emsp; ", part[i])
     all = all (i > 1 ? "`" : "") part[i]

@@ -133,7 +133,7 @@ class Tape {
   static bool tracks(const char* op, const Var& x);
   // Appends a node of this value and returns the Var that stands for it.
   Var add_node(const char* op, Tensor value);
-  Var leaf(Tensor value, const Parameter* parameter);  // null: a variable
+  Var leaf(Tensor value, const Parameter* parameter);  // of a parameter; null: a variable
   // Give y's node a rule: for one argument, rule(dy) or rule(dy, y); for several, rule(dy, sink).
   template <class F>
   void add_rule(const Var& y, const Var& argument, F&& rule);
