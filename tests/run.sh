@@ -31,7 +31,10 @@ install_packages "${packages[@]}"
 cmake --preset "$preset"
 cmake --build --preset "$preset"
 # First what the tables of the tests have checked, so that ctest's own summary comes last.
-ctest --preset "$preset" -R registry > "build/$preset/registry.log" || cat "build/$preset/registry.log"
-cat "build/$preset"/tests/registry_*.txt
-echo
+if [ "$preset" != thread ]; then  # which has no tables
+  ctest --preset "$preset" -R registry > "build/$preset/registry.log" ||
+    cat "build/$preset/registry.log"
+  cat "build/$preset"/tests/registry_*.txt
+  echo
+fi
 ctest --preset "$preset" -j "$(nproc)"

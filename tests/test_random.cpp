@@ -192,8 +192,8 @@ TEST_CASE("a fork's stream is numbered by SplitMix64 of the parent's and its own
     return x ^ (x >> 31);
   };
   REQUIRE(mix(1234567) == 6457827717110365317u);  // as published
-  for (const std::uint64_t stream : {0, 1, 77})
-    for (const std::uint64_t id : {0, 1, 2, 1000}) {
+  for (const std::uint64_t stream : {0u, 1u, 77u})
+    for (const std::uint64_t id : {0u, 1u, 2u, 1000u}) {
       CAPTURE(stream, id);
       Rng fork = Rng(9, stream).fork(id), expected(9, mix(stream ^ mix(id)));
       CHECK(difference(fork.uniform({8}), expected.uniform({8})) == "");
