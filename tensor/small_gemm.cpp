@@ -7,6 +7,7 @@
 #include "tensor/small_gemm.h"
 
 #include <algorithm>
+#include <cstring>
 #include <utility>
 
 #include "tensor/buffer.h"
@@ -22,21 +23,19 @@ constexpr int kVectorBytes = 32, kRegisters = 16;
 constexpr int kLanes = kVectorBytes / sizeof(real);
 constexpr real kZeros[2 * kLanes] = {};  // the bias of a product without one
 
-// Eight floats (four doubles) that the compiler keeps in one register; aligned like one number and
-// allowed to alias it, so that it may be loaded from anywhere.
-typedef real Vector __attribute__((vector_size(kVectorBytes), aligned(sizeof(real)), may_alias));
+// Eight floats (four doubles) that the compiler keeps in one register.
+typedef real Vector __attribute__((vector_size(kVectorBytes)));
 
-const Vector& vector_at(const real* p) { return *reinterpret_cast<const Vector*>(p); }
-Vector& vector_at(real* p) { return *reinterpret_cast<Vector*>(p); }
-
-using Kind = Epilogue::Kind;
-
-template <Kind kind>
-Vector finished(Vector v, real slope, const real* h) {
-  if constexpr (kind == Kind::leaky_relu) return v > 0 ? v : v * slope;
-  if constexpr (kind == Kind::leaky_relu_gradient) return vector_at(h) > 0 ? v : v * slope;
+// From and to anywhere: numbers in memory need not be aligned like a vector. The copy is one
+// instruction. (A reference to a vector of lower alignment would do for g++; clang forgets it.)
+Vector load(const real* p) {
+  Vector v;
+  std::memcpy(&v, p, sizeof(v));
   return v;
 }
+void store(real* p, Vector v) { std::memcpy(p, &v, sizeof(v)); }
+
+using Kind = Epilogue::Kind;
 
 // Which of A's steps is 1: neighbours in a row or neighbours in a column lie side by side.
 enum class Steps { along_rows, along_columns };
@@ -54,6 +53,13 @@ struct Strip {  // the part of a product that is V vectors of C wide
   real slope;
 };
 
+template <Kind kind>
+Vector finished(const Strip& s, Vector v, Index at) {
+  if constexpr (kind == Kind::leaky_relu) return v > 0 ? v : v * s.slope;
+  if constexpr (kind == Kind::leaky_relu_gradient) return load(s.h + at) > 0 ? v : v * s.slope;
+  return v;
+}
+
 // C[i .. i+R)[0 .. V * kLanes): sums over k of A[i.., k] B[k, ..], plus the bias.
 template <Kind kind, Steps steps, int R, int V>
 inline void tile(const Strip& s, Index i) {
@@ -62,10 +68,10 @@ inline void tile(const Strip& s, Index i) {
   Vector sum[R][V];
   for (int r = 0; r < R; ++r)
     for (int v = 0; v < V; ++v)
-      sum[r][v] = s.bias_per_row ? s.bias[i + r] + Vector{} : vector_at(s.bias + v * kLanes);
+      sum[r][v] = s.bias_per_row ? s.bias[i + r] + Vector{} : load(s.bias + v * kLanes);
   for (Index p = 0; p < s.k; ++p) {
     Vector b[V];
-    for (int v = 0; v < V; ++v) b[v] = vector_at(s.B + p * s.b_row + v * kLanes);
+    for (int v = 0; v < V; ++v) b[v] = load(s.B + p * s.b_row + v * kLanes);
     for (int r = 0; r < R; ++r) {
       const real a = steps == Steps::along_rows ? rows[r][p] : rows[0][p * s.A.column_step + r];
       for (int v = 0; v < V; ++v) sum[r][v] += a * b[v];
@@ -74,7 +80,7 @@ inline void tile(const Strip& s, Index i) {
   for (int r = 0; r < R; ++r)
     for (int v = 0; v < V; ++v) {
       const Index at = (i + r) * s.c_row + v * kLanes;
-      vector_at(s.C + at) = finished<kind>(sum[r][v], s.slope, s.h + at);
+      store(s.C + at, finished<kind>(s, sum[r][v], at));
     }
 }
 
@@ -124,11 +130,11 @@ void exchange_all(Vector* rows) {
 // out[p * out_step + j] = in[j * in_step + p] for a square block of kLanes rows.
 void transpose_block(real* out, Index out_step, const real* in, Index in_step) {
   Vector rows[kLanes];
-  for (int j = 0; j < kLanes; ++j) rows[j] = vector_at(in + j * in_step);
+  for (int j = 0; j < kLanes; ++j) rows[j] = load(in + j * in_step);
   exchange_all<1>(rows);
   exchange_all<2>(rows);
   if constexpr (kLanes == 8) exchange_all<4>(rows);
-  for (int p = 0; p < kLanes; ++p) vector_at(out + p * out_step) = rows[p];
+  for (int p = 0; p < kLanes; ++p) store(out + p * out_step, rows[p]);
 }
 
 // Columns column .. column+width-1 of B (k, n), row by row, filled up with zeros to `padded`.
@@ -166,7 +172,7 @@ void run_edge(const Strip& strip, MatrixView B, Index column, Index width, Kind 
 // The sum of a vector's numbers: one half is added to the other, until one is left.
 real sum_of(Vector v) {
   real lanes[kLanes];
-  vector_at(lanes) = v;
+  store(lanes, v);
   for (Index half = kLanes / 2; half > 0; half /= 2)
     for (Index i = 0; i < half; ++i) lanes[i] += lanes[i + half];
   return lanes[0];
@@ -193,7 +199,7 @@ void run_dots(Index m, Index n, Index k, MatrixView A, MatrixView B, const Bias&
       Index p = 0;
       for (; p + kLanes <= k; p += kLanes)
         for (int r = 0; r < R; ++r)
-          for (int q = 0; q < Q; ++q) sum[r][q] += vector_at(a[r] + p) * vector_at(b[q] + p);
+          for (int q = 0; q < Q; ++q) sum[r][q] += load(a[r] + p) * load(b[q] + p);
       for (int r = 0; r < R && i + r < m; ++r)
         for (int q = 0; q < Q && j + q < n; ++q) {
           const Index at = (i + r) * n + j + q;
