@@ -301,4 +301,8 @@ function with_formulas(s,   all, sign) {
   return all in_formula(s)
 }
 
-function in_formula(s) { return formula == "</code>" ? text(s) : s }
+function in_formula(s) {
+  if (formula == "</code>") return text(s)
+  if (formula == "") gsub(/@/, "\\\\@", s)
+  return s
+}

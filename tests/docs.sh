@@ -29,6 +29,6 @@ run() { (cat .ci/Doxyfile && printf '%s\n' "$@") | doxygen -; }
 run 'INPUT = tensor autograd nn flows' 'FILE_PATTERNS = *.h *.cpp' 'GENERATE_HTML = NO' \
   'GENERATE_XML = YES' 'XML_OUTPUT = check' 'XML_PROGRAMLISTING = NO'
 rm -rf "$out/check"
-main=() && [ ! -f README.md ] || main=(README.md)
-run "INPUT = ${main[*]} tensor autograd nn flows experiments" 'WARN_IF_UNDOCUMENTED = NO'
+mapfile -t pages < <(find README.md tests -name README.md 2> /dev/null)
+run "INPUT = ${pages[*]} tensor autograd nn flows experiments" 'WARN_IF_UNDOCUMENTED = NO'
 echo "$out/html/index.html"
