@@ -266,6 +266,12 @@ check "one line" one_line stderr
 check "that says what to install" grep -q "apt install imagemagick" stderr
 check "the frames are kept" is_png all/extra_animation_frames/frame_000.png
 
+train "$nf" "${small[@]}" --lr 1000 --out wild
+check "a learning rate of 1000: 1" [ "$status" -eq 1 ]
+check "in one line" one_line stderr
+check "that names the step, the operation and the parameter" \
+  grep -Eq "not finite in epoch 1, step [0-9]+ .* the result of [a-z_]+ .* at parameter [0-9a-z.]+;" stderr
+
 touch file
 run "$nf" "${small[@]}" --out file/results
 check "a directory that cannot be made: 1" [ "$status" -eq 1 ]
