@@ -37,18 +37,21 @@ struct Pass {
   const real* at(Index offset) const { return memory.data() + offset; }
 };
 
-// x (rows, columns) written as (columns, rows).
-void transpose_to(real* out, const real* x, Index rows, Index columns) {
-  for (Index i = 0; i < rows; ++i)
-    for (Index j = 0; j < columns; ++j) out[j * rows + i] = x[i * columns + j];
+// A batch (B, width), written in the order of the pass.
+void copy_ordered(const Pass& pass, real* out, const Tensor& x) {
+  const bool turn = pass.order == Order::features_first && x.shape()[1] > 1;
+  const Tensor ordered = turn ? transpose(x) : x;
+  std::copy_n(ordered.data(), x.size(), out);
 }
 
-// A batch (B, width) in the other order, or as it is.
-void copy_ordered(const Pass& pass, real* out, const real* x, Index width) {
-  if (pass.order == Order::points_first || width == 1)
-    std::copy_n(x, pass.points * width, out);
-  else
-    transpose_to(out, x, pass.points, width);
+// What a pass has computed, (B, width) or (width, B), as (B, width).
+Tensor points_first(const Pass& pass, const Tensor& x) {
+  if (pass.order == Order::points_first) return x;
+  return x.rows() == 1 ? x.reshaped(Shape{pass.points, 1}) : transpose(x);
+}
+
+Shape shape_of(const Pass& pass, Index width) {
+  return pass.order == Order::points_first ? Shape{pass.points, width} : Shape{width, pass.points};
 }
 
 // A pass has a copy of the weights: the model may change before its gradient is asked for, and
@@ -72,18 +75,16 @@ Pass plan(const std::vector<Linear>& layers, Index points) {
 // h_0 = x,   h_{l+1} = leaky_relu(h_l W_l^T + b_l),   y = h_{L-1} W_{L-1}^T + b_{L-1}
 Tensor forward(Pass& pass, const Tensor& x) {
   const bool by_features = pass.order == Order::features_first;
-  const Index B = pass.points, outputs = pass.places.back().out;
-  Tensor y({B, outputs});
-  const Tensor y_columns(by_features && outputs > 1 ? Shape{outputs, B} : Shape{0});
+  const Index B = pass.points;
+  Tensor y(shape_of(pass, pass.places.back().out));
   real* memory = pass.memory.mutable_data();
-  copy_ordered(pass, memory + pass.places[0].h, x.data(), pass.places[0].in);
+  copy_ordered(pass, memory + pass.places[0].h, x);
   for (std::size_t l = 0; l < pass.places.size(); ++l) {
     const auto& [layer, in, out, W, b, h] = pass.places[l];
     std::copy_n(layer->W.value.data(), in * out, memory + W);
     std::copy_n(layer->b.value.data(), out, memory + b);
     const bool last = l + 1 == pass.places.size();
     real* next = last ? y.mutable_data() : memory + pass.places[l + 1].h;
-    if (last && by_features && outputs > 1) next = const_cast<real*>(y_columns.data());
     const Epilogue epilogue{last ? Epilogue::Kind::none : Epilogue::Kind::leaky_relu, kLeakySlope};
     if (by_features)
       gemm(out, B, in, {memory + W, in, 1}, {memory + h, B, 1}, {Bias::Kind::per_row, memory + b},
@@ -92,8 +93,7 @@ Tensor forward(Pass& pass, const Tensor& x) {
       gemm(B, out, in, {memory + h, in, 1}, {memory + W, 1, in},
            {Bias::Kind::per_column, memory + b}, next, epilogue);
   }
-  if (by_features && outputs > 1) transpose_to(y.mutable_data(), y_columns.data(), outputs, B);
-  return y;
+  return points_first(pass, y);
 }
 
 void sum_rows(const real* x, Index rows, Index columns, real* sums) {
@@ -119,7 +119,7 @@ Tensor backward(const Pass& pass, const Tensor& dy, bool want_dx, const Tape::Si
   Tensor scratch({2, B * pass.widest});
   real* d = scratch.mutable_data();
   real* d_before = d + B * pass.widest;
-  copy_ordered(pass, d, dy.data(), pass.places.back().out);
+  copy_ordered(pass, d, dy);
   for (std::size_t l = pass.places.size(); l-- > 0;) {
     const auto& [layer, in, out, W, b, h] = pass.places[l];
     gemm(out, in, B, by_features ? MatrixView{d, B, 1} : MatrixView{d, 1, out},
@@ -141,13 +141,8 @@ Tensor backward(const Pass& pass, const Tensor& dy, bool want_dx, const Tape::Si
       gemm(B, in, out, {d, out, 1}, {pass.at(W), in, 1}, {}, d_before, epilogue);
     std::swap(d, d_before);
   }
-  const Index in = pass.places[0].in;
-  Tensor dx({B, in});
-  if (by_features)
-    transpose_to(dx.mutable_data(), d, in, B);
-  else
-    std::copy_n(d, B * in, dx.mutable_data());
-  return dx;
+  return points_first(pass, Tensor(shape_of(pass, pass.places[0].in),
+                                   std::span(d, std::size_t(B * pass.places[0].in))));
 }
 
 // The same in operations on Vars, from the arguments on, so that it can be differentiated again.

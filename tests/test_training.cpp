@@ -202,13 +202,32 @@ TEST_CASE("shards change the roundings of a gradient and nothing else") {
   const auto trained = [&](Index shards) {
     Regression model;
     train(model.parameters(), model.loss(0), data,
-          {.epochs = 4, .batch = 10, .shards = shards, .learning_rate = 0.01});
+          {.epochs = 4,
+           .batch = 10,
+           .shards = shards,
+           .learning_rate = 0.01,
+           .largest_gradient = kInfinity});
     return model.mlp.layers[0].W.value;
   };
   const Reference whole = reference(trained(1));
   // Four steps; Adam divides by the gradient's own size and so enlarges what is left of a small
   // one.
   for (const Index shards : {2, 3, 10}) CHECK(difference(trained(shards), whole, 1e4, 1) == "");
+}
+
+// A gradient of 100 and one of -3, each from a shard of its own: clipped to 1 and -1 they cancel.
+TEST_CASE("each shard's gradient is clipped before the mean") {
+  Parameter w;
+  const auto trained = [&](double largest) {
+    w.value = zeros({1});
+    const Loss loss = [&](const Data& batch, Rng&) { return mean(w * Var(batch.points)); };
+    train({{"w", &w}}, loss, {Tensor({{100}, {-3}}), {}},
+          {.epochs = 1, .batch = 2, .shards = 2, .largest_gradient = largest});
+    return w.value.item();
+  };
+  CHECK(trained(1) == 0);
+  CHECK(trained(4) < 0);  // (4 - 3) / 2
+  CHECK(trained(kInfinity) < 0);
 }
 
 TEST_CASE("the learning rate follows the cosine, epoch by epoch") {
