@@ -215,18 +215,18 @@ TEST_CASE("shards change the roundings of a gradient and nothing else") {
   for (const Index shards : {2, 3, 10}) CHECK(difference(trained(shards), whole, 1e4, 1) == "");
 }
 
-// A gradient of 100 and one of -3, each from a shard of its own: clipped to 1 and -1 they cancel.
+// A gradient of 128 and one of -4, each from a shard of its own: clipped to 1 and -1 they cancel.
 TEST_CASE("each shard's gradient is clipped before the mean") {
   Parameter w;
   const auto trained = [&](double largest) {
     w.value = zeros({1});
     const Loss loss = [&](const Data& batch, Rng&) { return mean(w * Var(batch.points)); };
-    train({{"w", &w}}, loss, {Tensor({{100}, {-3}}), {}},
+    train({{"w", &w}}, loss, {Tensor({{128}, {-4}}), {}},
           {.epochs = 1, .batch = 2, .shards = 2, .largest_gradient = largest});
     return w.value.item();
   };
   CHECK(trained(1) == 0);
-  CHECK(trained(4) < 0);  // (4 - 3) / 2
+  CHECK(trained(8) < 0);  // the gradient is (8 - 4) / 2
   CHECK(trained(kInfinity) < 0);
 }
 
