@@ -27,7 +27,8 @@ struct Mapped {
 
 struct Bijection {
   virtual ~Bijection() = default;
-  // z = f(x), and x = f^-1(z), each with the log-determinant of its own Jacobian.
+  // z = f(x), and x = f^-1(z), each with the log-determinant of its own Jacobian. Throw ShapeError
+  // for anything but (B, D).
   virtual Mapped to_latent(const Var& x) const = 0;    // x (B, D)
   virtual Mapped to_data(const Var& z) const = 0;      // z (B, D)
   virtual bool keeps_volume() const { return false; }  // true: log_det is 0 at every point
