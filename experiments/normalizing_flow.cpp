@@ -113,7 +113,7 @@ LineFigure loss_figure(const History& history) {
 // Figure 2: samples, drawn three times.
 PointFigure samples_figure(const NormalizingFlow& flow) {
   PointFigure figure{.name = "fig02_nf_samples", .limits = kRingLimits};
-  for (const std::uint64_t seed : {1, 2, 3}) {
+  for (const std::uint64_t seed : {1u, 2u, 3u}) {
     Rng rng = Rng(seed).fork(200);
     figure.panels.push_back({.title = fmt::format("1000 samples, seed {}", seed),
                              .clouds = {{.points = to_points(flow.sample(1000, rng))}}});

@@ -196,7 +196,7 @@ TEST_CASE("sizes that overflow") {
   // 2^62 * 4 bytes is 0 modulo 2^64, and so is 2^32 * 2^32.
   for (const char* shape : {"[4611686018427387904]", "[4294967296,4294967296]",
                             "[2147483648,2147483648,2]", "[4611686018427387904,4]"})
-    for (const std::size_t size : {0, 8}) {
+    for (const std::size_t size : {0u, 8u}) {
       CAPTURE(shape, size);
       const std::string entry =
           fmt::format(R"({}"shape":{},"data_offsets":[0,{}])", f32, shape, size);

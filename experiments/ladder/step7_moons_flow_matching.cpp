@@ -52,7 +52,7 @@ void run(const std::filesystem::path& out) {
 
   PointFigure figure{.name = "step7_moons_flow_matching", .limits = kPathLimits};
   const std::vector<Tensor> states = model.carry_states(noise, {0, 1, 100});
-  for (const std::size_t k : {0, 20, 40, 60, 80, 100})
+  for (const std::size_t k : {0u, 20u, 40u, 60u, 80u, 100u})
     figure.panels.push_back({.title = fmt::format("t = {:.1f}", static_cast<double>(k) / 100),
                              .clouds = {{.points = to_points(states[k])}}});
   draw(figure, {.directory = out});
