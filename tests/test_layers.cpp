@@ -347,6 +347,24 @@ TEST_CASE("flatten lines up all gradients, zeros where nothing flowed") {
   CHECK(difference(flatten(gradients, list), Tensor(Shape{7}, {0, 0, 0, 0, 7, 11, 2})) == "");
 }
 
+TEST_CASE("flatten adds up what flows into a parameter that is used more than once") {
+  Parameter w{ones({2})}, v{ones({1})};
+  Rng rng(23);
+  Mlp mlp({1, 2, 1}, rng);
+  Parameters list{{"w", &w}, {"v", &v}};
+  append(list, "mlp.", mlp.parameters());
+  const Tensor x = rng.normal({3, 1});
+  const auto gradient = [&](const Var& loss, Tape& tape) {
+    return flatten(tape.backward(loss), list);
+  };
+  Tape tape;
+  const Var uses = sum(2 * Var(w) + 3 * Var(w)) + sum(mlp(x));
+  const Tensor once = gradient(uses, tape), twice = gradient(uses + sum(mlp(x)), tape);
+  CHECK(difference(once.rows(0, 3), Tensor(Shape{3}, {5, 5, 0})) == "");
+  for (Index i = 3; i < once.size(); ++i)
+    CHECK(close(twice.data()[i], 2 * double{once.data()[i]}, 8, 1));
+}
+
 TEST_CASE("values and assign carry parameters from one model to another") {
   Rng rng(18);
   Mlp from({2, 4, 1}, rng), to({2, 4, 1}, rng);
