@@ -3,7 +3,7 @@
 # pictures that explain them, and writes the report page.
 #
 #   experiments/reproduce.sh                  into results/
-#   experiments/reproduce.sh --quick          a small run of every part, in a minute
+#   experiments/reproduce.sh --quick          a small run of every part
 #   experiments/reproduce.sh --figures-only   draws again from the saved weights
 #   experiments/reproduce.sh --resume         continues a run that was stopped
 #
