@@ -13,7 +13,8 @@ check() {  # check WHAT COMMAND...: the command must succeed
   "$@" && return
   failures=$((failures + 1))
   printf 'FAILED: %s\n' "$what"
-  sed 's/^/    /' "${errors:-stderr}" 2> /dev/null | head -n 5
+  # shellcheck disable=SC2086  # several files
+  sed 's/^/    /' ${errors:-stderr} 2> /dev/null | head -n "${shown:-5}"
 }
 
 timeout=$(command -v timeout)  # now: some tests hide all programs from PATH
@@ -36,6 +37,7 @@ scratch_directory() {
   trap 'cd / && rm -rf "$scratch"' EXIT
 }
 
+is_png() { [ "$(head -c 8 "$1" 2> /dev/null | od -An -tx1 | tr -d ' ')" = 89504e470d0a1a0a ]; }
 one_line() { [ "$(wc -l < "$1")" -eq 1 ]; }
 says() { grep -qF -- "$1" "${2:-stderr}"; }
 weights_hash() { sed -n 's/.*; weights \([0-9a-f]*\) in .*/\1/p' "$1"; }

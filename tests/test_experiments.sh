@@ -9,29 +9,12 @@
 set -uo pipefail
 
 programs=$(cd "${1:?usage: test_experiments.sh DIRECTORY_OF_THE_PROGRAMS}" && pwd)
-scratch=$(mktemp -d)
-trap 'rm -rf "$scratch"' EXIT
-cd "$scratch" || exit 1
+here=$(cd "$(dirname "$0")" && pwd)
+# shellcheck source=tests/checks.sh
+. "$here/checks.sh"
+limit=600  # seconds; some of these programs train
+scratch_directory
 
-checks=0 failures=0
-check() {  # check WHAT COMMAND...: the command must succeed
-  local what=$1
-  shift
-  checks=$((checks + 1))
-  "$@" && return
-  failures=$((failures + 1))
-  printf 'FAILED: %s\n' "$what"
-  sed 's/^/    /' stderr 2>/dev/null | head -n 5
-}
-
-# run COMMAND...: sets $status; the outputs are in the files stdout and stderr.
-run() {
-  "$@" > stdout 2> stderr < /dev/null
-  status=$?
-}
-
-is_png() { [ "$(head -c 8 "$1" 2>/dev/null | od -An -tx1 | tr -d ' ')" = 89504e470d0a1a0a ]; }
-one_line() { [ "$(wc -l < "$1")" -eq 1 ]; }
 hash_in() { sed -n 's/.*"weights_hash": "\([0-9a-f]*\)".*/\1/p' "$1/report.json"; }
 same_hash() { [ -n "$(hash_in "$1")" ] && [ "$(hash_in "$1")" = "$(hash_in "$2")" ]; }
 no_leftovers() { ! ls -A "$1" | grep -E '\.(tmp|part)'; }
@@ -287,5 +270,4 @@ run "$programs/report" --out nothing_there
 check "report without results: 1" [ "$status" -eq 1 ]
 check "in one line" one_line stderr
 
-printf '%d checks, %d failed\n' "$checks" "$failures"
-[ "$failures" -eq 0 ]
+finish

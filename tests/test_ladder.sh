@@ -10,20 +10,12 @@ set -uo pipefail
 
 programs=$(cd "${1:?usage: test_ladder.sh DIRECTORY_OF_THE_PROGRAMS}" && pwd)
 sources=$(cd "$(dirname "$0")/../experiments/ladder" && pwd)
-scratch=$(mktemp -d)
-trap 'rm -rf "$scratch"' EXIT
-cd "$scratch" || exit 1
-
-checks=0 failures=0
-check() {  # check WHAT COMMAND...: the command must succeed
-  local what=$1
-  shift
-  checks=$((checks + 1))
-  "$@" && return
-  failures=$((failures + 1))
-  printf 'FAILED: %s\n' "$what"
-  sed 's/^/    /' stdout stderr 2> /dev/null | head -n 30
-}
+here=$(cd "$(dirname "$0")" && pwd)
+# shellcheck source=tests/checks.sh
+. "$here/checks.sh"
+limit=600  # seconds; some of these programs train
+scratch_directory
+errors="stdout stderr" shown=30
 
 # holds WHAT N CONDITION PATTERN: an awk condition holds in all lines of stdout that match the
 # pattern, and there are N of these. In conditions `seen` counts these lines, from 1, last[k] is field
@@ -37,7 +29,6 @@ holds() {
                         END { exit bad || seen != n }" stdout
 }
 
-is_png() { [ "$(head -c 8 "$1" 2> /dev/null | od -An -tx1 | tr -d ' ')" = 89504e470d0a1a0a ]; }
 
 run_step() {
   step=$1
@@ -115,5 +106,4 @@ holds "a hundred are enough" 1 '$2 > 85 && near($4, 1, 0.06)' '/^ +100 /'
 "$programs/step1_derivative" --nonsense > stdout 2> stderr
 check "a wrong option: 2" [ $? -eq 2 ]
 
-printf '%d checks, %d failed\n' "$checks" "$failures"
-[ "$failures" -eq 0 ]
+finish

@@ -10,28 +10,13 @@ set -uo pipefail
 programs=$(cd "${1:?usage: test_benchmark.sh DIRECTORY_OF_THE_PROGRAMS [brief]}" && pwd)
 brief=${2:-}
 benchmark=$programs/benchmark libtorch=$programs/benchmark_libtorch
-scratch=$(mktemp -d)
-trap 'rm -rf "$scratch"' EXIT
-cd "$scratch" || exit 1
-
-checks=0 failures=0
-check() {  # check WHAT COMMAND...: the command must succeed
-  local what=$1
-  shift
-  checks=$((checks + 1))
-  "$@" && return
-  failures=$((failures + 1))
-  printf 'FAILED: %s\n' "$what"
-  sed 's/^/    /' stderr 2>/dev/null | head -n 5
-}
-
-run() {  # run COMMAND...: sets $status; the outputs are in the files stdout and stderr
-  "$@" > stdout 2> stderr < /dev/null
-  status=$?
-}
+here=$(cd "$(dirname "$0")/.." && pwd)
+# shellcheck source=tests/checks.sh
+. "$here/checks.sh"
+limit=600  # seconds; some of these programs train
+scratch_directory
 
 one_line() { [ "$(wc -l < "$1")" -eq 1 ]; }
-is_png() { [ "$(head -c 8 "$1" 2>/dev/null | od -An -tx1 | tr -d ' ')" = 89504e470d0a1a0a ]; }
 
 # The row of a workload: name, program, median, min, max, unit, peak memory, first step, data.
 sane_row() {
@@ -154,5 +139,4 @@ check "one line" one_line stderr
 check "that names it" grep -q 'no_directory/file.json' stderr
 check "before anything is measured" [ ! -s stdout ]
 
-printf '%d checks, %d failed\n' "$checks" "$failures"
-[ "$failures" -eq 0 ]
+finish
