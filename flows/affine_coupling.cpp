@@ -1,6 +1,9 @@
-#include "flows/affine_coupling.h"
+#include "tensor/vector_math.h"
+// ^ first: it must come before <cmath>
 
+#include "flows/affine_coupling.h"
 #include "tensor/error.h"
+#include "tensor/map.h"
 #include "tensor/math.h"
 
 namespace gradflow {
@@ -13,20 +16,6 @@ Index checked_dim(Index dim) {
   return dim;
 }
 
-// s = c tanh(raw / c): close to raw while that is small, never beyond c.
-// d(raw) = ds (1 - tanh^2(raw / c)) = ds (1 - (s / c)^2)
-Var softly_bounded(const Var& raw, real c) {
-  if (c == std::numeric_limits<real>::infinity()) return raw;
-  const Tensor bound = Tensor::scalar(c), inverse = Tensor::scalar(1 / c);
-  return record(
-      "soft_bound", mul(bound, tanh(mul(raw.value(), inverse))),
-      wrt(raw, [inverse](const Var& ds, const Var& s) { return ds * (1 - square(s * inverse)); }));
-}
-
-struct Halves {
-  Var kept, moved;
-};
-
 Var kept_of(const char* op, const Var& x, Index kept, Index dim) {
   require<ShapeError>(x.shape().rank() == 2 && x.shape()[1] == dim,
                       "AffineCoupling::{}: points {} given; (B, {}) are required", op, x.shape(),
@@ -34,50 +23,84 @@ Var kept_of(const char* op, const Var& x, Index kept, Index dim) {
   return slice(x, 1, 0, kept);
 }
 
-Halves split(const char* op, const Var& x, Index kept, Index dim) {
-  return {kept_of(op, x, kept, dim), slice(x, 1, kept, dim)};
+// s = c tanh(raw / c): close to raw while that is small, never beyond c.
+Tensor bounded(const Tensor& raw, real c) {
+  if (c == std::numeric_limits<real>::infinity()) return raw;
+  return map("soft_bound", raw, [c](real v) { return c * std::tanh(v / c); });
 }
 
-// The coordinates that stay, and the others by their formula.
-Var scale_and_shift(const Halves& x, const Var& s, const Var& t) {
-  return concat({x.kept, (x.moved - t) * exp(-s)}, 1);
+// The same on a tape.      d(raw) = ds (1 - tanh^2(raw / c)) = ds (1 - (s / c)^2)
+Var softly_bounded(const Var& raw, real c) {
+  if (c == std::numeric_limits<real>::infinity()) return raw;
+  return record("soft_bound", bounded(raw.value(), c),
+                wrt(raw, [c](const Var& ds, const Var& s) { return ds * (1 - square(s / c)); }));
 }
 
-// scale_and_shift as one operation on x (B, D), s (B, M) and t (B, M), with D - M coordinates kept.
-//   z_moved = (x_moved - t) e^-s      dx_kept = dz_kept      dx_moved = dz_moved e^-s
-//                                     dt = -dz_moved e^-s    ds = -dz_moved z_moved
-Var fused_scale_and_shift(const Var& x, const Var& s, const Var& t) {
-  const Index B = x.rows(), D = x.shape()[1], M = s.shape()[1], kept = D - M;
-  Tensor z = x.value();
-  const Tensor e = exp(neg(s.value()));
-  real* out = z.mutable_data();
-  for (Index i = 0; i < B; ++i)
-    for (Index j = 0; j < M; ++j) {
-      real& moved = out[i * D + kept + j];
-      moved = (moved - t.value().data()[i * M + j]) * e.data()[i * M + j];
-    }
-  const Var arguments[] = {x, s, t};
-  return record_jointly("scale_and_shift", z, arguments, [=](const Var& dz, const Tape::Sink& to) {
-    if (to.record == Record::yes) {
-      const Var moved = slice(x, 1, kept, D), d = slice(dz, 1, kept, D) * exp(-s);
-      to.add(x, concat({slice(dz, 1, 0, kept), d}, 1));
-      to.add(s, -(d * (moved - t)));
-      to.add(t, -d);
-      return;
-    }
-    Tensor dx = dz.value(), ds({B, M}), dt({B, M});
-    real *dx_at = dx.mutable_data(), *ds_at = ds.mutable_data(), *dt_at = dt.mutable_data();
-    for (Index i = 0; i < B; ++i)
-      for (Index j = 0; j < M; ++j) {
-        const Index in_x = i * D + kept + j, in_s = i * M + j;
-        ds_at[in_s] = -dx_at[in_x] * z.data()[in_x];
-        dx_at[in_x] *= e.data()[in_s];
-        dt_at[in_s] = -dx_at[in_x];
-      }
-    to.add(x, std::move(dx));
-    to.add(s, std::move(ds));
-    to.add(t, std::move(dt));
-  });
+// What the formula gives for x (B, D), raw and t (B, M), with D - M coordinates kept.
+struct Formula {
+  Tensor z;         // (B, D):  z_moved = (x_moved - t) e^-s
+  Tensor s;         // (B, M):  c tanh(raw / c)
+  Tensor e, slope;  // (B, M):  e^-s and ds/d(raw) = 1 - (s / c)^2
+};
+
+Formula formula(const Tensor& x, const Tensor& raw, const Tensor& t, real c) {
+  Formula f{x, bounded(raw, c), Tensor(raw.shape()), Tensor(raw.shape())};
+  const Index n = raw.size(), M = raw.shape()[1], D = x.shape()[1];
+  const real* const s = f.s.data();
+  const real* const shift = t.data();
+  real* const e = f.e.mutable_data();
+  real* const slope = f.slope.mutable_data();
+#pragma omp simd
+  for (Index i = 0; i < n; ++i) {
+    e[i] = std::exp(-s[i]);
+    slope[i] = 1 - s[i] / c * (s[i] / c);
+  }
+  real* moved = f.z.mutable_data() + D - M;
+  for (Index i = 0; i < n; moved += D)
+    for (Index j = 0; j < M; ++i, ++j) moved[j] = (moved[j] - shift[i]) * e[i];
+  return f;
+}
+
+// The coupling's formula as one operation:
+//   dx_kept = dz_kept      dx_moved = dz_moved e^-s      dt = -dx_moved
+//   d(raw) = -dz_moved z_moved slope
+Var fused_scale_and_shift(const Var& x, const Var& raw, const Var& t, const Formula& f, real c) {
+  const Index D = x.shape()[1], M = raw.shape()[1], kept = D - M;
+  const Var arguments[] = {x, raw, t};
+  return record_jointly(
+      "scale_and_shift", f.z, arguments, [=](const Var& dz, const Tape::Sink& to) {
+        if (to.record == Record::yes) {
+          const Var s = softly_bounded(raw, c), d = slice(dz, 1, kept, D) * exp(-s);
+          to.add(x, concat({slice(dz, 1, 0, kept), d}, 1));
+          to.add(t, -d);
+          to.add(raw, -(d * (slice(x, 1, kept, D) - t)) * (1 - square(s / c)));
+          return;
+        }
+        Tensor dx = dz.value(), draw(raw.shape()), dt(raw.shape());
+        real* d = dx.mutable_data() + kept;
+        const real *z = f.z.data() + kept, *e = f.e.data(), *slope = f.slope.data();
+        real *draw_at = draw.mutable_data(), *dt_at = dt.mutable_data();
+        for (Index i = 0; i < draw.size(); d += D, z += D)
+          for (Index j = 0; j < M; ++i, ++j) {
+            draw_at[i] = -d[j] * z[j] * slope[i];
+            d[j] *= e[i];
+            dt_at[i] = -d[j];
+          }
+        to.add(x, std::move(dx));
+        to.add(raw, std::move(draw));
+        to.add(t, std::move(dt));
+      });
+}
+
+// log |det dz/dx| = -sum of s over the moved coordinates      d(raw) = -dy slope
+Var fused_log_det(const Var& raw, const Formula& f, real c) {
+  return record_jointly("log_det", neg(sum(f.s, 1)), std::span(&raw, 1),
+                        [raw, c, slope = f.slope](const Var& dy, const Tape::Sink& to) {
+                          const Var minus = reshape(-dy, Shape{dy.rows(), 1});
+                          to.add(raw, to.record == Record::yes
+                                          ? minus * (1 - square(softly_bounded(raw, c) / c))
+                                          : minus * slope);
+                        });
 }
 
 }  // namespace
@@ -101,19 +124,21 @@ AffineCoupling::AffineCoupling(Index coordinates, const AffineCouplingOptions& o
 Mapped AffineCoupling::to_latent(const Var& x) const {
   if (Tape::watching()) return composed_to_latent(x);
   const Var same = kept_of("to_latent", x, kept, dim);
-  const Var s = softly_bounded(scale(same), scale_bound);
-  return {fused_scale_and_shift(x, s, shift(same)), -sum(s, 1)};
+  const Var raw = scale(same), t = shift(same);
+  const Formula f = formula(x.value(), raw.value(), t.value(), scale_bound);
+  return {fused_scale_and_shift(x, raw, t, f, scale_bound), fused_log_det(raw, f, scale_bound)};
 }
 
 Mapped AffineCoupling::composed_to_latent(const Var& x) const {
-  const Halves halves = split("to_latent", x, kept, dim);
-  const Var s = softly_bounded(scale.composed(halves.kept), scale_bound);
-  return {scale_and_shift(halves, s, shift.composed(halves.kept)), -sum(s, 1)};
+  const Var same = kept_of("to_latent", x, kept, dim), moved = slice(x, 1, kept, dim);
+  const Var s = softly_bounded(scale.composed(same), scale_bound);
+  const Var t = shift.composed(same);
+  return {concat({same, (moved - t) * exp(-s)}, 1), -sum(s, 1)};
 }
 
 // x_kept = z_kept,   x_moved = exp(s) z_moved + t             log |det dx/dz| = sum s
 Mapped AffineCoupling::to_data(const Var& z) const {
-  const auto [same, moved] = split("to_data", z, kept, dim);
+  const Var same = kept_of("to_data", z, kept, dim), moved = slice(z, 1, kept, dim);
   const Var s = softly_bounded(scale(same), scale_bound);
   const Var t = shift(same);
   return {concat({same, exp(s) * moved + t}, 1), sum(s, 1)};

@@ -21,11 +21,15 @@ std::vector<Index> inverted(const std::vector<Index>& order) {
   return inverse;
 }
 
-Mapped permuted(const char* op, const Var& points, const std::vector<Index>& order) {
+// y[:, i] = points[:, order[i]]      d(points)[:, i] = dy[:, inverse[i]]
+Mapped permuted(const char* op, const Var& points, const std::vector<Index>& order,
+                const std::vector<Index>& inverse) {
   require<ShapeError>(points.shape().rank() == 2 && points.shape()[1] == std::ssize(order),
                       "Permutation::{}: points {} given; (B, {}) are required", op, points.shape(),
                       order.size());
-  return {gather(points, order, 1), zeros(Shape{points.rows()})};
+  return {record("permutation", gather(points.value(), order, 1),
+                 wrt(points, [inverse](const Var& dy) { return gather(dy, inverse, 1); })),
+          zeros(Shape{points.rows()})};
 }
 
 }  // namespace
@@ -42,10 +46,12 @@ Permutation Permutation::reversal(Index dim) {
 Permutation Permutation::random(Index dim, Rng& rng) { return Permutation(rng.permutation(dim)); }
 
 // z[i] = x[inverse[i]]          log |det| = 0
-Mapped Permutation::to_latent(const Var& x) const { return permuted("to_latent", x, inverse); }
+Mapped Permutation::to_latent(const Var& x) const {
+  return permuted("to_latent", x, inverse, order);
+}
 
 // x[i] = z[order[i]]            log |det| = 0
-Mapped Permutation::to_data(const Var& z) const { return permuted("to_data", z, order); }
+Mapped Permutation::to_data(const Var& z) const { return permuted("to_data", z, order, inverse); }
 
 NamedTensors Permutation::constants() const {
   return {

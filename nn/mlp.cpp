@@ -1,10 +1,10 @@
 // The fused form, in short: the numbers of a pass lie in one block of memory, layer by layer, and a
 // layer is one call of gemm(), which adds the bias and applies the activation on the way.
 //
-// A batch can lie in memory in two orders: points first, (B, width), or features first, (width, B).
-// On the narrow layers of a coupling's networks (1-8-8-8-8-1) the second is several times faster,
-// because it is the batch, and not the width, that is cut into vectors of eight. A layer on a
-// features-first batch is the same product transposed: h W^T becomes W h.
+// Inside, a batch lies features first: h (width, B) instead of (B, width), so that a layer is the
+// same product transposed, W h instead of h W^T. It is then the batch, and not the width, that is
+// cut into vectors of eight: the narrow layers of a coupling's networks (1-8-8-8-8-1), and the
+// narrow ends of wide networks, cost no more than their share.
 
 #include "nn/mlp.h"
 
@@ -18,46 +18,27 @@
 namespace gradflow {
 namespace {
 
-enum class Order { points_first, features_first };
-
 // A layer within a pass. The offsets are places in Pass::memory.
 struct Place {
   const Linear* layer;  // only its address is used after the forward pass
   Index in, out;
-  Index W, b, h;  // weights, bias, and what the layer is given: (B, in) or (in, B)
+  Index W, b, h;  // weights, bias, and what the layer is given: (in, B)
 };
 
 struct Pass {
-  Index points;
-  Order order;
+  Index points;  // B
   std::vector<Place> places;
-  Index widest;   // layer's size, input and output included
-  Index weights;  // how many numbers all W and b have
-  Tensor memory;  // see plan()
+  Index widest = 0;    // layer's size, input and output included
+  Index weights = 0;   // how many numbers all W and b have
+  Tensor memory = {};  // see plan()
   const real* at(Index offset) const { return memory.data() + offset; }
 };
-
-// A batch (B, width), written in the order of the pass.
-void copy_ordered(const Pass& pass, real* out, const Tensor& x) {
-  const bool turn = pass.order == Order::features_first && x.shape()[1] > 1;
-  const Tensor ordered = turn ? transpose(x) : x;
-  std::copy_n(ordered.data(), x.size(), out);
-}
-
-// What a pass has computed, (B, width) or (width, B), as (B, width).
-Tensor points_first(const Pass& pass, const Tensor& x) {
-  if (pass.order == Order::points_first) return x;
-  return x.rows() == 1 ? x.reshaped(Shape{pass.points, 1}) : transpose(x);
-}
-
-Shape shape_of(const Pass& pass, Index width) {
-  return pass.order == Order::points_first ? Shape{pass.points, width} : Shape{width, pass.points};
-}
 
 // A pass has a copy of the weights: the model may change before its gradient is asked for, and
 // threads that share a tensor would have to take turns at counting its owners.
 Pass plan(const std::vector<Linear>& layers, Index points) {
-  Pass pass{points, Order::points_first, {}, 0, 0, Tensor()};
+  Pass pass{points, {}};
+  pass.places.reserve(layers.size());
   Index end = 0;
   for (const Linear& layer : layers) {
     const Index in = layer.W.value.shape()[1], out = layer.W.value.shape()[0];
@@ -66,83 +47,58 @@ Pass plan(const std::vector<Linear>& layers, Index points) {
     pass.weights += in * out + out;
     pass.widest = std::max({pass.widest, in, out});
   }
-  constexpr Index kNarrow = 16;
-  if (pass.widest < kNarrow) pass.order = Order::features_first;
   pass.memory = Tensor(Shape{end});
   return pass;
 }
 
-// h_0 = x,   h_{l+1} = leaky_relu(h_l W_l^T + b_l),   y = h_{L-1} W_{L-1}^T + b_{L-1}
+// h_0 = x^T,   h_{l+1} = leaky_relu(W_l h_l + b_l),   y^T = W_{L-1} h_{L-1} + b_{L-1}
 Tensor forward(Pass& pass, const Tensor& x) {
-  const bool by_features = pass.order == Order::features_first;
   const Index B = pass.points;
-  Tensor y(shape_of(pass, pass.places.back().out));
+  Tensor y({pass.places.back().out, B});
   real* memory = pass.memory.mutable_data();
-  copy_ordered(pass, memory + pass.places[0].h, x);
+  std::copy_n(transpose(x).data(), x.size(), memory + pass.places[0].h);
   for (std::size_t l = 0; l < pass.places.size(); ++l) {
     const auto& [layer, in, out, W, b, h] = pass.places[l];
     std::copy_n(layer->W.value.data(), in * out, memory + W);
     std::copy_n(layer->b.value.data(), out, memory + b);
     const bool last = l + 1 == pass.places.size();
     real* next = last ? y.mutable_data() : memory + pass.places[l + 1].h;
-    const Epilogue epilogue{last ? Epilogue::Kind::none : Epilogue::Kind::leaky_relu, kLeakySlope};
-    if (by_features)
-      gemm(out, B, in, {memory + W, in, 1}, {memory + h, B, 1}, {Bias::Kind::per_row, memory + b},
-           next, epilogue);
-    else
-      gemm(B, out, in, {memory + h, in, 1}, {memory + W, 1, in},
-           {Bias::Kind::per_column, memory + b}, next, epilogue);
+    gemm(out, B, in, {memory + W, in, 1}, {memory + h, B, 1}, {Bias::Kind::per_row, memory + b},
+         next, {last ? Epilogue::Kind::none : Epilogue::Kind::leaky_relu, kLeakySlope});
   }
-  return points_first(pass, y);
+  return transpose(y);
 }
 
-void sum_rows(const real* x, Index rows, Index columns, real* sums) {
-  for (Index i = 0; i < rows; ++i, x += columns) {
-    real total = 0;
-#pragma omp simd reduction(+ : total)
-    for (Index j = 0; j < columns; ++j) total += x[j];
-    sums[i] = total;
-  }
-}
-
-// From the last layer to the first, d being the gradient of the layer's output before activation:
-//   dW_l = d^T h_l      db_l = d summed over the batch      d <- (d W_l) leaky_relu'(h_l)
+// From the last layer to the first, d (out, B) being the gradient of the layer's output before
+// activation:
+//   dW_l = d h_l^T      db_l = d summed over the batch      d <- (W_l^T d) leaky_relu'(h_l)
 // Delivers dW_l and db_l, and returns dx if it is wanted.
 Tensor backward(const Pass& pass, const Tensor& dy, bool want_dx, const Tape::Sink& to) {
-  const bool by_features = pass.order == Order::features_first;
   const Index B = pass.points;
   Tensor all_gradients(Shape{pass.weights});
   real* const first = all_gradients.mutable_data();
   real* gradients = first;
   const std::size_t piece = to.keep(std::move(all_gradients));
-  const Tensor ones(Shape{B}, real{1});  // the sum of a batch's rows is a product with it
   Tensor scratch({2, B * pass.widest});
   real* d = scratch.mutable_data();
   real* d_before = d + B * pass.widest;
-  copy_ordered(pass, d, dy);
+  std::copy_n(transpose(dy).data(), dy.size(), d);
   for (std::size_t l = pass.places.size(); l-- > 0;) {
     const auto& [layer, in, out, W, b, h] = pass.places[l];
-    gemm(out, in, B, by_features ? MatrixView{d, B, 1} : MatrixView{d, 1, out},
-         by_features ? MatrixView{pass.at(h), 1, B} : MatrixView{pass.at(h), in, 1}, {}, gradients);
+    gemm(out, in, B, {d, B, 1}, {pass.at(h), 1, B}, {}, gradients);
     to.add(&layer->W, piece, gradients - first);
     gradients += in * out;
-    if (by_features)
-      sum_rows(d, out, B, gradients);
-    else
-      gemm(1, out, B, {ones.data(), B, 1}, {d, out, 1}, {}, gradients);
+    sum_rows(d, out, B, gradients);
     to.add(&layer->b, piece, gradients - first);
     gradients += out;
     if (l == 0 && !want_dx) return {};
-    const Epilogue epilogue{l == 0 ? Epilogue::Kind::none : Epilogue::Kind::leaky_relu_gradient,
-                            kLeakySlope, pass.at(h)};
-    if (by_features)
-      gemm(in, B, out, {pass.at(W), 1, in}, {d, B, 1}, {}, d_before, epilogue);
-    else
-      gemm(B, in, out, {d, out, 1}, {pass.at(W), in, 1}, {}, d_before, epilogue);
+    gemm(in, B, out, {pass.at(W), 1, in}, {d, B, 1}, {}, d_before,
+         {l == 0 ? Epilogue::Kind::none : Epilogue::Kind::leaky_relu_gradient, kLeakySlope,
+          pass.at(h)});
     std::swap(d, d_before);
   }
-  return points_first(pass, Tensor(shape_of(pass, pass.places[0].in),
-                                   std::span(d, std::size_t(B * pass.places[0].in))));
+  const Index in = pass.places[0].in;
+  return transpose(Tensor({in, B}, std::span(d, std::size_t(in * B))));
 }
 
 // The same in operations on Vars, from the arguments on, so that it can be differentiated again.

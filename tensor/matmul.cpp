@@ -20,11 +20,11 @@ int blas_size(Index n) {
 // A template only so that the call for the other precision is not compiled.
 template <class Real>
 void blas_gemm(CBLAS_TRANSPOSE ta, CBLAS_TRANSPOSE tb, int m, int n, int k, const Real* A, int lda,
-               const Real* B, int ldb, Real beta, Real* C) {
+               const Real* B, int ldb, Real* C) {
   if constexpr (sizeof(Real) == sizeof(float))
-    cblas_sgemm(CblasRowMajor, ta, tb, m, n, k, 1, A, lda, B, ldb, beta, C, n);
+    cblas_sgemm(CblasRowMajor, ta, tb, m, n, k, 1, A, lda, B, ldb, 0, C, n);
   else
-    cblas_dgemm(CblasRowMajor, ta, tb, m, n, k, 1, A, lda, B, ldb, beta, C, n);
+    cblas_dgemm(CblasRowMajor, ta, tb, m, n, k, 1, A, lda, B, ldb, 0, C, n);
 }
 
 // As long as A stays in the caches our own product is as fast as BLAS or faster: it does less
@@ -40,25 +40,9 @@ int blas_distance(MatrixView v) {
   return std::max(1, blas_size(v.column_step == 1 ? v.row_step : v.column_step));
 }
 
-void apply(const Epilogue& epilogue, real* C, Index size) {
-  if (epilogue.kind == Epilogue::Kind::none) return;
-  const real* sign = epilogue.kind == Epilogue::Kind::leaky_relu ? C : epilogue.h;
-#pragma omp simd
-  for (Index i = 0; i < size; ++i) C[i] = sign[i] > 0 ? C[i] : epilogue.slope * C[i];
-}
-
 MatrixView view(const Tensor& x, Trans trans) {
   const Index width = x.shape()[1];
   return trans == Trans::no ? MatrixView{x.data(), width, 1} : MatrixView{x.data(), 1, width};
-}
-
-// BLAS adds to what C holds.
-void fill_with(const Bias& bias, real* C, Index m, Index n) {
-  for (Index i = 0; i < m; ++i, C += n)
-    if (bias.kind == Bias::Kind::per_column)
-      std::copy_n(bias.data, n, C);
-    else if (bias.kind == Bias::Kind::per_row)
-      std::fill_n(C, n, bias.data[i]);
 }
 
 }  // namespace
@@ -66,12 +50,10 @@ void fill_with(const Bias& bias, real* C, Index m, Index n) {
 void gemm(Index m, Index n, Index k, MatrixView A, MatrixView B, const Bias& bias, real* C,
           const Epilogue& epilogue) {
   if (is_small(m, n, k)) return small_gemm(m, n, k, A, B, bias, C, epilogue);
-  fill_with(bias, C, m, n);
   threads();  // BLAS must find OpenMP set up as parallel.h says
   blas_gemm<real>(blas_trans(A), blas_trans(B), blas_size(m), blas_size(n), blas_size(k), A.data,
-                  blas_distance(A), B.data, blas_distance(B), bias.kind == Bias::Kind::none ? 0 : 1,
-                  C);
-  apply(epilogue, C, m * n);
+                  blas_distance(A), B.data, blas_distance(B), C);
+  finish(m, n, bias, epilogue, C);
 }
 
 Tensor matmul(const Tensor& A, const Tensor& B, Trans trans_a, Trans trans_b) {

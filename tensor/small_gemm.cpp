@@ -21,7 +21,8 @@ constexpr int kVectorBytes = 32, kRegisters = 32;
 constexpr int kVectorBytes = 32, kRegisters = 16;
 #endif
 constexpr int kLanes = kVectorBytes / sizeof(real);
-constexpr real kZeros[2 * kLanes] = {};  // the bias of a product without one
+constexpr Index kFew = 64;               // rows of B, a copy of which needs no memory but the stack
+constexpr real kZeros[4 * kLanes] = {};  // the bias of a product without one
 
 // Eight floats (four doubles) that the compiler keeps in one register.
 typedef real Vector __attribute__((vector_size(kVectorBytes)));
@@ -40,13 +41,13 @@ using Kind = Epilogue::Kind;
 // Which of A's steps is 1: neighbours in a row or neighbours in a column lie side by side.
 enum class Steps { along_rows, along_columns };
 
-struct Strip {  // the part of a product that is V vectors of C wide
-  Index m, k;
+struct Strip {  // the part of a product that is a few vectors of C wide
+  Index k;
   MatrixView A;
   const real* B;
-  Index b_row;
+  Index b_row;       // from one row of B to the next
   const real* bias;  // of the strip's columns, or of all rows
-  bool bias_per_row;
+  Bias::Kind bias_kind;
   real* C;
   const real* h;
   Index c_row;  // from one row of C, and of h, to the next
@@ -60,24 +61,35 @@ Vector finished(const Strip& s, Vector v, Index at) {
   return v;
 }
 
-// C[i .. i+R)[0 .. V * kLanes): sums over k of A[i.., k] B[k, ..], plus the bias.
+// C[i .. i+R)[0 .. V * kLanes): sums over k of A[i.., k] B[k, ..], plus the bias. Not inlined: the
+// compiler would keep numbers of the loops around it in vector registers.
 template <Kind kind, Steps steps, int R, int V>
-inline void tile(const Strip& s, Index i) {
-  const real* rows[R];  // of A; without row_step inside the loop, addresses stay simple
+[[gnu::noinline]] void tile(const Strip& strip, Index i) {
+  const Strip s = strip;  // what is behind a reference might change with every store
+  const real* rows[R];    // of A; without row_step inside the loop, addresses stay simple
+#pragma GCC unroll 8
   for (int r = 0; r < R; ++r) rows[r] = s.A.data + (i + r) * s.A.row_step;
-  Vector sum[R][V];
+  Vector sum[R][V];  // in registers, as the loops over r and v are unrolled
+#pragma GCC unroll 8
   for (int r = 0; r < R; ++r)
+#pragma GCC unroll 8
     for (int v = 0; v < V; ++v)
-      sum[r][v] = s.bias_per_row ? s.bias[i + r] + Vector{} : load(s.bias + v * kLanes);
+      sum[r][v] =
+          s.bias_kind == Bias::Kind::per_row ? s.bias[i + r] - Vector{} : load(s.bias + v * kLanes);
   for (Index p = 0; p < s.k; ++p) {
     Vector b[V];
+#pragma GCC unroll 8
     for (int v = 0; v < V; ++v) b[v] = load(s.B + p * s.b_row + v * kLanes);
+#pragma GCC unroll 8
     for (int r = 0; r < R; ++r) {
       const real a = steps == Steps::along_rows ? rows[r][p] : rows[0][p * s.A.column_step + r];
+#pragma GCC unroll 8
       for (int v = 0; v < V; ++v) sum[r][v] += a * b[v];
     }
   }
+#pragma GCC unroll 8
   for (int r = 0; r < R; ++r)
+#pragma GCC unroll 8
     for (int v = 0; v < V; ++v) {
       const Index at = (i + r) * s.c_row + v * kLanes;
       store(s.C + at, finished<kind>(s, sum[r][v], at));
@@ -86,30 +98,14 @@ inline void tile(const Strip& s, Index i) {
 
 // All rows of a strip: tiles of the full height, then smaller ones for what is left.
 template <Kind kind, Steps steps, int V>
-void run(const Strip& s) {
+void run(const Strip& s, Index m) {
   constexpr int kRows = V == 1 || kRegisters == 32 ? 8 : 6;
   Index i = 0;
-  for (; i + kRows <= s.m; i += kRows) tile<kind, steps, kRows, V>(s, i);
-  if (i + 4 <= s.m) tile<kind, steps, 4, V>(s, i), i += 4;
-  if (i + 2 <= s.m) tile<kind, steps, 2, V>(s, i), i += 2;
-  if (i < s.m) tile<kind, steps, 1, V>(s, i);
-}
-
-template <Kind kind, int V>
-void run(const Strip& s) {
-  s.A.column_step == 1 ? run<kind, Steps::along_rows, V>(s) : run<kind, Steps::along_columns, V>(s);
-}
-
-template <int V>
-void run(const Strip& s, Kind kind) {
-  switch (kind) {
-    case Kind::none:
-      return run<Kind::none, V>(s);
-    case Kind::leaky_relu:
-      return run<Kind::leaky_relu, V>(s);
-    case Kind::leaky_relu_gradient:
-      return run<Kind::leaky_relu_gradient, V>(s);
-  }
+  if constexpr (V <= 2)
+    for (; i + kRows <= m; i += kRows) tile<kind, steps, kRows, V>(s, i);
+  if (i + 4 <= m) tile<kind, steps, 4, V>(s, i), i += 4;
+  if (i + 2 <= m) tile<kind, steps, 2, V>(s, i), i += 2;
+  if (i < m) tile<kind, steps, 1, V>(s, i);
 }
 
 // One step in transposing kLanes vectors: numbers of x whose place has the bit `s` change places
@@ -122,93 +118,135 @@ void exchange(Vector& x, Vector& y, std::integer_sequence<int, place...>) {
 }
 
 template <int s>
-void exchange_all(Vector* rows) {
+[[gnu::always_inline]] inline void exchange_all(Vector* rows) {
+#pragma GCC unroll 8
   for (int i = 0; i < kLanes; ++i)
     if (!(i & s)) exchange<s>(rows[i], rows[i + s], std::make_integer_sequence<int, kLanes>{});
+}
+
+// A square of kLanes vectors, transposed.
+[[gnu::always_inline]] inline void transpose_block(Vector* rows) {
+  exchange_all<1>(rows);
+  exchange_all<2>(rows);
+  if constexpr (kLanes == 8) exchange_all<4>(rows);
 }
 
 // out[p * out_step + j] = in[j * in_step + p] for a square block of kLanes rows.
 void transpose_block(real* out, Index out_step, const real* in, Index in_step) {
   Vector rows[kLanes];
+#pragma GCC unroll 8
   for (int j = 0; j < kLanes; ++j) rows[j] = load(in + j * in_step);
-  exchange_all<1>(rows);
-  exchange_all<2>(rows);
-  if constexpr (kLanes == 8) exchange_all<4>(rows);
+  transpose_block(rows);
+#pragma GCC unroll 8
   for (int p = 0; p < kLanes; ++p) store(out + p * out_step, rows[p]);
 }
 
-// Columns column .. column+width-1 of B (k, n), row by row, filled up with zeros to `padded`.
-void pack(real* out, MatrixView B, Index k, Index column, Index width, Index padded) {
+// Columns column .. column+width-1 of B (k, n), row by row; width is whole vectors.
+void pack(real* out, MatrixView B, Index k, Index column, Index width) {
   const real* in = B.data + column * B.column_step;
   Index p = 0;
-  if (B.row_step == 1 && width % kLanes == 0)
-    for (; p + kLanes <= k; p += kLanes, in += kLanes, out += kLanes * padded)
+  if (B.row_step == 1)
+    for (; p + kLanes <= k; p += kLanes, in += kLanes, out += kLanes * width)
       for (Index j = 0; j < width; j += kLanes)
-        transpose_block(out + j, padded, in + j * B.column_step, B.column_step);
-  for (; p < k; ++p, in += B.row_step, out += padded) {
+        transpose_block(out + j, width, in + j * B.column_step, B.column_step);
+  for (; p < k; ++p, in += B.row_step, out += width)
     for (Index j = 0; j < width; ++j) out[j] = in[j * B.column_step];
-    for (Index j = width; j < padded; ++j) out[j] = 0;
+}
+
+// The whole product, strip by strip; n is kLanes or more.
+template <Kind kind, Steps steps>
+void run(Index m, Index n, Index k, MatrixView A, MatrixView B, const Bias& bias, real* C,
+         const Epilogue& epilogue) {
+  // A strip of B is copied first where its rows are not contiguous, or so far apart that each is on
+  // a page of its own.
+  const bool in_place = B.column_step == 1 && (n * k <= 128 * 128 || m < 32);
+  const int widest = m <= 4 ? 4 : 2;
+  const bool few = in_place || k <= kFew;
+  real few_numbers[kFew * 4 * kLanes];
+  const Buffer many_numbers(few ? 0 : k * widest * kLanes);
+  real* const packed = few ? few_numbers : many_numbers.data();
+  Strip strip{k, A, packed, B.row_step, bias.data, bias.kind, C, epilogue.h, n, epilogue.slope};
+  if (bias.kind == Bias::Kind::none) strip.bias = kZeros;
+  for (Index column = 0; column < n;) {
+    int vectors = widest;
+    while (vectors > 1 && column + vectors * kLanes > n) vectors /= 2;
+    const Index width = vectors * kLanes;
+    column = std::min(column, n - width);  // the last strip may repeat some columns
+    if (in_place) {
+      strip.B = B.data + column;
+    } else {
+      pack(packed, B, k, column, width);
+      strip.b_row = width;
+    }
+    strip.C = C + column;
+    if (kind == Kind::leaky_relu_gradient) strip.h = epilogue.h + column;
+    if (bias.kind == Bias::Kind::per_column) strip.bias = bias.data + column;
+    vectors == 4   ? run<kind, steps, 4>(strip, m)
+    : vectors == 2 ? run<kind, steps, 2>(strip, m)
+                   : run<kind, steps, 1>(strip, m);
+    column += width;
   }
 }
 
-// The last columns, fewer than a vector: bias, h, B and C take a detour over padded copies.
-void run_edge(const Strip& strip, MatrixView B, Index column, Index width, Kind kind) {
-  const Index m = strip.m, k = strip.k;
-  Buffer packed(k * kLanes), padded(2 * m * kLanes);
-  real* C = padded.data();
-  real* h = C + m * kLanes;
-  pack(packed.data(), B, k, column, width, kLanes);
-  real columns_bias[kLanes] = {};
-  const real* bias = strip.bias_per_row ? strip.bias : columns_bias;
-  if (!strip.bias_per_row) std::copy_n(strip.bias, width, columns_bias);
-  if (kind == Kind::leaky_relu_gradient) pack(h, {strip.h, strip.c_row, 1}, m, 0, width, kLanes);
-  run<1>(
-      {m, k, strip.A, packed.data(), kLanes, bias, strip.bias_per_row, C, h, kLanes, strip.slope},
-      kind);
+// sums[i * sums_step] = sum over j of x[i * row_step + j], times weights[j] if weighted. kLanes
+// rows at a time, whose sums end up as the lanes of one vector.
+template <bool weighted>
+void sums_of_rows(const real* x, Index row_step, Index rows, Index columns, const real* weights,
+                  real* sums, Index sums_step) {
+  Index i = 0;
+  for (; i + kLanes <= rows; i += kLanes, x += kLanes * row_step) {
+    Vector sum[kLanes] = {};
+    Index j = 0;
+    for (; j + kLanes <= columns; j += kLanes) {
+      const Vector weight = weighted ? load(weights + j) : Vector{};
+#pragma GCC unroll 8
+      for (int r = 0; r < kLanes; ++r)
+        sum[r] += weighted ? load(x + r * row_step + j) * weight : load(x + r * row_step + j);
+    }
+    transpose_block(sum);
+#pragma GCC unroll 8
+    for (int r = 1; r < kLanes; ++r) sum[0] += sum[r];
+    for (int r = 0; r < kLanes; ++r) sums[(i + r) * sums_step] = sum[0][r];
+    for (; j < columns; ++j)
+      for (int r = 0; r < kLanes; ++r)
+        sums[(i + r) * sums_step] += x[r * row_step + j] * (weighted ? weights[j] : 1);
+  }
+  for (; i < rows; ++i, x += row_step) {
+    real total = 0;
+#pragma omp simd reduction(+ : total)
+    for (Index j = 0; j < columns; ++j) total += x[j] * (weighted ? weights[j] : 1);
+    sums[i * sums_step] = total;
+  }
+}
+
+// Few rows or columns, with B's columns as contiguous as A's rows: each row (column) of C is a
+// matrix times a vector.
+void run_dots(Index m, Index n, Index k, MatrixView A, MatrixView B, real* C) {
+  if (n <= m)
+    for (Index j = 0; j < n; ++j)
+      sums_of_rows<true>(A.data, A.row_step, m, k, B.data + j * B.column_step, C + j, n);
+  else
+    for (Index i = 0; i < m; ++i)
+      sums_of_rows<true>(B.data, B.column_step, n, k, A.data + i * A.row_step, C + i * n, 1);
+}
+
+// Fewer columns than a vector has lanes, but enough rows: the transposed product, turned.
+void run_turned(Index m, Index n, Index k, MatrixView A, MatrixView B, real* C) {
+  const auto turned = [](MatrixView x) { return MatrixView{x.data, x.column_step, x.row_step}; };
+  const Buffer transposed(m * n);  // (n, m)
+  small_gemm(n, m, k, turned(B), turned(A), {}, transposed.data());
   for (Index i = 0; i < m; ++i)
-    for (Index j = 0; j < width; ++j) strip.C[i * strip.c_row + j] = C[i * kLanes + j];
+    for (Index j = 0; j < n; ++j) C[i * n + j] = transposed.data()[j * m + i];
 }
 
-// The sum of a vector's numbers: one half is added to the other, until one is left.
-real sum_of(Vector v) {
-  real lanes[kLanes];
-  store(lanes, v);
-  for (Index half = kLanes / 2; half > 0; half /= 2)
-    for (Index i = 0; i < half; ++i) lanes[i] += lanes[i + half];
-  return lanes[0];
-}
-
-real finished(const Epilogue& epilogue, real v, Index at) {
-  if (epilogue.kind == Kind::none) return v;
-  const real sign = epilogue.kind == Kind::leaky_relu ? v : epilogue.h[at];
-  return sign > 0 ? v : v * epilogue.slope;
-}
-
-// Few long sums: where A's rows and B's columns lie contiguous, each number of C is a dot product
-// of two of them, taken in vectors. R x Q of them at a time share their loads; those beyond the
-// edge of C repeat the last one and are thrown away.
-void run_dots(Index m, Index n, Index k, MatrixView A, MatrixView B, const Bias& bias, real* C,
-              const Epilogue& epilogue) {
-  constexpr int R = 4, Q = 2;
-  const real *a[R], *b[Q];
-  for (Index i = 0; i < m; i += R)
-    for (Index j = 0; j < n; j += Q) {
-      for (int r = 0; r < R; ++r) a[r] = A.data + std::min(i + r, m - 1) * A.row_step;
-      for (int q = 0; q < Q; ++q) b[q] = B.data + std::min(j + q, n - 1) * B.column_step;
-      Vector sum[R][Q] = {};
-      Index p = 0;
-      for (; p + kLanes <= k; p += kLanes)
-        for (int r = 0; r < R; ++r)
-          for (int q = 0; q < Q; ++q) sum[r][q] += load(a[r] + p) * load(b[q] + p);
-      for (int r = 0; r < R && i + r < m; ++r)
-        for (int q = 0; q < Q && j + q < n; ++q) {
-          const Index at = (i + r) * n + j + q;
-          real total = sum_of(sum[r][q]);
-          for (Index rest = p; rest < k; ++rest) total += a[r][rest] * b[q][rest];
-          if (bias.kind != Bias::Kind::none)
-            total += bias.data[bias.kind == Bias::Kind::per_row ? i + r : j + q];
-          C[at] = finished(epilogue, total, at);
-        }
+// As a product is defined.
+void run_plain(Index m, Index n, Index k, MatrixView A, MatrixView B, real* C) {
+  for (Index i = 0; i < m; ++i)
+    for (Index j = 0; j < n; ++j, ++C) {
+      *C = 0;
+      for (Index p = 0; p < k; ++p)
+        *C +=
+            A.data[i * A.row_step + p * A.column_step] * B.data[p * B.row_step + j * B.column_step];
     }
 }
 
@@ -216,42 +254,37 @@ void run_dots(Index m, Index n, Index k, MatrixView A, MatrixView B, const Bias&
 
 void small_gemm(Index m, Index n, Index k, MatrixView A, MatrixView B, const Bias& bias, real* C,
                 const Epilogue& epilogue) {
-  if (A.column_step == 1 && B.row_step == 1 && n < kLanes && k >= kLanes)
-    return run_dots(m, n, k, A, B, bias, C, epilogue);
-  // A strip of B is copied first where its rows are not contiguous, or so far apart that each is on
-  // a page of its own.
-  const bool in_place = B.column_step == 1 && (n * k <= 128 * 128 || m < 32);
-  const bool per_row = bias.kind == Bias::Kind::per_row;
-  const Buffer packed(in_place ? 0 : k * 2 * kLanes);
-  const auto strip_at = [&](Index column) {
-    const real* strip_bias = bias.kind == Bias::Kind::none ? kZeros
-                             : per_row                     ? bias.data
-                                                           : bias.data + column;
-    return Strip{m,
-                 k,
-                 A,
-                 B.data + column,
-                 B.row_step,
-                 strip_bias,
-                 per_row,
-                 C + column,
-                 epilogue.h ? epilogue.h + column : nullptr,
-                 n,
-                 epilogue.slope};
-  };
-  Index column = 0;
-  while (column + kLanes <= n) {
-    const Index width = column + 2 * kLanes <= n ? 2 * kLanes : kLanes;
-    Strip strip = strip_at(column);
-    if (!in_place) {
-      pack(packed.data(), B, k, column, width, width);
-      strip.B = packed.data();
-      strip.b_row = width;
-    }
-    width == kLanes ? run<1>(strip, epilogue.kind) : run<2>(strip, epilogue.kind);
-    column += width;
+  const bool dots = std::min(m, n) <= 4 && A.column_step == 1 && B.row_step == 1;
+  if (dots || n < kLanes) {
+    (dots ? run_dots : m < kLanes ? run_plain : run_turned)(m, n, k, A, B, C);
+    return finish(m, n, bias, epilogue, C);
   }
-  if (column < n) run_edge(strip_at(column), B, column, n - column, epilogue.kind);
+  const auto run_kind = [&]<Kind kind>() {
+    return A.column_step == 1 ? run<kind, Steps::along_rows>(m, n, k, A, B, bias, C, epilogue)
+                              : run<kind, Steps::along_columns>(m, n, k, A, B, bias, C, epilogue);
+  };
+  switch (epilogue.kind) {
+    case Kind::none:
+      return run_kind.template operator()<Kind::none>();
+    case Kind::leaky_relu:
+      return run_kind.template operator()<Kind::leaky_relu>();
+    case Kind::leaky_relu_gradient:
+      return run_kind.template operator()<Kind::leaky_relu_gradient>();
+  }
+}
+
+void finish(Index m, Index n, const Bias& bias, const Epilogue& epilogue, real* C) {
+  for (Index i = 0; i < m && bias.kind != Bias::Kind::none; ++i)
+    for (Index j = 0; j < n; ++j)
+      C[i * n + j] += bias.data[bias.kind == Bias::Kind::per_row ? i : j];
+  if (epilogue.kind == Kind::none) return;
+  const real* sign = epilogue.kind == Kind::leaky_relu ? C : epilogue.h;
+#pragma omp simd
+  for (Index i = 0; i < m * n; ++i) C[i] = sign[i] > 0 ? C[i] : epilogue.slope * C[i];
+}
+
+void sum_rows(const real* x, Index rows, Index columns, real* sums) {
+  sums_of_rows<false>(x, columns, rows, columns, nullptr, sums, 1);
 }
 
 }  // namespace gradflow

@@ -42,4 +42,10 @@ struct Bias {
 void small_gemm(Index m, Index n, Index k, MatrixView A, MatrixView B, const Bias& bias, real* C,
                 const Epilogue& epilogue = {});
 
+// Adds the bias to a product C (m, n) without one, and applies the epilogue.
+void finish(Index m, Index n, const Bias& bias, const Epilogue& epilogue, real* C);
+
+// The sum of each row of x (rows, columns), row-major.
+void sum_rows(const real* x, Index rows, Index columns, real* sums);
+
 }  // namespace gradflow

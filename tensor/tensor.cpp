@@ -113,26 +113,6 @@ Tensor linspace(real first, real last, Index count) {
   return result;
 }
 
-Tensor transpose(const Tensor& x, int axis_a, int axis_b) {
-  const auto [a, b] = std::minmax(
-      {checked_axis("transpose", axis_a, x.shape()), checked_axis("transpose", axis_b, x.shape())});
-  if (a == b) return x;
-  // Seen from the two axes, x is (outer, m, middle, n, inner) and y is (outer, n, middle, m,
-  // inner).
-  const auto [outer, m, rest] = split_at(x.shape(), a);
-  const auto [skipped, n, inner] = split_at(x.shape(), b);
-  const Index middle = skipped / std::max<Index>(outer * m, 1);
-  Tensor y(x.shape().with(a, n).with(b, m));
-  const real* in = x.data();
-  real* out = y.mutable_data();
-  for (Index o = 0; o < outer; ++o)
-    for (Index j = 0; j < n; ++j)
-      for (Index k = 0; k < middle; ++k)
-        for (Index i = 0; i < m; ++i, out += inner)
-          std::copy_n(in + (((o * m + i) * middle + k) * n + j) * inner, inner, out);
-  return y;
-}
-
 namespace {
 
 // Copies `count` runs of n numbers each, which begin `in_step` and `out_step` numbers apart.
@@ -142,6 +122,32 @@ void copy_runs(Index count, Index n, const real* in, Index in_step, real* out, I
   else
     for (Index i = 0; i < count; ++i) std::copy_n(in + i * in_step, n, out + i * out_step);
 }
+
+}  // namespace
+
+Tensor transpose(const Tensor& x, int axis_a, int axis_b) {
+  const auto [a, b] = std::minmax(
+      {checked_axis("transpose", axis_a, x.shape()), checked_axis("transpose", axis_b, x.shape())});
+  if (a == b) return x;
+  // Seen from the two axes, x is (outer, m, middle, n, inner) and y is (outer, n, middle, m,
+  // inner).
+  const auto [outer, m, rest] = split_at(x.shape(), a);
+  const auto [skipped, n, inner] = split_at(x.shape(), b);
+  const Index middle = skipped / std::max<Index>(outer * m, 1);
+  const Shape turned = x.shape().with(a, n).with(b, m);
+  if (middle == 1 && (m == 1 || n == 1)) return x.reshaped(turned);  // the order stays
+  Tensor y(turned);
+  const real* in = x.data();
+  real* out = y.mutable_data();
+  for (Index o = 0; o < outer; ++o)
+    for (Index j = 0; j < n; ++j)
+      for (Index k = 0; k < middle; ++k, out += m * inner)
+        copy_runs(m, inner, in + ((o * m * middle + k) * n + j) * inner, middle * n * inner, out,
+                  inner);
+  return y;
+}
+
+namespace {
 
 // Sets positions begin ... along an axis of y to x.
 void copy_into(Tensor& y, int axis, Index begin, const Tensor& x) {
