@@ -124,6 +124,7 @@ Gradients Tape::backward(const Var& y, const Var& dy, Record record) {
   gradients[y.node_] = record == Record::yes ? dy : Var(dy.value());
   Gradients result;
   result.tape_ = id_;
+  result.terms_.reserve(storage_->terms);
   Sink sink{*this, record, result};
   for (auto i = static_cast<std::uint32_t>(size()); i-- > 0;) {
     const Node node = storage_->nodes[i];  // a copy: a recorded rule may move the nodes
@@ -135,6 +136,7 @@ Gradients Tape::backward(const Var& y, const Var& dy, Record record) {
     if (node.parameter) sink.add(node.parameter, std::move(*reached));
     for (const Rule* rule = node.rules; rule; rule = rule->next) rule->apply(*reached, sink);
   }
+  storage_->terms = result.terms_.size();
   return result;
 }
 

@@ -154,6 +154,7 @@ class Tape {
     Arena arena;
     std::vector<Node> nodes;
     std::vector<std::optional<Var>> gradients;
+    std::size_t terms = 0;  // of the last backward pass
   };
   class Pause;
   template <class F>

@@ -24,40 +24,45 @@ Var kept_of(const char* op, const Var& x, Index kept, Index dim) {
 }
 
 // s = c tanh(raw / c): close to raw while that is small, never beyond c.
-Tensor bounded(const Tensor& raw, real c) {
-  if (c == std::numeric_limits<real>::infinity()) return raw;
-  return map("soft_bound", raw, [c](real v) { return c * std::tanh(v / c); });
+inline real bounded(real raw, real c) {
+  return c == std::numeric_limits<real>::infinity() ? raw : c * std::tanh(raw / c);
 }
 
-// The same on a tape.      d(raw) = ds (1 - tanh^2(raw / c)) = ds (1 - (s / c)^2)
+// d(raw) = ds (1 - tanh^2(raw / c)) = ds (1 - (s / c)^2)
 Var softly_bounded(const Var& raw, real c) {
-  if (c == std::numeric_limits<real>::infinity()) return raw;
-  return record("soft_bound", bounded(raw.value(), c),
-                wrt(raw, [c](const Var& ds, const Var& s) { return ds * (1 - square(s / c)); }));
+  const Tensor s = map("soft_bound", raw.value(), [c](real v) { return bounded(v, c); });
+  return record("soft_bound", s,
+                wrt(raw, [c](const Var& ds, const Var& y) { return ds * (1 - square(y / c)); }));
 }
 
 // What the formula gives for x (B, D), raw and t (B, M), with D - M coordinates kept.
 struct Formula {
   Tensor z;         // (B, D):  z_moved = (x_moved - t) e^-s
-  Tensor s;         // (B, M):  c tanh(raw / c)
+  Tensor log_det;   // (B):     -sum of s over the moved coordinates
   Tensor e, slope;  // (B, M):  e^-s and ds/d(raw) = 1 - (s / c)^2
 };
 
 Formula formula(const Tensor& x, const Tensor& raw, const Tensor& t, real c) {
-  Formula f{x, bounded(raw, c), Tensor(raw.shape()), Tensor(raw.shape())};
   const Index n = raw.size(), M = raw.shape()[1], D = x.shape()[1];
-  const real* const s = f.s.data();
-  const real* const shift = t.data();
-  real* const e = f.e.mutable_data();
-  real* const slope = f.slope.mutable_data();
+  Formula f{x, Tensor(Shape{x.rows()}), Tensor(raw.shape()), Tensor(raw.shape())};
+  Tensor bounded_raw(raw.shape());
+  const real *const r = raw.data(), *shift = t.data();
+  real* const s = bounded_raw.mutable_data();
+  real *const e = f.e.mutable_data(), *const slope = f.slope.mutable_data();
 #pragma omp simd
   for (Index i = 0; i < n; ++i) {
+    s[i] = bounded(r[i], c);
     e[i] = std::exp(-s[i]);
     slope[i] = 1 - s[i] / c * (s[i] / c);
   }
-  real* moved = f.z.mutable_data() + D - M;
-  for (Index i = 0; i < n; moved += D)
-    for (Index j = 0; j < M; ++i, ++j) moved[j] = (moved[j] - shift[i]) * e[i];
+  real *moved = f.z.mutable_data() + D - M, *log_det = f.log_det.mutable_data();
+  for (Index i = 0; i < n; moved += D, ++log_det) {
+    *log_det = 0;
+    for (Index j = 0; j < M; ++i, ++j) {
+      moved[j] = (moved[j] - shift[i]) * e[i];
+      *log_det -= s[i];
+    }
+  }
   return f;
 }
 
@@ -92,14 +97,16 @@ Var fused_scale_and_shift(const Var& x, const Var& raw, const Var& t, const Form
       });
 }
 
-// log |det dz/dx| = -sum of s over the moved coordinates      d(raw) = -dy slope
+// log_det as another one:      d(raw) = -dy slope
 Var fused_log_det(const Var& raw, const Formula& f, real c) {
-  return record_jointly("log_det", neg(sum(f.s, 1)), std::span(&raw, 1),
+  return record_jointly("log_det", f.log_det, std::span(&raw, 1),
                         [raw, c, slope = f.slope](const Var& dy, const Tape::Sink& to) {
-                          const Var minus = reshape(-dy, Shape{dy.rows(), 1});
-                          to.add(raw, to.record == Record::yes
-                                          ? minus * (1 - square(softly_bounded(raw, c) / c))
-                                          : minus * slope);
+                          const Var column = reshape(dy, Shape{dy.rows(), 1});
+                          if (to.record == Record::yes)
+                            to.add(raw, column * (square(softly_bounded(raw, c) / c) - 1));
+                          else
+                            to.add(raw, map("log_det", column.value(), slope,
+                                            [](real d, real factor) { return -d * factor; }));
                         });
 }
 

@@ -34,8 +34,8 @@ struct Pass {
   const real* at(Index offset) const { return memory.data() + offset; }
 };
 
-// A pass has a copy of the weights: the model may change before its gradient is asked for, and
-// threads that share a tensor would have to take turns at counting its owners.
+// A recorded pass has a copy of the weights: the model may change before its gradient is asked for,
+// and threads that share a tensor would have to take turns at counting its owners.
 Pass plan(const std::vector<Linear>& layers, Index points) {
   Pass pass{points, {}};
   pass.places.reserve(layers.size());
@@ -59,12 +59,15 @@ Tensor forward(Pass& pass, const Tensor& x) {
   std::copy_n(transpose(x).data(), x.size(), memory + pass.places[0].h);
   for (std::size_t l = 0; l < pass.places.size(); ++l) {
     const auto& [layer, in, out, W, b, h] = pass.places[l];
-    std::copy_n(layer->W.value.data(), in * out, memory + W);
-    std::copy_n(layer->b.value.data(), out, memory + b);
+    const real *weights = layer->W.value.data(), *bias = layer->b.value.data();
+    if (Tape::recording()) {
+      std::copy_n(weights, in * out, memory + W);
+      std::copy_n(bias, out, memory + b);
+    }
     const bool last = l + 1 == pass.places.size();
     real* next = last ? y.mutable_data() : memory + pass.places[l + 1].h;
-    gemm(out, B, in, {memory + W, in, 1}, {memory + h, B, 1}, {Bias::Kind::per_row, memory + b},
-         next, {last ? Epilogue::Kind::none : Epilogue::Kind::leaky_relu, kLeakySlope});
+    gemm(out, B, in, {weights, in, 1}, {memory + h, B, 1}, {Bias::Kind::per_row, bias}, next,
+         {last ? Epilogue::Kind::none : Epilogue::Kind::leaky_relu, kLeakySlope});
   }
   return transpose(y);
 }
@@ -75,22 +78,24 @@ Tensor forward(Pass& pass, const Tensor& x) {
 // Delivers dW_l and db_l, and returns dx if it is wanted.
 Tensor backward(const Pass& pass, const Tensor& dy, bool want_dx, const Tape::Sink& to) {
   const Index B = pass.points;
-  Tensor all_gradients(Shape{pass.weights});
-  real* const first = all_gradients.mutable_data();
-  real* gradients = first;
-  const std::size_t piece = to.keep(std::move(all_gradients));
+  Tensor gradients(Shape{pass.weights});  // in the order of parameters(): W_0, b_0, W_1, ...
+  real* dW = gradients.mutable_data() + pass.weights;
+  const std::size_t piece = to.keep(std::move(gradients));
+  Index offset = 0;
+  for (const Place& place : pass.places) {
+    to.add(&place.layer->W, piece, offset);
+    to.add(&place.layer->b, piece, offset + place.in * place.out);
+    offset += place.in * place.out + place.out;
+  }
   Tensor scratch({2, B * pass.widest});
   real* d = scratch.mutable_data();
   real* d_before = d + B * pass.widest;
   std::copy_n(transpose(dy).data(), dy.size(), d);
   for (std::size_t l = pass.places.size(); l-- > 0;) {
     const auto& [layer, in, out, W, b, h] = pass.places[l];
-    gemm(out, in, B, {d, B, 1}, {pass.at(h), 1, B}, {}, gradients);
-    to.add(&layer->W, piece, gradients - first);
-    gradients += in * out;
-    sum_rows(d, out, B, gradients);
-    to.add(&layer->b, piece, gradients - first);
-    gradients += out;
+    dW -= in * out + out;
+    gemm(out, in, B, {d, B, 1}, {pass.at(h), 1, B}, {}, dW);
+    sum_rows(d, out, B, dW + in * out);
     if (l == 0 && !want_dx) return {};
     gemm(in, B, out, {pass.at(W), 1, in}, {d, B, 1}, {}, d_before,
          {l == 0 ? Epilogue::Kind::none : Epilogue::Kind::leaky_relu_gradient, kLeakySlope,

@@ -17,7 +17,7 @@ void Optimizer::step(const Tensor& gradient) {
   begin_step();
   constexpr Index kChunk = 1 << 16;  // large parameters are cut up for the threads
   for (std::size_t k = 0; k < parameters_.size(); ++k) {
-    const auto [offset, n] = layout_.places[k];
+    const auto [of, offset, n] = layout_.places[k];
     real* parameter = parameters_[k].parameter->value.mutable_data();
     if (n <= kChunk) {
       update(parameter, gradient.data() + offset, offset, n);

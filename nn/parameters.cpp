@@ -19,7 +19,7 @@ Index count(const Parameters& parameters) {
 FlatLayout::FlatLayout(const Parameters& parameters) {
   for (const auto& [name, parameter] : parameters) {
     place_of.emplace(parameter, places.size());
-    places.push_back({count, parameter->value.size()});
+    places.push_back({parameter, count, parameter->value.size()});
     count += parameter->value.size();
   }
 }
@@ -27,19 +27,23 @@ FlatLayout::FlatLayout(const Parameters& parameters) {
 void flatten(const Gradients& gradients, const FlatLayout& layout, Tensor& flat) {
   real* out = flat.mutable_data();
   std::vector<bool> reached(layout.places.size());
+  std::size_t at = 0;  // the term's place: most often the next one
   for (const auto& [parameter, piece, offset] : gradients.terms()) {
-    const auto found = layout.place_of.find(parameter);
-    if (found == layout.place_of.end()) continue;  // it belongs to something that is not trained
-    const auto& place = layout.places[found->second];
+    if (++at >= layout.places.size() || layout.places[at].parameter != parameter) {
+      const auto found = layout.place_of.find(parameter);
+      if (found == layout.place_of.end()) continue;  // it belongs to something that is not trained
+      at = found->second;
+    }
+    const auto& place = layout.places[at];
     const Index n = place.size;  // clang does not let an OpenMP loop use a structured binding
     const real* term = gradients.pieces()[piece].value().data() + offset;
     real* sum = out + place.offset;
-    if (reached[found->second])
+    if (reached[at])
 #pragma omp simd
       for (Index i = 0; i < n; ++i) sum[i] += term[i];
     else
       std::copy_n(term, n, sum);
-    reached[found->second] = true;
+    reached[at] = true;
   }
   for (std::size_t k = 0; k < reached.size(); ++k)
     if (!reached[k]) std::fill_n(out + layout.places[k].offset, layout.places[k].size, real{0});

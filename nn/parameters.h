@@ -43,7 +43,8 @@ Index count(const Parameters& parameters);  // the number of numbers
 struct FlatLayout {
   explicit FlatLayout(const Parameters& parameters);  // one after another, without gaps
   struct Place {                                      // of one parameter
-    Index offset, size;                               // where it begins, how many numbers it has
+    const Parameter* parameter;
+    Index offset, size;  // where it begins, how many numbers it has
   };
   std::vector<Place> places;                                   // in the list's order
   std::unordered_map<const Parameter*, std::size_t> place_of;  // the index in places

@@ -217,7 +217,7 @@ class Trainer {
   [[noreturn]] void stop_at(double loss, const Tensor& gradient, const std::string& cause) const {
     std::string what = "the loss";
     for (std::size_t k = 0; k < optimizer_.parameters().size() && std::isfinite(loss); ++k) {
-      const auto [offset, n] = optimizer_.layout().places[k];
+      const auto [of, offset, n] = optimizer_.layout().places[k];
       if (all_finite(gradient.rows(offset, offset + n))) continue;
       what = fmt::format("the gradient of {}", optimizer_.parameters()[k].name);
       break;

@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <type_traits>
 #include <utility>
 
 #include "tensor/buffer.h"
@@ -15,26 +16,35 @@
 namespace gradflow {
 namespace {
 
+// Numbers that the compiler keeps in one register: the vector of all processors, and a wider one
+// for those that have it.
+constexpr int kVectorBytes = 32;
 #ifdef __AVX512F__
-constexpr int kVectorBytes = 32, kRegisters = 32;
+constexpr int kWideBytes = 64, kRegisters = 32;
 #else
-constexpr int kVectorBytes = 32, kRegisters = 16;
+constexpr int kWideBytes = 32, kRegisters = 16;
 #endif
-constexpr int kLanes = kVectorBytes / sizeof(real);
-constexpr Index kFew = 64;               // rows of B, a copy of which needs no memory but the stack
-constexpr real kZeros[4 * kLanes] = {};  // the bias of a product without one
-
-// Eight floats (four doubles) that the compiler keeps in one register.
 typedef real Vector __attribute__((vector_size(kVectorBytes)));
+typedef real Wide __attribute__((vector_size(kWideBytes)));
+
+constexpr int kLanes = kVectorBytes / sizeof(real);
+constexpr int kWideLanes = kWideBytes / sizeof(real);
+constexpr int kWidest = 4 * kLanes;   // strip of columns
+constexpr Index kFew = 64;            // rows of B, a copy of which needs no memory but the stack
+constexpr real kZeros[kWidest] = {};  // the bias of a product without one
 
 // From and to anywhere: numbers in memory need not be aligned like a vector. The copy is one
 // instruction. (A reference to a vector of lower alignment would do for g++; clang forgets it.)
-Vector load(const real* p) {
-  Vector v;
+template <class V = Vector>
+V load(const real* p) {
+  V v;
   std::memcpy(&v, p, sizeof(v));
   return v;
 }
-void store(real* p, Vector v) { std::memcpy(p, &v, sizeof(v)); }
+template <class V>
+void store(real* p, V v) {
+  std::memcpy(p, &v, sizeof(v));
+}
 
 using Kind = Epilogue::Kind;
 
@@ -54,58 +64,62 @@ struct Strip {  // the part of a product that is a few vectors of C wide
   real slope;
 };
 
-template <Kind kind>
-Vector finished(const Strip& s, Vector v, Index at) {
+template <Kind kind, class V>
+V finished(const Strip& s, V v, Index at) {
   if constexpr (kind == Kind::leaky_relu) return v > 0 ? v : v * s.slope;
-  if constexpr (kind == Kind::leaky_relu_gradient) return load(s.h + at) > 0 ? v : v * s.slope;
+  if constexpr (kind == Kind::leaky_relu_gradient) return load<V>(s.h + at) > 0 ? v : v * s.slope;
   return v;
 }
 
-// C[i .. i+R)[0 .. V * kLanes): sums over k of A[i.., k] B[k, ..], plus the bias. Not inlined: the
+// C[i .. i+R)[0 .. width): sums over k of A[i.., k] B[k, ..], plus the bias. Not inlined: the
 // compiler would keep numbers of the loops around it in vector registers.
-template <Kind kind, Steps steps, int R, int V>
+template <Kind kind, Steps steps, int R, int width>
 [[gnu::noinline]] void tile(const Strip& strip, Index i) {
+  using V = std::conditional_t<(width >= kWideLanes), Wide, Vector>;
+  constexpr int kIn = sizeof(V) / sizeof(real), N = width / kIn;  // numbers in a vector; vectors
   const Strip s = strip;  // what is behind a reference might change with every store
   const real* rows[R];    // of A; without row_step inside the loop, addresses stay simple
 #pragma GCC unroll 8
   for (int r = 0; r < R; ++r) rows[r] = s.A.data + (i + r) * s.A.row_step;
-  Vector sum[R][V];  // in registers, as the loops over r and v are unrolled
+  V sum[R][N];  // in registers, as the loops over r and v are unrolled
 #pragma GCC unroll 8
   for (int r = 0; r < R; ++r)
 #pragma GCC unroll 8
-    for (int v = 0; v < V; ++v)
+    for (int v = 0; v < N; ++v)
       sum[r][v] =
-          s.bias_kind == Bias::Kind::per_row ? s.bias[i + r] - Vector{} : load(s.bias + v * kLanes);
+          s.bias_kind == Bias::Kind::per_row ? s.bias[i + r] - V{} : load<V>(s.bias + v * kIn);
   for (Index p = 0; p < s.k; ++p) {
-    Vector b[V];
+    V b[N];
 #pragma GCC unroll 8
-    for (int v = 0; v < V; ++v) b[v] = load(s.B + p * s.b_row + v * kLanes);
+    for (int v = 0; v < N; ++v) b[v] = load<V>(s.B + p * s.b_row + v * kIn);
 #pragma GCC unroll 8
     for (int r = 0; r < R; ++r) {
       const real a = steps == Steps::along_rows ? rows[r][p] : rows[0][p * s.A.column_step + r];
 #pragma GCC unroll 8
-      for (int v = 0; v < V; ++v) sum[r][v] += a * b[v];
+      for (int v = 0; v < N; ++v) sum[r][v] += a * b[v];
     }
   }
 #pragma GCC unroll 8
   for (int r = 0; r < R; ++r)
 #pragma GCC unroll 8
-    for (int v = 0; v < V; ++v) {
-      const Index at = (i + r) * s.c_row + v * kLanes;
+    for (int v = 0; v < N; ++v) {
+      const Index at = (i + r) * s.c_row + v * kIn;
       store(s.C + at, finished<kind>(s, sum[r][v], at));
     }
 }
 
-// All rows of a strip: tiles of the full height, then smaller ones for what is left.
-template <Kind kind, Steps steps, int V>
+// All rows of a strip: tiles of the full height, then smaller ones for what is left. As many sums
+// as leave some registers free.
+template <Kind kind, Steps steps, int width>
 void run(const Strip& s, Index m) {
-  constexpr int kRows = V == 1 || kRegisters == 32 ? 8 : 6;
+  constexpr int kVectors = std::max(1, width / kWideLanes);
+  constexpr int kRows = kRegisters == 32 || kVectors == 1 ? 8 : kVectors == 2 ? 6 : 0;
   Index i = 0;
-  if constexpr (V <= 2)
-    for (; i + kRows <= m; i += kRows) tile<kind, steps, kRows, V>(s, i);
-  if (i + 4 <= m) tile<kind, steps, 4, V>(s, i), i += 4;
-  if (i + 2 <= m) tile<kind, steps, 2, V>(s, i), i += 2;
-  if (i < m) tile<kind, steps, 1, V>(s, i);
+  if constexpr (kRows > 0)
+    for (; i + kRows <= m; i += kRows) tile<kind, steps, kRows, width>(s, i);
+  if (i + 4 <= m) tile<kind, steps, 4, width>(s, i), i += 4;
+  if (i + 2 <= m) tile<kind, steps, 2, width>(s, i), i += 2;
+  if (i < m) tile<kind, steps, 1, width>(s, i);
 }
 
 // One step in transposing kLanes vectors: numbers of x whose place has the bit `s` change places
@@ -141,16 +155,18 @@ void transpose_block(real* out, Index out_step, const real* in, Index in_step) {
   for (int p = 0; p < kLanes; ++p) store(out + p * out_step, rows[p]);
 }
 
-// Columns column .. column+width-1 of B (k, n), row by row; width is whole vectors.
+// Columns column .. column+width-1 of B (k, n), row by row; width is a multiple of kLanes.
 void pack(real* out, MatrixView B, Index k, Index column, Index width) {
   const real* in = B.data + column * B.column_step;
-  Index p = 0;
-  if (B.row_step == 1)
-    for (; p + kLanes <= k; p += kLanes, in += kLanes, out += kLanes * width)
-      for (Index j = 0; j < width; j += kLanes)
-        transpose_block(out + j, width, in + j * B.column_step, B.column_step);
-  for (; p < k; ++p, in += B.row_step, out += width)
-    for (Index j = 0; j < width; ++j) out[j] = in[j * B.column_step];
+  Index done = 0;
+  if (B.row_step == 1) {  // kLanes columns at a time, which are as many streams of memory
+    done = k / kLanes * kLanes;
+    for (Index j = 0; j < width; j += kLanes)
+      for (Index p = 0; p < done; p += kLanes)
+        transpose_block(out + p * width + j, width, in + j * B.column_step + p, B.column_step);
+  }
+  for (Index p = done; p < k; ++p)
+    for (Index j = 0; j < width; ++j) out[p * width + j] = in[p * B.row_step + j * B.column_step];
 }
 
 // The whole product, strip by strip; n is kLanes or more.
@@ -160,17 +176,16 @@ void run(Index m, Index n, Index k, MatrixView A, MatrixView B, const Bias& bias
   // A strip of B is copied first where its rows are not contiguous, or so far apart that each is on
   // a page of its own.
   const bool in_place = B.column_step == 1 && (n * k <= 128 * 128 || m < 32);
-  const int widest = m <= 4 ? 4 : 2;
+  const Index widest = kRegisters == 32 || m <= 4 ? kWidest : kWidest / 2;
   const bool few = in_place || k <= kFew;
-  real few_numbers[kFew * 4 * kLanes];
-  const Buffer many_numbers(few ? 0 : k * widest * kLanes);
+  real few_numbers[kFew * kWidest];
+  const Buffer many_numbers(few ? 0 : k * widest);
   real* const packed = few ? few_numbers : many_numbers.data();
   Strip strip{k, A, packed, B.row_step, bias.data, bias.kind, C, epilogue.h, n, epilogue.slope};
   if (bias.kind == Bias::Kind::none) strip.bias = kZeros;
   for (Index column = 0; column < n;) {
-    int vectors = widest;
-    while (vectors > 1 && column + vectors * kLanes > n) vectors /= 2;
-    const Index width = vectors * kLanes;
+    Index width = widest;
+    while (width > kLanes && column + width > n) width /= 2;
     column = std::min(column, n - width);  // the last strip may repeat some columns
     if (in_place) {
       strip.B = B.data + column;
@@ -181,9 +196,9 @@ void run(Index m, Index n, Index k, MatrixView A, MatrixView B, const Bias& bias
     strip.C = C + column;
     if (kind == Kind::leaky_relu_gradient) strip.h = epilogue.h + column;
     if (bias.kind == Bias::Kind::per_column) strip.bias = bias.data + column;
-    vectors == 4   ? run<kind, steps, 4>(strip, m)
-    : vectors == 2 ? run<kind, steps, 2>(strip, m)
-                   : run<kind, steps, 1>(strip, m);
+    width == kWidest       ? run<kind, steps, kWidest>(strip, m)
+    : width == kWidest / 2 ? run<kind, steps, kWidest / 2>(strip, m)
+                           : run<kind, steps, kLanes>(strip, m);
     column += width;
   }
 }

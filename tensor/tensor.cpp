@@ -57,13 +57,10 @@ real Tensor::at(std::initializer_list<Index> position) const {
   return data_[offset];
 }
 
-real* Tensor::mutable_data() {
-  if (size() > 0 && !unique()) {
-    Tensor copy(shape_);
-    std::copy_n(data_, size(), copy.data_);
-    *this = std::move(copy);
-  }
-  return data_;
+void Tensor::copy_storage() {
+  Tensor copy(shape_);
+  std::copy_n(data_, size(), copy.data_);
+  *this = std::move(copy);
 }
 
 Tensor Tensor::reshaped(const Shape& shape) const {

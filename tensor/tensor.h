@@ -48,7 +48,10 @@ class Tensor {
   real at(std::initializer_list<Index> position) const;  // checked; throws ShapeError
 
   // For writing. If the storage is shared it is copied first, so that no other tensor changes.
-  real* mutable_data();
+  real* mutable_data() {
+    if (!unique()) copy_storage();
+    return data_;
+  }
   // True if a write would not copy.
   bool unique() const { return storage_.unique(); }
 
@@ -60,6 +63,8 @@ class Tensor {
   Tensor rows(Index begin, Index end) const;
 
  private:
+  void copy_storage();
+
   Buffer storage_;
   real* data_ = nullptr;  // into storage_; not always its start, see rows()
   Shape shape_;
