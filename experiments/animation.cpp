@@ -6,9 +6,9 @@
 #include <cstring>
 #include <fstream>
 
+#include "experiments/files/safetensors.h"
 #include "experiments/process.h"
 #include "tensor/parallel.h"
-#include "tensor/safetensors.h"
 
 namespace gradflow {
 namespace {

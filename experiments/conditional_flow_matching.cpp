@@ -6,12 +6,12 @@
 
 #include <nlohmann/json.hpp>
 
+#include "experiments/files/safetensors.h"
 #include "experiments/gallery.h"
 #include "experiments/rings.h"
 #include "experiments/session.h"
 #include "experiments/views.h"
 #include "flows/flow_matching.h"
-#include "tensor/safetensors.h"
 
 namespace gradflow {
 namespace {

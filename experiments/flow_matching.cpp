@@ -10,11 +10,11 @@
 #include <cmath>
 #include <nlohmann/json.hpp>
 
+#include "experiments/files/safetensors.h"
 #include "experiments/gallery.h"
 #include "experiments/rings.h"
 #include "experiments/session.h"
 #include "experiments/views.h"
-#include "tensor/safetensors.h"
 
 namespace gradflow {
 namespace {

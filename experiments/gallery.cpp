@@ -2,7 +2,7 @@
 
 #include <fmt/format.h>
 
-#include "tensor/error.h"
+#include "experiments/files/file_error.h"
 #include "tensor/parallel.h"
 
 namespace gradflow {

@@ -10,13 +10,13 @@
 #include <cmath>
 #include <nlohmann/json.hpp>
 
+#include "experiments/files/safetensors.h"
 #include "experiments/gallery.h"
 #include "experiments/rings.h"
 #include "experiments/trained.h"
 #include "experiments/views.h"
 #include "tensor/error.h"
 #include "tensor/parallel.h"
-#include "tensor/safetensors.h"
 
 namespace gradflow {
 namespace {

@@ -6,7 +6,7 @@
 #include <cmath>
 #include <limits>
 
-#include "tensor/error.h"
+#include "experiments/files/file_error.h"
 
 namespace gradflow {
 namespace {

@@ -10,10 +10,10 @@
 #include <exception>
 #include <filesystem>
 
+#include "experiments/files/safetensors.h"
 #include "experiments/options.h"
 #include "experiments/report_data.h"
 #include "experiments/report_page.h"
-#include "tensor/safetensors.h"
 
 namespace gradflow {
 namespace {

@@ -11,6 +11,7 @@
 #include <new>
 #include <nlohmann/json.hpp>
 
+#include "experiments/files/checkpoint.h"
 #include "experiments/progress.h"
 #include "tensor/error.h"
 #include "tensor/parallel.h"
@@ -112,7 +113,7 @@ void save_model(const Trainable& model, const RunOptions& options, const History
   save_tensors(options.out / file_name(model.name), file);
 }
 
-TrainingOptions training_options(const Trainable& model, const RunOptions& options) {
+TrainingOptions training_options(const RunOptions& options) {
   TrainingOptions training;
   training.epochs = options.epochs;
   training.batch = options.batch;
@@ -120,12 +121,14 @@ TrainingOptions training_options(const Trainable& model, const RunOptions& optio
   training.learning_rate = options.learning_rate;
   training.largest_gradient = options.clip;
   training.seed = options.seed;
-  training.checkpoint = options.out / (model.name + ".checkpoint.safetensors");
-  training.resume = options.resume;
-  training.settings = options.settings();
-  training.settings["model"] = model.name;
-  training.constants = model.constants;
   return training;
+}
+
+RunIdentity identity(const Trainable& model, const RunOptions& options,
+                     const TrainingOptions& training) {
+  std::map<std::string, std::string> settings = options.settings();
+  settings["model"] = model.name;
+  return identity_of(training, model.data.size(), settings, model.constants);
 }
 
 }  // namespace
@@ -142,15 +145,17 @@ History train_and_save(const Trainable& model, const RunOptions& options) {
     write_log(options.out / (model.name + "_log.csv"), epochs);
   };
   hooks.stop = &stop_requested;
+  const TrainingOptions training = training_options(options);
+  const std::filesystem::path checkpoint = options.out / (model.name + ".checkpoint.safetensors");
+  keep_checkpoints(hooks, checkpoint, options.resume, identity(model, options, training));
   on_interrupt(request_stop);
   fmt::print("{}: {} parameters, {} points, {} epochs of batches of {}, seed {}, {} threads\n",
              model.name, count(model.parameters), model.data.size(), options.epochs, options.batch,
              options.seed, threads());
   std::fflush(stdout);
-  const TrainingOptions training = training_options(model, options);
   const TrainingResult result = train(model.parameters, model.loss, model.data, training, hooks);
   if (result.stopped) {
-    fmt::print("\nstopped; saved in {}; go on with: {} --resume\n", training.checkpoint.string(),
+    fmt::print("\nstopped; saved in {}; go on with: {} --resume\n", checkpoint.string(),
                options.command);
     std::exit(128 + stop_signal);
   }

@@ -10,9 +10,9 @@
 #include <functional>
 #include <nlohmann/json_fwd.hpp>
 
+#include "experiments/files/safetensors.h"
 #include "experiments/options.h"
 #include "nn/parameters.h"
-#include "tensor/safetensors.h"
 
 namespace gradflow {
 

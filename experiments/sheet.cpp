@@ -8,7 +8,7 @@
 #include <cmath>
 #include <system_error>
 
-#include "tensor/safetensors.h"
+#include "experiments/files/safetensors.h"
 
 namespace gradflow {
 namespace {

@@ -6,7 +6,6 @@
 #include <cmath>
 #include <span>
 
-#include "nn/checkpoint.h"
 #include "tensor/error.h"
 #include "tensor/math.h"
 #include "tensor/parallel.h"
@@ -47,14 +46,13 @@ class Trainer {
         rng_(options.seed),
         schedule_(cosine_schedule(options.learning_rate, options.epochs)),
         optimizer_(parameters),
-        steps_((data.size() + options.batch - 1) / options.batch),
-        identity_{all_settings(), options.constants, options.epochs, steps_} {
+        steps_((data.size() + options.batch - 1) / options.batch) {
     shards_.resize(static_cast<std::size_t>(std::min(options.shards, options.batch)));
     for (Shard& shard : shards_) shard.gradient = Tensor(Shape{optimizer_.layout().count});
   }
 
   TrainingResult run() {
-    if (options_.resume && std::filesystem::exists(options_.checkpoint)) resume();
+    if (hooks_.restore) resume();
     run_began_ = seconds_now();
     with_team(std::ssize(shards_), [this] {
       while (state_.epoch < options_.epochs && !stopped_) run_epoch();
@@ -66,28 +64,14 @@ class Trainer {
   }
 
  private:
-  // What a resumed run must have in common with the one that it continues.
-  std::map<std::string, std::string> all_settings() const {
-    std::map<std::string, std::string> settings = options_.settings;
-    settings["epochs"] = fmt::format("{}", options_.epochs);
-    settings["points"] = fmt::format("{}", data_.size());
-    settings["batch"] = fmt::format("{}", options_.batch);
-    settings["shards"] = fmt::format("{}", options_.shards);
-    settings["learning_rate"] = fmt::format("{}", options_.learning_rate);
-    settings["largest_gradient"] = fmt::format("{}", options_.largest_gradient);
-    settings["seed"] = fmt::format("{}", options_.seed);
-    return settings;
-  }
-
   void resume() {
-    state_ = load_checkpoint(options_.checkpoint, optimizer_, identity_);
+    state_ = hooks_.restore(optimizer_);
     if (hooks_.on_epoch)
       for (const Epoch& epoch : state_.epochs) hooks_.on_epoch(epoch);
   }
 
   void save() const {
-    if (!options_.checkpoint.empty())
-      save_checkpoint(options_.checkpoint, optimizer_, state_, identity_);
+    if (hooks_.save) hooks_.save(optimizer_, state_);
   }
 
   void run_epoch() {
@@ -250,7 +234,6 @@ class Trainer {
   const Schedule schedule_;
   Adam optimizer_;
   const Index steps_;  // in an epoch
-  const RunIdentity identity_;
   std::vector<Shard> shards_;
   TrainingState state_;
   bool stopped_ = false;

@@ -1,20 +1,20 @@
-// The training loop: epochs of shuffled batches, in shards, with checkpoints.
+// The training loop: epochs of shuffled batches, in shards.
 //
 // The one idea: a run is a function of its settings alone. Each batch is cut into a fixed number of
 // shards; each shard records its own tape, with random numbers of its own, and the shards'
 // gradients are added in their order. So shards can run on different cores, and any number of
 // threads gives the same bits. And since randomness comes from counters (tensor/random.h), the
 // place where a run stands is (epoch, step): a run that was stopped continues as if it had not
-// been.
+// been, if somebody keeps that place, the parameters and the optimiser's memory
+// (experiments/files/checkpoint.h).
 //
-// In its simplest form, without shards and checkpoints, training is three lines:
+// In its simplest form, without shards, training is three lines:
 //   Tape tape;
 //   const Var loss = -mean(flow.log_prob(batch));
 //   adam.step(tape.backward(loss));
 #pragma once
 
 #include <atomic>
-#include <filesystem>
 #include <functional>
 #include <string>
 #include <vector>
@@ -46,14 +46,6 @@ struct TrainingOptions {        // how long, in what steps, from which random nu
   // they are averaged, so that a few wild points in one do not drown what the others have to say.
   double largest_gradient = 1;
   std::uint64_t seed = 0;  // of the order of the data and of the loss's random numbers
-  std::filesystem::path checkpoint = {};  // where to save after each epoch; empty: nowhere
-  bool resume = false;                    // continue from `checkpoint`, if it is there
-  // Further settings of the run (the model's, the data's). They are saved in the checkpoint, and a
-  // checkpoint with other ones is refused.
-  std::map<std::string, std::string> settings = {};
-  // What the model or its data depend on and training does not change, such as permutations and the
-  // normalisation. The same holds for them.
-  NamedTensors constants = {};
 };
 
 // Numbers by name, such as a validation loss.
@@ -65,6 +57,14 @@ struct Epoch {               // what is known of a finished epoch
   double learning_rate = 0;  // of its steps
   double seconds = 0;        // of training and validation
   Metrics metrics;           // what `validate` returned
+};
+
+struct TrainingState {        // where a run stands: all that it does not find in its optimiser
+  Index epoch = 0;            // finished epochs
+  Index step = 0;             // finished steps of the next one
+  double loss_sum = 0;        // of those steps' points
+  double seconds = 0;         // spent on the unfinished epoch
+  std::vector<Epoch> epochs;  // the finished ones
 };
 
 struct Progress {               // where a run stands within an epoch
@@ -81,6 +81,11 @@ struct TrainingHooks {
   std::function<void(const Epoch&)> on_epoch;    // after each epoch, and for those resumed from
   std::function<void(const Progress&)> on_step;  // after each step
   const std::atomic<bool>* stop = nullptr;       // set it: training saves and returns
+  // Keeps where the run stands: called after each epoch, and when it is stopped.
+  std::function<void(const Optimizer&, const TrainingState&)> save;
+  // Called before the first step: sets parameters and optimiser to those of a run that was saved
+  // and returns where that stood; a TrainingState{} if there is none.
+  std::function<TrainingState(Optimizer&)> restore;
 };
 
 struct TrainingResult {         // of the whole run
@@ -91,9 +96,8 @@ struct TrainingResult {         // of the whole run
 };
 
 // Trains with Adam, clipped gradients and a cosine schedule.
-// Throws ShapeError for options that make no sense; FileError for a checkpoint that is broken or
-// belongs to another run; NonFiniteError, within the step, when a loss or a gradient is not finite
-// (the model then is as it was before that step, and the last checkpoint stays).
+// Throws ShapeError for options that make no sense; NonFiniteError, within the step, when a loss or
+// a gradient is not finite (the model then is as it was before that step).
 TrainingResult train(const Parameters& parameters, const Loss& loss, const Data& data,
                      const TrainingOptions& options, const TrainingHooks& hooks = {});
 

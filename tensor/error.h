@@ -1,7 +1,7 @@
 // The errors that the library raises, and `require`, which raises them.
 //
 // All say the same three things in one line: `operation: what was given; what is required; hint`.
-// ShapeError and GraphError mean that the program is wrong; FileError, that the outside world is.
+// ShapeError and GraphError mean that the program is wrong; NonFiniteError, that its numbers are.
 #pragma once
 
 #include <fmt/core.h>
@@ -19,10 +19,6 @@ struct ShapeError : Error {  // shapes, axes, indices and counts that do not fit
 };
 
 struct GraphError : Error {  // a Var or a Tape used where its derivative cannot be had
-  using Error::Error;
-};
-
-struct FileError : Error {  // a file that is missing, unwritable or not what it should be
   using Error::Error;
 };
 

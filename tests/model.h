@@ -9,11 +9,11 @@
 #include <string>
 
 #include "autograd/ops.h"
+#include "experiments/files/safetensors.h"
 #include "nn/parameters.h"
 #include "tensor/math.h"
 #include "tensor/parallel.h"
 #include "tensor/random.h"
-#include "tensor/safetensors.h"
 
 namespace gradflow {
 

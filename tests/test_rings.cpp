@@ -7,8 +7,8 @@
 #include <cmath>
 #include <limits>
 
+#include "experiments/files/file_error.h"
 #include "experiments/options.h"
-#include "tensor/error.h"
 #include "tests/catch.h"
 #include "tests/close.h"
 

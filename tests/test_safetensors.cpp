@@ -1,7 +1,7 @@
 // Files of tensors: what is written can be read; files made by hand in both precisions can be read;
 // and every kind of damaged file is refused with a message, never a crash or a wrong tensor.
 
-#include "tensor/safetensors.h"
+#include "experiments/files/safetensors.h"
 
 #include <sys/resource.h>
 #include <unistd.h>

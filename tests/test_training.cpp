@@ -10,10 +10,10 @@
 #include <mutex>
 #include <numeric>
 
+#include "experiments/files/checkpoint.h"
 #include "flows/normalizing_flow.h"
 #include "nn/layers.h"
 #include "tensor/error.h"
-#include "tensor/safetensors.h"
 #include "tests/catch.h"
 #include "tests/close.h"
 #include "tests/model.h"
@@ -291,7 +291,23 @@ TEST_CASE("the seed, the shards and the batch are part of the result, and nothin
 
 // --- stopping and resuming ---
 
-const TrainingOptions kShort{.epochs = 3, .batch = 4, .shards = 2, .learning_rate = 0.05};
+struct FileOptions : TrainingOptions {
+  std::filesystem::path checkpoint;  // empty: none
+  bool resume = false;
+  std::map<std::string, std::string> settings;
+};
+
+TrainingResult train(const Parameters& parameters, const Loss& loss, const Data& data,
+                     const FileOptions& options, TrainingHooks hooks = {}) {
+  if (!options.checkpoint.empty())
+    keep_checkpoints(hooks, options.checkpoint, options.resume,
+                     identity_of(options, data.size(), options.settings, {}));
+  return gradflow::train(parameters, loss, data, static_cast<const TrainingOptions&>(options),
+                         hooks);
+}
+
+const FileOptions kShort{
+    {.epochs = 3, .batch = 4, .shards = 2, .learning_rate = 0.05}, {}, false, {}};
 constexpr Index kSteps = 9;  // of ten points in three epochs
 
 // Trains until `stop_after` more steps are done, if that is positive. The seed of the initial
@@ -301,7 +317,7 @@ struct Stopped {
   TrainingResult result;
   Index epochs_seen = 0;
 };
-Stopped run_until(Index stop_after, TrainingOptions options, std::uint64_t initial_seed = 0) {
+Stopped run_until(Index stop_after, const FileOptions& options, std::uint64_t initial_seed = 0) {
   Stopped run{Regression(initial_seed), {}};
   std::atomic<bool> stop = false;
   TrainingHooks hooks;
@@ -309,14 +325,13 @@ Stopped run_until(Index stop_after, TrainingOptions options, std::uint64_t initi
   hooks.validate = [&] { return Metrics{{"sum", sum(run.model.mlp.layers[0].W.value).item()}}; };
   hooks.on_epoch = [&](const Epoch&) { ++run.epochs_seen; };
   hooks.stop = &stop;
-  run.result =
-      train(run.model.parameters(), run.model.loss(), products(10), std::move(options), hooks);
+  run.result = train(run.model.parameters(), run.model.loss(), products(10), options, hooks);
   return run;
 }
 
 TEST_CASE("a run that was stopped anywhere goes on to the same bits") {
   const Scratch scratch;
-  TrainingOptions options = kShort;
+  FileOptions options = kShort;
   Stopped whole = run_until(-1, options);
   const std::string expected = fingerprint(whole.model, whole.result.epochs);
   CHECK_FALSE(whole.result.stopped);
@@ -338,7 +353,7 @@ TEST_CASE("a run that was stopped anywhere goes on to the same bits") {
 
 TEST_CASE("a run that is stopped after every step arrives at the same bits") {
   const Scratch scratch;
-  TrainingOptions options = kShort;
+  FileOptions options = kShort;
   Stopped whole = run_until(-1, options);
   options.checkpoint = scratch / "checkpoint";
   options.resume = true;  // the first time there is nothing to resume
@@ -352,7 +367,7 @@ TEST_CASE("a run that is stopped after every step arrives at the same bits") {
 
 TEST_CASE("a run that was killed goes on from its last whole epoch") {
   const Scratch scratch;
-  TrainingOptions options = kShort;
+  FileOptions options = kShort;
   Stopped whole = run_until(-1, options);
   options.checkpoint = scratch / "checkpoint";
   Regression killed;
@@ -371,7 +386,7 @@ TEST_CASE("a run that was killed goes on from its last whole epoch") {
 
 TEST_CASE("a finished run that is resumed has nothing left to do") {
   const Scratch scratch;
-  TrainingOptions options = kShort;
+  FileOptions options = kShort;
   options.checkpoint = scratch / "checkpoint";
   Stopped whole = run_until(-1, options);
   options.resume = true;
@@ -384,7 +399,7 @@ TEST_CASE("a finished run that is resumed has nothing left to do") {
 
 TEST_CASE("metrics that are not finite survive a checkpoint") {
   const Scratch scratch;
-  TrainingOptions options = kShort;
+  FileOptions options = kShort;
   options.checkpoint = scratch / "checkpoint";
   TrainingHooks hooks;
   hooks.validate = [] { return Metrics{{"inf", -kInfinity}, {"nan", kNaN}, {"third", 1.0 / 3}}; };
@@ -399,7 +414,7 @@ TEST_CASE("metrics that are not finite survive a checkpoint") {
 
 TEST_CASE("a checkpoint of another run is refused, and says what differs") {
   const Scratch scratch;
-  TrainingOptions options = kShort;
+  FileOptions options = kShort;
   options.checkpoint = scratch / "checkpoint";
   options.settings = {{"data", "products"}};
   run_until(4, options);
@@ -407,7 +422,7 @@ TEST_CASE("a checkpoint of another run is refused, and says what differs") {
 
   struct Row {
     const char* what;
-    std::function<void(TrainingOptions&)> change;
+    std::function<void(FileOptions&)> change;
     std::string message;
   };
   const Row rows[] = {
@@ -425,7 +440,7 @@ TEST_CASE("a checkpoint of another run is refused, and says what differs") {
        "it has no \"setting.noise\""},
   };
   for (const Row& row : rows) {
-    TrainingOptions other = options;
+    FileOptions other = options;
     row.change(other);
     CAPTURE(row.what);
     Regression model;
@@ -443,7 +458,7 @@ TEST_CASE("a checkpoint of another run is refused, and says what differs") {
 
 TEST_CASE("a checkpoint of another model is refused") {
   const Scratch scratch;
-  TrainingOptions options = kShort;
+  FileOptions options = kShort;
   options.checkpoint = scratch / "checkpoint";
   run_until(4, options);
   options.resume = true;
@@ -467,7 +482,7 @@ TEST_CASE("a checkpoint of another model is refused") {
 
 TEST_CASE("a file that is no checkpoint is refused") {
   const Scratch scratch;
-  TrainingOptions options = kShort;
+  FileOptions options = kShort;
   options.checkpoint = scratch / "checkpoint";
   run_until(4, options);
   const TensorFile saved = load_tensors(options.checkpoint);
@@ -525,7 +540,7 @@ TEST_CASE("a file that is no checkpoint is refused") {
 
 TEST_CASE("a checkpoint that cannot be written is an error") {
   Regression model;
-  TrainingOptions options = kShort;
+  FileOptions options = kShort;
   options.checkpoint = "/no/such/directory/checkpoint";
   CHECK(contains(message_of<FileError>(
                      [&] { train(model.parameters(), model.loss(), products(10), options); }),

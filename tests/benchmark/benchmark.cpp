@@ -15,7 +15,7 @@
 #include <nlohmann/json.hpp>
 #include <thread>
 
-#include "tensor/error.h"
+#include "experiments/files/file_error.h"
 #include "tensor/matmul.h"
 #include "tests/benchmark/child.h"
 #include "tests/benchmark/compare.h"

@@ -8,7 +8,7 @@
 #include <nlohmann/json.hpp>
 
 #include "experiments/figure.h"
-#include "tensor/error.h"
+#include "experiments/files/file_error.h"
 #include "tensor/parallel.h"
 #include "tests/benchmark/child.h"
 #include "tests/benchmark/workloads.h"

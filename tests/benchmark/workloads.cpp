@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 #include <numeric>
 
+#include "experiments/files/safetensors.h"
 #include "flows/flow_matching.h"
 #include "flows/normalizing_flow.h"
 #include "flows/path.h"
@@ -12,7 +13,6 @@
 #include "tensor/math.h"
 #include "tensor/matmul.h"
 #include "tensor/parallel.h"
-#include "tensor/safetensors.h"
 
 namespace gradflow {
 namespace {

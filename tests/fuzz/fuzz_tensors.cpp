@@ -1,7 +1,7 @@
 // decode_tensors: either an error in one line, or tensors that come back unchanged when they are
 // written and read again.
+#include "experiments/files/safetensors.h"
 #include "tensor/error.h"
-#include "tensor/safetensors.h"
 #include "tests/fuzz/fuzz.h"
 
 using namespace gradflow;

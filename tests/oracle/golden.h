@@ -12,7 +12,7 @@
 #include <map>
 #include <string>
 
-#include "tensor/safetensors.h"
+#include "experiments/files/safetensors.h"
 #include "tests/catch.h"
 
 namespace gradflow {

@@ -15,6 +15,7 @@
 #include <map>
 #include <string>
 
+#include "experiments/files/file_error.h"
 #include "tensor/tensor.h"
 
 namespace gradflow {

@@ -4,27 +4,34 @@
 // tensors; where the run stands, what it has measured and the settings it was started with are its
 // metadata. Random numbers need no state of their own: they follow from the seed, the epoch and the
 // step (tensor/random.h).
+//
+// The training loop knows nothing of files: keep_checkpoints() fills its hooks.
 #pragma once
 
+#include "experiments/files/safetensors.h"
 #include "nn/training.h"
-#include "tensor/safetensors.h"
 
 namespace gradflow {
-
-struct TrainingState {        // where a run stands
-  Index epoch = 0;            // finished epochs
-  Index step = 0;             // finished steps of the next one
-  double loss_sum = 0;        // of those steps' points
-  double seconds = 0;         // spent on the unfinished epoch
-  std::vector<Epoch> epochs;  // the finished ones
-};
 
 // What a run that continues must have in common with the one that was saved.
 struct RunIdentity {
   std::map<std::string, std::string> settings;  // by name
-  NamedTensors constants;                       // see TrainingOptions
-  Index epochs = 0, steps = 0;                  // in all, in an epoch
+  // What the model or its data depend on and training does not change, such as permutations and the
+  // normalisation.
+  NamedTensors constants;
+  Index epochs = 0, steps = 0;  // in all, in an epoch
 };
+
+// Of a training with these options on so many points; `settings` and `constants` are those of the
+// model and of the data.
+RunIdentity identity_of(const TrainingOptions& options, Index points,
+                        const std::map<std::string, std::string>& settings,
+                        const NamedTensors& constants);
+
+// Makes a training save to `path` after each epoch and when it is stopped; and, with `resume`,
+// begin where the run saved there stood, if the file is there.
+void keep_checkpoints(TrainingHooks& hooks, const std::filesystem::path& path, bool resume,
+                      const RunIdentity& run);
 
 // Writes it all to a file, in one piece or not at all. Throws FileError.
 void save_checkpoint(const std::filesystem::path& path, const Optimizer& optimizer,

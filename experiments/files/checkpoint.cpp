@@ -1,7 +1,8 @@
-#include "nn/checkpoint.h"
+#include "experiments/files/checkpoint.h"
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <charconv>
 #include <sstream>
 
@@ -128,6 +129,33 @@ TrainingState restore_checkpoint(const TensorFile& file, const std::string& name
   } catch (const Error& error) {
     throw FileError(fmt::format("resume: {}: {}", name, error.what()));
   }
+}
+
+RunIdentity identity_of(const TrainingOptions& options, Index points,
+                        const std::map<std::string, std::string>& settings,
+                        const NamedTensors& constants) {
+  RunIdentity run{settings, constants, options.epochs, 0};
+  const Index batch = std::max<Index>(options.batch, 1);  // train() refuses what is less
+  run.steps = (points + batch - 1) / batch;
+  run.settings["epochs"] = fmt::format("{}", options.epochs);
+  run.settings["points"] = fmt::format("{}", points);
+  run.settings["batch"] = fmt::format("{}", options.batch);
+  run.settings["shards"] = fmt::format("{}", options.shards);
+  run.settings["learning_rate"] = fmt::format("{}", options.learning_rate);
+  run.settings["largest_gradient"] = fmt::format("{}", options.largest_gradient);
+  run.settings["seed"] = fmt::format("{}", options.seed);
+  return run;
+}
+
+void keep_checkpoints(TrainingHooks& hooks, const std::filesystem::path& path, bool resume,
+                      const RunIdentity& run) {
+  hooks.save = [path, run](const Optimizer& optimizer, const TrainingState& state) {
+    save_checkpoint(path, optimizer, state, run);
+  };
+  if (!resume) return;
+  hooks.restore = [path, run](Optimizer& optimizer) {
+    return std::filesystem::exists(path) ? load_checkpoint(path, optimizer, run) : TrainingState{};
+  };
 }
 
 TrainingState load_checkpoint(const std::filesystem::path& path, Optimizer& optimizer,

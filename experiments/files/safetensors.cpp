@@ -1,4 +1,4 @@
-#include "tensor/safetensors.h"
+#include "experiments/files/safetensors.h"
 
 #include <fmt/format.h>
 #include <unistd.h>
@@ -13,8 +13,6 @@
 #include <nlohmann/json.hpp>
 #include <set>
 #include <sstream>
-
-#include "tensor/error.h"
 
 namespace gradflow {
 namespace {
