@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <optional>
 
 #include "autograd/ops.h"
 #include "tensor/random.h"
@@ -28,48 +29,41 @@ std::vector<Var> variables(Tape& tape, const std::vector<Tensor>& inputs) {
   return xs;
 }
 
-std::vector<Tensor> values(const Gradients& gradients, const std::vector<Var>& xs) {
-  std::vector<Tensor> result;
-  for (const Var& x : xs) result.push_back(gradients[x].value());
-  return result;
-}
+// What is differentiated, as a number: on this tape, of these variables of it.
+using Objective = std::function<Var(Tape& tape, const std::vector<Var>& xs)>;
 
-// The gradient of contract(f), recorded and contracted again: the function that gradgradcheck
-// differentiates.
-Var contracted_gradient(Tape& tape, const Function& f, const std::vector<Var>& xs, const Rng& rng) {
-  const Gradients gradients = tape.backward(contract(f(xs), rng), Record::yes);
-  Var total = 0;
-  for (std::size_t k = 0; k < xs.size(); ++k)
-    total = total + contract(gradients[xs[k]], rng.fork(k));
-  return total;
-}
-
-// Compares a gradient, one tensor for each input, with the central differences of `scalar`.
-GradcheckResult compare(const std::vector<Tensor>& analytic,
-                        const std::function<real(const std::vector<Tensor>&)>& scalar,
-                        const std::vector<Tensor>& inputs, const GradcheckOptions& options) {
+// Compares the gradient of the objective with central differences of it.
+GradcheckResult check(const Objective& objective, const std::vector<Tensor>& inputs,
+                      const GradcheckOptions& options) {
+  Tape tape;
+  const std::vector<Var> xs = variables(tape, inputs);
+  const Var y = objective(tape, xs);
+  std::optional<Gradients> gradients;  // none if y is a constant: its derivative is 0
+  if (y.tracked()) gradients = tape.backward(y);
   const double cbrt_eps = std::cbrt(std::numeric_limits<real>::epsilon());
   GradcheckResult result;
   std::vector<Tensor> moved = inputs;
   for (std::size_t k = 0; k < inputs.size(); ++k) {
+    const Tensor analytic = gradients ? (*gradients)[xs[k]].value() : zeros(inputs[k].shape());
     for (Index i = 0; i < inputs[k].size(); ++i) {
       const real x = inputs[k].data()[i];
       const auto value_at = [&](real place) {
         moved[k].mutable_data()[i] = place;
-        return static_cast<double>(scalar(moved));
+        Tape inner;
+        return static_cast<double>(objective(inner, variables(inner, moved)).item());
       };
       const auto h = static_cast<real>(cbrt_eps * std::max(1.0, std::abs(static_cast<double>(x))));
       const real above = x + h, below = x - h;  // their rounded distance is used, not 2h
       const double numeric = (value_at(above) - value_at(below)) / (double{above} - double{below});
-      value_at(x);
-      const double ours = analytic[k].data()[i];
+      moved[k].mutable_data()[i] = x;
+      const double ours = analytic.data()[i];
       const double error = std::abs(ours - numeric) / std::max(1.0, std::abs(numeric));
       if (!(error <= options.tolerance)) result.passed = false;  // a NaN does not pass
       if (!(error <= result.worst) || result.report.empty()) {
         result.worst = error;
         result.report = fmt::format(
             "input {} of shape {}, element {}: the rule says {:.10g}, the difference {:.10g}", k,
-            to_string(inputs[k].shape()), i, ours, numeric);
+            inputs[k].shape(), i, ours, numeric);
       }
     }
   }
@@ -81,31 +75,20 @@ GradcheckResult compare(const std::vector<Tensor>& analytic,
 GradcheckResult gradcheck(const Function& f, const std::vector<Tensor>& inputs,
                           const GradcheckOptions& options) {
   const Rng rng(options.seed);
-  Tape tape;
-  const std::vector<Var> xs = variables(tape, inputs);
-  const Gradients gradients = tape.backward(contract(f(xs), rng));
-  const auto scalar = [&](const std::vector<Tensor>& at) {
-    return contract(f({at.begin(), at.end()}), rng).item();
-  };
-  return compare(values(gradients, xs), scalar, inputs, options);
+  return check([&](Tape&, const auto& xs) { return contract(f(xs), rng); }, inputs, options);
 }
 
 GradcheckResult gradgradcheck(const Function& f, const std::vector<Tensor>& inputs,
                               const GradcheckOptions& options) {
   const Rng rng(options.seed);
-  Tape tape;
-  const std::vector<Var> xs = variables(tape, inputs);
-  const Var total = contracted_gradient(tape, f, xs, rng);
-  std::vector<Tensor> second;
-  if (total.tracked())
-    second = values(tape.backward(total), xs);
-  else  // f is linear: its gradient is a constant, whose derivative is 0
-    for (const Tensor& input : inputs) second.push_back(zeros(input.shape()));
-  const auto scalar = [&](const std::vector<Tensor>& at) {
-    Tape inner;
-    return contracted_gradient(inner, f, variables(inner, at), rng).item();
+  const auto contracted_gradient = [&](Tape& tape, const std::vector<Var>& xs) {
+    const Gradients gradients = tape.backward(contract(f(xs), rng), Record::yes);
+    Var total = 0;
+    for (std::size_t k = 0; k < xs.size(); ++k)
+      total = total + contract(gradients[xs[k]], rng.fork(k));
+    return total;
   };
-  return compare(second, scalar, inputs, options);
+  return check(contracted_gradient, inputs, options);
 }
 
 }  // namespace gradflow

@@ -7,46 +7,18 @@
 #include "autograd/ops.h"
 #include "tensor/error.h"
 #include "tensor/math.h"
+#include "tensor/restored.h"
 
 namespace gradflow {
-namespace {
 
-thread_local Tape* innermost = nullptr;  // the tape in scope on this thread
-std::atomic<std::uint64_t> last_id = 0;
+static std::atomic<std::uint64_t> last_id = 0;
+thread_local Tape* Tape::innermost_ = nullptr;
+thread_local std::vector<std::unique_ptr<Tape::Storage>> Tape::spare_;
 
-}  // namespace
-
-// While it lives, the tape records nothing and its Vars are constants.
-class Tape::Pause {
- public:
-  Pause(Tape& tape, Record record) : tape_(tape), before_(tape.paused_) {
-    tape_.paused_ = record == Record::no;
-  }
-  ~Pause() { tape_.paused_ = before_; }
-  Pause(const Pause&) = delete;
-  Pause& operator=(const Pause&) = delete;
-
- private:
-  Tape& tape_;
-  bool before_;
-};
-
-namespace {
-template <class Storage>
-std::vector<std::unique_ptr<Storage>>& spare_storage() {
-  static thread_local std::vector<std::unique_ptr<Storage>> spare;
-  return spare;
-}
-}  // namespace
-
-Tape::Tape(Watch watch) : id_(++last_id), outer_(std::exchange(innermost, this)), watch_(watch) {
-  auto& spare = spare_storage<Storage>();
-  if (spare.empty()) {
-    storage_ = std::make_unique<Storage>();
-  } else {
-    storage_ = std::move(spare.back());
-    spare.pop_back();
-  }
+Tape::Tape(Watch watch) : id_(++last_id), outer_(std::exchange(innermost_, this)), watch_(watch) {
+  if (spare_.empty()) spare_.push_back(std::make_unique<Storage>());
+  storage_ = std::move(spare_.back());
+  spare_.pop_back();
 }
 
 Tape::~Tape() {
@@ -54,9 +26,9 @@ Tape::~Tape() {
   for (std::size_t i = storage_->nodes.size(); i-- > 0;)
     for (Rule* rule = storage_->nodes[i].rules; rule;) std::exchange(rule, rule->next)->~Rule();
   storage_->nodes.clear();
-  storage_->arena.reset();
-  spare_storage<Storage>().push_back(std::move(storage_));
-  innermost = outer_;
+  storage_->arena.release();
+  spare_.push_back(std::move(storage_));
+  innermost_ = outer_;
 }
 
 Var Tape::leaf(Tensor value, const Parameter* parameter) {
@@ -66,15 +38,13 @@ Var Tape::leaf(Tensor value, const Parameter* parameter) {
   return x;
 }
 
-Var Tape::variable(Tensor value) { return leaf(std::move(value), nullptr); }
-
-Var::Var(const Parameter& parameter)
-    : Var(Tape::recording() ? innermost->leaf(parameter.value, &parameter) : Var(parameter.value)) {
+Var::Var(const Parameter& parameter) : Var(parameter.value) {
+  if (Tape* tape = Tape::recording()) *this = tape->leaf(parameter.value, &parameter);
 }
 
-Tape* Tape::recording() { return innermost && !innermost->paused_ ? innermost : nullptr; }
+Tape* Tape::recording() { return innermost_ && !innermost_->paused_ ? innermost_ : nullptr; }
 
-bool Tape::watching() { return recording() && innermost->watch_ == Watch::yes; }
+bool Tape::watching() { return recording() && innermost_->watch_ == Watch::yes; }
 
 void Tape::look_at(const Tensor& x, const char* format, const char* op, const Parameter* at) const {
   if (watch_ == Watch::yes && !all_finite(x))
@@ -90,8 +60,8 @@ Var Tape::add_node(const char* op, Tensor value) {
 
 bool Tape::tracks(const char* op, const Var& x) {
   if (!x.tracked()) return false;
-  if (innermost && x.tape_ == innermost->id_) return true;
-  for (const Tape* tape = innermost; tape; tape = tape->outer_)
+  if (innermost_ && x.tape_ == innermost_->id_) return true;
+  for (const Tape* tape = innermost_; tape; tape = tape->outer_)
     require<GraphError>(tape->id_ != x.tape_,
                         "{}: an argument of an outer tape given; only the innermost tape records; "
                         "hint: pass its value() to use it as a constant",
@@ -114,11 +84,12 @@ Gradients Tape::backward(const Var& y, const Var& dy, Record record) {
   require<GraphError>(y.tape_ == id_,
                       "backward: a result that is not on this tape given; hint: compute it from a "
                       "Parameter or a variable() while this tape is the innermost in scope");
-  require<GraphError>(innermost == this, "backward: called while an inner tape is in scope");
+  require<GraphError>(innermost_ == this, "backward: called while an inner tape is in scope");
   require<ShapeError>(dy.shape() == y.shape(),
                       "backward: dy {} for a result {} given; the shapes must be equal", dy.shape(),
                       y.shape());
-  const Pause pause(*this, record);
+  const Restored restored(paused_);
+  paused_ = record == Record::no;
   auto& gradients = storage_->gradients;
   gradients.assign(size(), std::nullopt);
   gradients[y.node_] = record == Record::yes ? dy : Var(dy.value());
@@ -194,12 +165,6 @@ Var Gradients::operator[](const Parameter& parameter) const {
     sum = sum ? *sum + term : term;
   }
   return sum ? *sum : Var(zeros(shape));
-}
-
-std::optional<Tensor> Gradients::find(const Parameter& parameter) const {
-  for (const Term& term : terms_)
-    if (term.parameter == &parameter) return (*this)[parameter].value();
-  return std::nullopt;
 }
 
 }  // namespace gradflow

@@ -21,13 +21,14 @@
 // Read next: ops.cpp, where the rules are.
 #pragma once
 
+#include <memory>
+#include <memory_resource>
 #include <optional>
 #include <span>
 #include <type_traits>
 #include <unordered_map>
 #include <vector>
 
-#include "autograd/arena.h"
 #include "autograd/var.h"
 #include "tensor/error.h"
 
@@ -40,8 +41,6 @@ class Gradients {
   // Throws GraphError if `x` is not a leaf (a variable) of the tape that was differentiated.
   Var operator[](const Var& x) const;
   Var operator[](const Parameter& parameter) const;
-  // Nothing if the scalar does not depend on the parameter.
-  std::optional<Tensor> find(const Parameter& parameter) const;
 
   // A parameter's numbers within a tensor of gradients. A parameter that was used several times has
   // several terms; their sum is its gradient.
@@ -86,7 +85,7 @@ class Tape {
   Tape& operator=(const Tape&) = delete;
 
   // A leaf with respect to which derivatives are wanted.
-  Var variable(Tensor value);
+  Var variable(Tensor value) { return leaf(std::move(value), nullptr); }
 
   // The derivative of y, which must have one element, with respect to all leaves.
   // Throws GraphError if y is not on this tape; ShapeError if it has more elements.
@@ -149,17 +148,19 @@ class Tape {
     Rule* rules = nullptr;
     const Parameter* parameter = nullptr;  // set on the leaves that Parameters make
   };
-  struct Storage {  // kept by the thread from tape to tape, so that a training step allocates
-                    // nothing
-    Arena arena;
+  struct Storage {  // kept by the thread from tape to tape
+    // Of the rules. They all die at the same moment, so memory is handed out by moving a pointer,
+    // and nothing is freed on its own.
+    std::pmr::monotonic_buffer_resource arena{1 << 16};
     std::vector<Node> nodes;
     std::vector<std::optional<Var>> gradients;
     std::size_t terms = 0;  // of the last backward pass
   };
-  class Pause;
   template <class F>
   struct FunctionRule;
 
+  static thread_local Tape* innermost_;  // the tape in scope on this thread
+  static thread_local std::vector<std::unique_ptr<Storage>> spare_;
   static Var fitted(Var term, const Shape& shape, Record record);
   void look_at(const Tensor& x, const char* format, const char* op, const Parameter* at) const;
 
@@ -235,7 +236,8 @@ struct Tape::FunctionRule final : Tape::Rule {
 
 template <class F>
 void Tape::add_joint_rule(const Var& y, F rule) {
-  Rule* made = storage_->arena.make<FunctionRule<F>>(std::move(rule));
+  std::pmr::polymorphic_allocator<> allocator(&storage_->arena);
+  Rule* made = allocator.new_object<FunctionRule<F>>(std::move(rule));
   made->next = std::exchange(storage_->nodes[y.node_].rules, made);
 }
 

@@ -5,6 +5,7 @@
 #include <numbers>
 
 #include "tensor/error.h"
+#include "tensor/math.h"
 #include "tensor/parallel.h"
 
 namespace gradflow {
@@ -96,11 +97,8 @@ double norm(const Tensor& gradient) {
 }
 
 void clip_norm(Tensor& gradient, double largest) {
-  const double clipped = clip_factor(norm(gradient), largest);
-  if (clipped == 1) return;
-  const auto factor = static_cast<real>(clipped);
-  real* g = gradient.mutable_data();
-  for (Index i = 0; i < gradient.size(); ++i) g[i] *= factor;
+  const double factor = clip_factor(norm(gradient), largest);
+  if (factor != 1) gradient = mul(gradient, Tensor::scalar(static_cast<real>(factor)));
 }
 
 Schedule constant_schedule(double rate) {

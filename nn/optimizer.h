@@ -25,7 +25,7 @@ class Optimizer {
 
   // One step against a gradient of shape (count(parameters)). Throws ShapeError for another shape.
   void step(const Tensor& gradient);
-  void step(const Gradients& gradients) { step(flatten(gradients, parameters_)); }
+  void step(const Gradients& gradients) { step(flatten(gradients, layout_)); }
 
   const Parameters& parameters() const { return parameters_; }  // as given
   const FlatLayout& layout() const { return layout_; }          // where each is in the flat vectors
@@ -103,7 +103,7 @@ double norm(const Tensor& gradient);
 inline double clip_factor(double norm, double largest) {
   return norm > largest ? largest / norm : 1;
 }
-void clip_norm(Tensor& gradient, double largest);  // the gradient so scaled, in place
+void clip_norm(Tensor& gradient, double largest);  // the gradient so scaled
 
 // A learning rate for each epoch, counted from 0.
 using Schedule = std::function<double(Index epoch)>;

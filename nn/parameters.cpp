@@ -24,7 +24,8 @@ FlatLayout::FlatLayout(const Parameters& parameters) {
   }
 }
 
-void flatten(const Gradients& gradients, const FlatLayout& layout, Tensor& flat) {
+Tensor flatten(const Gradients& gradients, const FlatLayout& layout) {
+  Tensor flat(Shape{layout.count});
   real* out = flat.mutable_data();
   std::vector<bool> reached(layout.places.size());
   std::size_t at = 0;  // the term's place: most often the next one
@@ -47,12 +48,6 @@ void flatten(const Gradients& gradients, const FlatLayout& layout, Tensor& flat)
   }
   for (std::size_t k = 0; k < reached.size(); ++k)
     if (!reached[k]) std::fill_n(out + layout.places[k].offset, layout.places[k].size, real{0});
-}
-
-Tensor flatten(const Gradients& gradients, const Parameters& parameters) {
-  const FlatLayout layout(parameters);
-  Tensor flat(Shape{layout.count});
-  flatten(gradients, layout, flat);
   return flat;
 }
 

@@ -41,19 +41,18 @@ Index count(const Parameters& parameters);  // the number of numbers
 
 // The places of parameters in one flat vector of all their numbers, in the list's order.
 struct FlatLayout {
-  explicit FlatLayout(const Parameters& parameters);  // one after another, without gaps
-  struct Place {                                      // of one parameter
-    const Parameter* parameter;
-    Index offset, size;  // where it begins, how many numbers it has
+  FlatLayout(const Parameters& parameters);  // one after another, without gaps
+  struct Place {                             // of one parameter
+    const Parameter* parameter;              // whose it is
+    Index offset, size;                      // where it begins, how many numbers it has
   };
   std::vector<Place> places;                                   // in the list's order
   std::unordered_map<const Parameter*, std::size_t> place_of;  // the index in places
   Index count = 0;                                             // of all numbers
 };
 
-// Writes all gradients to flat (layout.count); zeros where nothing flowed.
-void flatten(const Gradients& gradients, const FlatLayout& layout, Tensor& flat);
-Tensor flatten(const Gradients& gradients, const Parameters& parameters);
+// All gradients as one tensor of shape (layout.count); zeros where nothing flowed.
+Tensor flatten(const Gradients& gradients, const FlatLayout& layout);
 
 using NamedTensors = std::map<std::string, Tensor>;  // what models and optimisers save
 

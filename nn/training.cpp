@@ -48,7 +48,6 @@ class Trainer {
         optimizer_(parameters),
         steps_((data.size() + options.batch - 1) / options.batch) {
     shards_.resize(static_cast<std::size_t>(std::min(options.shards, options.batch)));
-    for (Shard& shard : shards_) shard.gradient = Tensor(Shape{optimizer_.layout().count});
   }
 
   TrainingResult run() {
@@ -117,7 +116,7 @@ class Trainer {
     Tape tape;
     const Var loss = loss_(part, rng);
     shard.loss = loss.item();
-    flatten(tape.backward(loss), optimizer_.layout(), shard.gradient);
+    shard.gradient = flatten(tape.backward(loss), optimizer_.layout());
     shard.length = norm(shard.gradient);
   }
 

@@ -16,6 +16,7 @@
 #include <utility>
 
 #include "tensor/error.h"
+#include "tensor/restored.h"
 
 namespace gradflow {
 namespace {
@@ -40,8 +41,8 @@ void pause() {
 }
 
 // Looks again and again for some fifty microseconds before it sleeps: the next loop of a series is
-// near, and to be woken takes as long. (Not std::this_thread::yield(): two threads that yield to each
-// other can stay on one processor, with another one idle.)
+// near, and to be woken takes as long. (Not std::this_thread::yield(): two threads that yield to
+// each other can stay on one processor, with another one idle.)
 template <class Holds>
 void wait_until(const std::atomic<int>& value, bool spin, Holds holds) {
   for (int i = 0; spin && i < 4000; ++i) {
@@ -126,15 +127,7 @@ class Team {
 };
 
 thread_local Team* team = nullptr;  // that this thread may call on
-thread_local bool in_task = false;
-
-class InTask {  // while it lives, this thread runs loops by itself
- public:
-  InTask() { in_task = true; }
-  ~InTask() { in_task = false; }
-  InTask(const InTask&) = delete;
-  InTask& operator=(const InTask&) = delete;
-};
+thread_local bool in_task = false;  // this thread runs loops by itself
 
 }  // namespace
 
@@ -162,7 +155,8 @@ void with_team(Index most, const std::function<void()>& body) {
     team = nullptr;
     own.dismiss();
   } else {
-    const InTask scope;
+    const Restored restored(in_task);
+    in_task = true;
     own.serve();
   }
   if (error) std::rethrow_exception(error);
@@ -174,7 +168,8 @@ void parallel_for(Index count, const std::function<void(Index)>& task) {
   } else if (!team) {
     with_team(count, [&] { parallel_for(count, task); });
   } else {
-    const InTask scope;
+    const Restored restored(in_task);
+    in_task = true;
     team->run(count, task);
   }
 }

@@ -26,18 +26,6 @@ Shape Shape::without(int axis) const {
   return result;
 }
 
-Shape Shape::inserted(int axis, Index size) const {
-  require<ShapeError>(rank_ < kMaxRank,
-                      "Shape: another axis beside those of {} asked for; at most {} axes", *this,
-                      kMaxRank);
-  Shape result;
-  for (int i = 0; i <= rank_; ++i) {
-    if (i == axis) result.append(size);
-    if (i < rank_) result.append((*this)[i]);
-  }
-  return result;
-}
-
 std::string to_string(const Shape& shape) {
   std::string text = "(";
   for (const Index size : shape) text += fmt::format("{}{}", text.size() > 1 ? ", " : "", size);
@@ -58,6 +46,14 @@ Shape broadcast(const char* op, const Shape& a, const Shape& b) {
     if (m == 1) result = result.with(axis + shift, n);
   }
   return result;
+}
+
+AxisSplit split_at(const Shape& shape, int axis) {
+  AxisSplit split;
+  for (int i = 0; i < axis; ++i) split.outer *= shape[i];
+  split.n = shape[axis];
+  for (int i = axis + 1; i < shape.rank(); ++i) split.inner *= shape[i];
+  return split;
 }
 
 int checked_axis(const char* op, int axis, const Shape& shape) {

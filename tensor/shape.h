@@ -38,10 +38,9 @@ class Shape {
     return product;
   }
 
-  // Copies with one axis changed, removed or added; the axis is not checked.
+  // Copies with one axis changed or removed; the axis is not checked.
   Shape with(int axis, Index size) const;
   Shape without(int axis) const;
-  Shape inserted(int axis, Index size) const;  // a new axis before `axis`; rank() appends one
 
   // True if rank and sizes are the same.
   bool operator==(const Shape& other) const {
@@ -61,6 +60,15 @@ std::string to_string(const Shape& shape);  // "(128, 2)", "()"
 
 // The shape of `a op b`. Throws ShapeError, naming `op`, if the two cannot be lined up.
 Shape broadcast(const char* op, const Shape& a, const Shape& b);
+
+// A shape seen from one of its axes, as (outer, n, inner): an operation along an axis of a dense
+// row-major tensor needs no more. Element (o, i, k) of that view lies at (o * n + i) * inner + k.
+struct AxisSplit {
+  Index outer = 1;  // the product of the sizes before the axis
+  Index n = 1;      // its own size
+  Index inner = 1;  // the product of the sizes after it
+};
+AxisSplit split_at(const Shape& shape, int axis);  // the axis is not checked
 
 // Axis as a number from 0 to rank - 1; a negative one counts from the end, -1 being the last.
 // Throws ShapeError, naming `op`, if there is no such axis.

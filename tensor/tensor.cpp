@@ -4,7 +4,6 @@
 
 #include <algorithm>
 
-#include "tensor/axis.h"
 #include "tensor/error.h"
 
 namespace gradflow {
@@ -72,17 +71,6 @@ Tensor Tensor::reshaped(const Shape& shape) const {
   return result;
 }
 
-Tensor Tensor::reshaped(std::initializer_list<Index> sizes) const {
-  std::vector<Index> known(sizes);
-  const auto unknown = std::find(known.begin(), known.end(), -1);
-  if (unknown != known.end()) {
-    *unknown = 1;
-    const Index rest = Shape(known).size();
-    if (rest > 0) *unknown = size() / rest;
-  }
-  return reshaped(Shape(known));
-}
-
 Tensor Tensor::rows(Index begin, Index end) const {
   require<ShapeError>(rank() > 0 && 0 <= begin && begin <= end && end <= rows(),
                       "rows: {} to {} of a tensor of shape {} given", begin, end, shape_);
@@ -90,13 +78,6 @@ Tensor Tensor::rows(Index begin, Index end) const {
   const Index row_size = rows() ? size() / rows() : 0;
   result.data_ += begin * row_size;
   result.shape_ = shape_.with(0, end - begin);
-  return result;
-}
-
-Tensor eye(Index n) {
-  Tensor result = zeros({n, n});
-  real* out = result.mutable_data();
-  for (Index i = 0; i < n; ++i) out[i * n + i] = 1;
   return result;
 }
 

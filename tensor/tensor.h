@@ -56,8 +56,7 @@ class Tensor {
   bool unique() const { return storage_.unique(); }
 
   // The same elements in the same order under another shape; shares storage.
-  // One size may be -1: it is computed. Throws ShapeError if the number of elements differs.
-  Tensor reshaped(std::initializer_list<Index> sizes) const;
+  // Throws ShapeError if the number of elements differs.
   Tensor reshaped(const Shape& shape) const;
   // Rows begin .. end-1 along the first axis; shares storage, since rows lie one after another.
   Tensor rows(Index begin, Index end) const;
@@ -73,7 +72,6 @@ class Tensor {
 // Every element 0; every element 1.
 inline Tensor zeros(const Shape& shape) { return {shape, real{0}}; }
 inline Tensor ones(const Shape& shape) { return {shape, real{1}}; }
-Tensor eye(Index n);                                  // the (n, n) identity
 Tensor linspace(real first, real last, Index count);  // (count): evenly spaced, both ends included
 
 // Copying rearrangements. `axis` may be negative: -1 is the last.

@@ -33,8 +33,7 @@ inline std::string without_gradient(const Parameters& parameters,
   Tape tape;
   const Gradients gradients = tape.backward(loss());
   for (const auto& [name, parameter] : parameters) {
-    const auto gradient = gradients.find(*parameter);
-    if (!gradient || sum(square(*gradient)).item() == 0) return name;
+    if (sum(square(gradients[*parameter])).item() == 0) return name;
   }
   return "";
 }

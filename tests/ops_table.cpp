@@ -87,10 +87,10 @@ std::vector<Shape> narrower(const Shape& full) {
   std::vector<Shape> result{Shape{}};
   for (int rank = 1; rank <= full.rank(); ++rank)
     for (int kept = 0; kept < 1 << rank; ++kept) {  // a bit for each axis that is not of size 1
-      Shape shape;
+      std::vector<Index> sizes;
       for (int axis = 0; axis < rank; ++axis)
-        shape = shape.inserted(axis, kept >> axis & 1 ? full[full.rank() - rank + axis] : 1);
-      result.push_back(shape);
+        sizes.push_back(kept >> axis & 1 ? full[full.rank() - rank + axis] : 1);
+      result.push_back(Shape(sizes));
     }
   return result;
 }

@@ -145,6 +145,12 @@ TEST_CASE("a product with an activation on the way is the product, then the acti
           }
 }
 
+Tensor eye(Index n) {
+  Tensor result = zeros({n, n});
+  for (Index i = 0; i < n; ++i) result.mutable_data()[i * n + i] = 1;
+  return result;
+}
+
 TEST_CASE("products known by heart") {
   const Tensor A({{1, 2}, {3, 4}, {5, 6}}), B({{1, 0, 2}, {0, 1, 3}});
   CHECK(difference(matmul(A, B), Tensor({{1, 2, 8}, {3, 4, 18}, {5, 6, 28}})) == "");

@@ -79,20 +79,17 @@ TEST_CASE("parameters") {
     Tape tape;
     const Gradients gradients = tape.backward(sum(w * w));
     CHECK(difference(gradients[w].value(), Tensor({2}, {6, 10})) == "");
-    CHECK(difference(*gradients.find(w), Tensor({2}, {6, 10})) == "");
   }
-  SECTION("not used: zeros, and null") {
+  SECTION("not used: zeros") {
     Tape tape;
     const Gradients gradients = tape.backward(sum(Var(w)));
     CHECK(difference(gradients[unused].value(), zeros({4})) == "");
-    CHECK(!gradients.find(unused));
   }
   SECTION("recorded, but not reached") {
     Tape tape;
     const Var lost = exp(Var(unused));
     CHECK(lost.tracked());
     const Gradients gradients = tape.backward(sum(Var(w)));
-    CHECK(!gradients.find(unused));
     CHECK(difference(gradients[unused].value(), zeros({4})) == "");
   }
   SECTION("a copy is another parameter") {

@@ -42,7 +42,7 @@ Panel picture(int step, const Mlp& network, const Data& data) {
   const Var y = reshape(linspace(real(-1.2), real(1.74), 168), {168, 1, 1});
   const Shape both{168, 240, 1};
   const Tensor grid =
-      concat({broadcast_to(x, both), broadcast_to(y, both)}, 2).value().reshaped({-1, 2});
+      concat({broadcast_to(x, both), broadcast_to(y, both)}, 2).value().reshaped({168 * 240, 2});
   const auto area = parted(grid, network(grid).value(), {.color = 0xDCE9F5, .opacity = 1},
                            {.color = 0xFBE3D6, .opacity = 1});
   const auto moon = parted(data.points, sub(as_column(data.labels), Tensor::scalar(real(0.5))),

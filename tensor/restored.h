@@ -1,0 +1,19 @@
+// Restored: a variable that gets its value back at the end of a scope, whatever happens there.
+#pragma once
+
+namespace gradflow {
+
+template <class T>
+class Restored {
+ public:
+  explicit Restored(T& place) : place_(place), before_(place) {}
+  ~Restored() { place_ = before_; }
+  Restored(const Restored&) = delete;
+  Restored& operator=(const Restored&) = delete;
+
+ private:
+  T& place_;
+  T before_;
+};
+
+}  // namespace gradflow
