@@ -122,20 +122,12 @@ Var leaky_relu(const Var& x, real slope) {
                 }));
 }
 
-namespace {
-// The derivative of silu, as an operation of its own:
-// y = s (1 + x (1 - s)),  s = sigmoid x          dx = dy s (1 - s) (2 + x (1 - 2 s))
-Var silu_slope(const Var& x) {
-  return record("silu_slope", silu_slope(x.value()), wrt(x, [x](const Var& dy) {
-                  const Var s = sigmoid(x);
-                  return dy * (s * (1 - s) * (2 + x * (1 - 2 * s)));
-                }));
-}
-}  // namespace
-
-// y = x sigmoid x            dx = dy silu_slope x
+// y = x s,  s = sigmoid x            dx = dy s (1 + x (1 - s))
 Var silu(const Var& x) {
-  return record("silu", silu(x.value()), wrt(x, [x](const Var& dy) { return dy * silu_slope(x); }));
+  return record("silu", silu(x.value()), wrt(x, [x](const Var& dy) {
+                  const Var s = sigmoid(x);
+                  return dy * (s * (1 + x * (1 - s)));
+                }));
 }
 
 // y = min(max(x, low), high)         dx = dy where low <= x <= high, else 0

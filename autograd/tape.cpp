@@ -32,7 +32,7 @@ Tape::~Tape() {
 }
 
 Var Tape::leaf(Tensor value, const Parameter* parameter) {
-  if (parameter) last_used_ = parameter;
+  if (parameter) suspect_ = parameter;
   Var x = add_node(parameter ? "parameter" : "variable", std::move(value));
   storage_->nodes.back().parameter = parameter;
   return x;
@@ -46,13 +46,14 @@ Tape* Tape::recording() { return innermost_ && !innermost_->paused_ ? innermost_
 
 bool Tape::watching() { return recording() && innermost_->watch_ == Watch::yes; }
 
-void Tape::look_at(const Tensor& x, const char* format, const char* op, const Parameter* at) const {
-  if (watch_ == Watch::yes && !all_finite(x))
-    throw NotFinite(fmt::format(fmt::runtime(format), op), at);
+void Tape::look_at(const Tensor& x, const char* format, const char* op, const Parameter* at) {
+  if (watch_ == Watch::no || all_finite(x)) return;
+  suspect_ = at;
+  throw NonFiniteError(fmt::format(fmt::runtime(format), op));
 }
 
 Var Tape::add_node(const char* op, Tensor value) {
-  look_at(value, "the result of {} is not finite", op, last_used_);
+  look_at(value, "the result of {} is not finite", op, suspect_);
   const auto node = static_cast<std::uint32_t>(storage_->nodes.size());
   storage_->nodes.push_back({op, value.shape(), nullptr, nullptr});
   return Var(std::move(value), id_, node);
@@ -140,10 +141,6 @@ std::size_t Tape::Sink::keep(Var piece) const {
 
 void Tape::Sink::add(const Parameter* parameter, std::size_t piece, Index offset) const {
   result.terms_.push_back({parameter, piece, offset});
-}
-
-void Tape::Sink::add(const Parameter* parameter, Var term) const {
-  add(parameter, keep(std::move(term)), 0);
 }
 
 Var Gradients::operator[](const Var& x) const {

@@ -63,20 +63,12 @@ class Gradients {
 
 enum class Record { no, yes };  // whether the backward pass itself is recorded
 
-// What a watching tape throws: the operation whose result, or the gradient it passes on, is the
-// first that is not finite; and the parameter that it belongs to or that was the last to be used
-// before it.
-struct NotFinite : NonFiniteError {
-  // `at` may be null.
-  NotFinite(const std::string& message, const Parameter* at)
-      : NonFiniteError(message), parameter(at) {}
-  const Parameter* parameter;  // null: none was used before
-};
-
 class Tape {
  public:
   // A watching tape looks at every number that passes, which takes time: it is for finding out what
-  // went wrong. Composed forms are then used instead of fused ones, so that it can be told where.
+  // went wrong. It throws NonFiniteError, naming the operation whose result, or the gradient it
+  // passes on, is the first that is not finite. Composed forms are used instead of fused ones, so
+  // that it can be told where.
   enum class Watch { no, yes };
 
   explicit Tape(Watch watch = Watch::no);  // records from now on, on this thread
@@ -92,6 +84,10 @@ class Tape {
   Gradients backward(const Var& y, Record record = Record::no);
   // The same for y of any shape, contracted with dy of that shape: d(sum(y dy)) / d(leaf).
   Gradients backward(const Var& y, const Var& dy, Record record = Record::no);
+
+  // When it has thrown: the parameter that this number belongs to, or that was the last to be used
+  // before it; null if none was.
+  const Parameter* suspect() const { return suspect_; }
 
   // The number of nodes recorded.
   std::size_t size() const { return storage_->nodes.size(); }
@@ -109,7 +105,9 @@ class Tape {
     void add(const Var& argument, Var term) const {
       if (argument.tracked()) add(argument.node_, std::move(term));
     }
-    void add(const Parameter* parameter, Var term) const;  // term: of the parameter's shape
+    void add(const Parameter* parameter, Var term) const {  // term: of the parameter's shape
+      add(parameter, keep(std::move(term)), 0);
+    }
     // For the gradients of many parameters in one tensor: keep(tensor) gives the number by which
     // each of them is then added.
     std::size_t keep(Var piece) const;
@@ -162,14 +160,14 @@ class Tape {
   static thread_local Tape* innermost_;  // the tape in scope on this thread
   static thread_local std::vector<std::unique_ptr<Storage>> spare_;
   static Var fitted(Var term, const Shape& shape, Record record);
-  void look_at(const Tensor& x, const char* format, const char* op, const Parameter* at) const;
+  void look_at(const Tensor& x, const char* format, const char* op, const Parameter* at);
 
   std::unique_ptr<Storage> storage_;
   std::uint64_t id_;
   Tape* outer_;          // the tape that recorded before this one
   bool paused_ = false;  // while a backward pass that is not recorded runs
   Watch watch_;
-  const Parameter* last_used_ = nullptr;
+  const Parameter* suspect_ = nullptr;
 };
 
 // ---------------------------------------------------------------------------------------------

@@ -53,9 +53,10 @@ void ProgressBar::on_step(const Progress& p) {
   const double share = (static_cast<double>(p.epoch - 1) +
                         static_cast<double>(p.step) / static_cast<double>(p.steps)) /
                        static_cast<double>(p.epochs);
-  const std::string numbers =
-      fmt::format("epoch {}/{}  loss {:.4f}  {:.0f} steps/s  ETA {}", p.epoch, p.epochs, p.loss,
-                  p.steps_per_second, duration_text(p.seconds_left));
+  const Index steps_left = (p.epochs - p.epoch + 1) * p.steps - p.step;
+  const std::string numbers = fmt::format(
+      "epoch {}/{}  loss {:.4f}  {:.0f} steps/s  ETA {}", p.epoch, p.epochs, p.loss,
+      p.steps_per_second, duration_text(static_cast<double>(steps_left) / p.steps_per_second));
   const Index room = terminal_width() - std::ssize(numbers) - 6;
   fmt::print("\r\033[K{} {:3.0f}% {}", bar(share, std::clamp<Index>(room, 0, 30)), 100 * share,
              numbers);

@@ -43,41 +43,31 @@ class Trainer {
         data_(data),
         options_(options),
         hooks_(hooks),
-        rng_(options.seed),
-        schedule_(cosine_schedule(options.learning_rate, options.epochs)),
         optimizer_(parameters),
-        steps_((data.size() + options.batch - 1) / options.batch) {
-    shards_.resize(static_cast<std::size_t>(std::min(options.shards, options.batch)));
-  }
+        steps_((data.size() + options.batch - 1) / options.batch),
+        shards_(static_cast<std::size_t>(std::min(options.shards, options.batch))) {}
 
   TrainingResult run() {
-    if (hooks_.restore) resume();
-    run_began_ = seconds_now();
+    if (hooks_.restore) state_ = hooks_.restore(optimizer_);
+    if (hooks_.on_epoch)
+      for (const Epoch& epoch : state_.epochs) hooks_.on_epoch(epoch);
+    began_ = seconds_now();
     with_team(std::ssize(shards_), [this] {
-      while (state_.epoch < options_.epochs && !stopped_) run_epoch();
+      while (std::ssize(state_.epochs) < options_.epochs && !stopped_) run_epoch();
     });
-    if (stopped_) save();
+    if (stopped_ && hooks_.save) hooks_.save(optimizer_, state_);
     TrainingResult result{state_.epochs, stopped_, state_.seconds, rate()};
     for (const Epoch& epoch : state_.epochs) result.seconds += epoch.seconds;
     return result;
   }
 
  private:
-  void resume() {
-    state_ = hooks_.restore(optimizer_);
-    if (hooks_.on_epoch)
-      for (const Epoch& epoch : state_.epochs) hooks_.on_epoch(epoch);
-  }
-
-  void save() const {
-    if (hooks_.save) hooks_.save(optimizer_, state_);
-  }
-
   void run_epoch() {
     const double began = seconds_now() - state_.seconds;
-    const Rng rng = rng_.fork(static_cast<std::uint64_t>(state_.epoch));
+    const Index finished = std::ssize(state_.epochs);
+    const Rng rng = Rng(options_.seed).fork(static_cast<std::uint64_t>(finished));
     const std::vector<Index> order = Rng(rng).permutation(data_.size());
-    optimizer_.learning_rate = schedule_(state_.epoch);
+    optimizer_.learning_rate = cosine_schedule(options_.learning_rate, options_.epochs)(finished);
     while (state_.step < steps_) {
       run_step(order, rng.fork(static_cast<std::uint64_t>(state_.step)));
       ++state_.step;
@@ -89,36 +79,28 @@ class Trainer {
         return;
       }
     }
-    Epoch epoch;
-    epoch.number = state_.epoch + 1;
-    epoch.loss = state_.loss_sum / static_cast<double>(data_.size());
-    epoch.learning_rate = optimizer_.learning_rate;
+    Epoch epoch{finished + 1,
+                state_.loss_sum / static_cast<double>(data_.size()),
+                optimizer_.learning_rate,
+                0,
+                {}};
     if (hooks_.validate) epoch.metrics = hooks_.validate();
     epoch.seconds = seconds_now() - began;
     state_.epochs.push_back(epoch);
-    state_ = {state_.epoch + 1, 0, 0, 0, std::move(state_.epochs)};
-    save();
+    state_ = {0, 0, 0, std::move(state_.epochs)};
+    if (hooks_.save) hooks_.save(optimizer_, state_);
     if (hooks_.on_epoch) hooks_.on_epoch(epoch);
   }
 
-  // What one shard of the batch gave. The storage is kept from step to step.
+  // A part of a batch, and what it gave.
   struct Shard {
-    double loss = 0;
-    double share = 0;   // of the batch
-    Tensor gradient;    // (all parameters' numbers)
-    double length = 0;  // of the gradient
+    std::vector<Index> rows;  // of the data
+    Rng rng{0};               // its own, as it was before the loss
+    double share = 0;         // of the batch
+    double loss = 0;          // mean over the rows
+    Tensor gradient;          // (all parameters' numbers)
+    double length = 0;        // of the gradient
   };
-
-  // Rows order[begin .. end-1], on a tape of their own.
-  void run_shard(const std::vector<Index>& order, Index begin, Index end, Rng rng,
-                 Shard& shard) const {
-    const Data part = data_.rows({order.begin() + begin, order.begin() + end});
-    Tape tape;
-    const Var loss = loss_(part, rng);
-    shard.loss = loss.item();
-    shard.gradient = flatten(tape.backward(loss), optimizer_.layout());
-    shard.length = norm(shard.gradient);
-  }
 
   void run_step(const std::vector<Index>& order, const Rng& rng) {
     const Index begin = state_.step * options_.batch;
@@ -126,10 +108,12 @@ class Trainer {
     const std::span shards = std::span(shards_).first(std::size_t(std::min(options_.shards, size)));
     const Index count = std::ssize(shards);
     parallel_for(count, [&](Index s) {
-      const Index first = begin + size * s / count, end = begin + size * (s + 1) / count;
       Shard& shard = shards[static_cast<std::size_t>(s)];
-      shard.share = static_cast<double>(end - first) / static_cast<double>(size);
-      run_shard(order, first, end, rng.fork(static_cast<std::uint64_t>(s)), shard);
+      const auto first = order.begin() + begin;
+      shard.rows.assign(first + size * s / count, first + size * (s + 1) / count);
+      shard.rng = rng.fork(static_cast<std::uint64_t>(s));
+      shard.share = static_cast<double>(std::ssize(shard.rows)) / static_cast<double>(size);
+      run_shard(shard);
     });
     double loss = 0;
     bool finite = true;
@@ -138,9 +122,19 @@ class Trainer {
       finite &= std::isfinite(shard.loss) && std::isfinite(shard.length);
     }
     combine(shards);
-    if (!finite) stop_at(loss, shards[0].gradient, find_cause(order, begin, size, rng));
+    if (!finite) stop_at(shards, loss);
     optimizer_.step(shards[0].gradient);
     state_.loss_sum += loss * static_cast<double>(size);
+  }
+
+  // On a tape of its own.
+  void run_shard(Shard& shard) const {
+    Rng rng = shard.rng;
+    Tape tape;
+    const Var loss = loss_(data_.rows(shard.rows), rng);
+    shard.loss = loss.item();
+    shard.gradient = flatten(tape.backward(loss), optimizer_.layout());
+    shard.length = norm(shard.gradient);
   }
 
   // The batch's gradient, the mean of the shards' clipped ones by their shares, in place of the
@@ -167,77 +161,63 @@ class Trainer {
     });
   }
 
-  // Runs a step again, looking at every number, and says where the first that is not finite
-  // appears.
-  std::string find_cause(const std::vector<Index>& order, Index begin, Index size,
-                         const Rng& rng) const {
-    for (Index i = begin; i < begin + size; ++i) {
-      const Index row = order[static_cast<std::size_t>(i)];
-      if (!all_finite(data_.points.rows(row, row + 1)))
-        return fmt::format("row {} of the data is not finite", row);
+  [[noreturn]] void stop_at(std::span<const Shard> shards, double loss) const {
+    std::string what = "the loss";
+    for (std::size_t k = optimizer_.parameters().size(); k-- > 0 && std::isfinite(loss);) {
+      const auto [of, offset, n] = optimizer_.layout().places[k];
+      if (!all_finite(shards[0].gradient.rows(offset, offset + n)))
+        what = fmt::format("the gradient of {}", optimizer_.parameters()[k].name);
     }
-    const Index count = std::min(options_.shards, size);
-    for (Index s = 0; s < count; ++s) {
-      Rng shard_rng = rng.fork(static_cast<std::uint64_t>(s));
-      const auto first = order.begin() + begin;
-      const Data part = data_.rows({first + size * s / count, first + size * (s + 1) / count});
+    throw NonFiniteError(fmt::format(
+        "train: {} is not finite in epoch {}, step {} (loss {}): {}; hint: lower the learning "
+        "rate, bound the scales, or look for NaN in the data",
+        what, state_.epochs.size() + 1, state_.step + 1, loss, find_cause(shards)));
+  }
+
+  // Looks at every number, of the data and then of the step, which runs again: where is the first
+  // that is not finite?
+  std::string find_cause(std::span<const Shard> shards) const {
+    for (const Shard& shard : shards)
+      for (const Index row : shard.rows)
+        if (!all_finite(data_.points.rows(row, row + 1)))
+          return fmt::format("row {} of the data is not finite", row);
+    for (const Shard& shard : shards) {
+      Rng rng = shard.rng;
+      Tape tape(Tape::Watch::yes);
       try {
-        Tape tape(Tape::Watch::yes);
-        tape.backward(loss_(part, shard_rng));
-      } catch (const NotFinite& found) {
-        return found.what() + near(found.parameter);
+        tape.backward(loss_(data_.rows(shard.rows), rng));
+      } catch (const NonFiniteError& found) {
+        std::string cause = found.what();
+        for (const auto& [name, parameter] : optimizer_.parameters())
+          if (parameter == tape.suspect()) cause += ", at parameter " + name;
+        return cause;
       }
     }
     return "each number is finite, but not their sum";
   }
 
-  std::string near(const Parameter* parameter) const {
-    for (const auto& [name, each] : optimizer_.parameters())
-      if (each == parameter) return fmt::format(", at parameter {}", name);
-    return "";
-  }
-
-  [[noreturn]] void stop_at(double loss, const Tensor& gradient, const std::string& cause) const {
-    std::string what = "the loss";
-    for (std::size_t k = 0; k < optimizer_.parameters().size() && std::isfinite(loss); ++k) {
-      const auto [of, offset, n] = optimizer_.layout().places[k];
-      if (all_finite(gradient.rows(offset, offset + n))) continue;
-      what = fmt::format("the gradient of {}", optimizer_.parameters()[k].name);
-      break;
-    }
-    throw NonFiniteError(fmt::format(
-        "train: {} is not finite in epoch {}, step {} (loss {}): {}; hint: lower the learning "
-        "rate, bound the scales, or look for NaN in the data",
-        what, state_.epoch + 1, state_.step + 1, loss, cause));
-  }
-
   double rate() const {
-    const double seconds = seconds_now() - run_began_;
+    const double seconds = seconds_now() - began_;
     return seconds > 0 ? static_cast<double>(steps_run_) / seconds : 0;
   }
 
   Progress progress() const {
-    const Index done = std::min((state_.step) * options_.batch, data_.size());
-    const Index left = (options_.epochs - state_.epoch) * steps_ - state_.step;
-    Progress progress{state_.epoch + 1, options_.epochs, state_.step, steps_, 0, rate(), 0};
-    progress.loss = state_.loss_sum / static_cast<double>(done);
-    progress.seconds_left = static_cast<double>(left) / progress.steps_per_second;
-    return progress;
+    const Index points = std::min(state_.step * options_.batch, data_.size());
+    const double loss = state_.loss_sum / static_cast<double>(points);
+    return {std::ssize(state_.epochs) + 1, options_.epochs, state_.step, steps_, loss, rate()};
   }
 
   const Loss& loss_;
   const Data& data_;
   const TrainingOptions& options_;
   const TrainingHooks& hooks_;
-  const Rng rng_;
-  const Schedule schedule_;
   Adam optimizer_;
   const Index steps_;  // in an epoch
   std::vector<Shard> shards_;
   TrainingState state_;
   bool stopped_ = false;
-  double run_began_ = 0;
-  Index steps_run_ = 0;
+  double began_ = 0;     // this run
+  Index steps_run_ = 0;  // by it
 };
 
 }  // namespace

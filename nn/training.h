@@ -60,10 +60,9 @@ struct Epoch {               // what is known of a finished epoch
 };
 
 struct TrainingState {        // where a run stands: all that it does not find in its optimiser
-  Index epoch = 0;            // finished epochs
-  Index step = 0;             // finished steps of the next one
+  Index step = 0;             // finished steps of the unfinished epoch
   double loss_sum = 0;        // of those steps' points
-  double seconds = 0;         // spent on the unfinished epoch
+  double seconds = 0;         // spent on them
   std::vector<Epoch> epochs;  // the finished ones
 };
 
@@ -72,7 +71,6 @@ struct Progress {               // where a run stands within an epoch
   Index step = 0, steps = 0;    // within the epoch
   double loss = 0;              // mean over the epoch so far
   double steps_per_second = 0;  // of this run
-  double seconds_left = 0;      // an estimate
 };
 
 // What the caller wants to see or say while it runs; each may be empty.

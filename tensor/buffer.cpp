@@ -17,66 +17,51 @@ constexpr bool kPooled = true;
 
 constexpr Index kSmallest = 16;  // numbers in a block of size class 0; each class doubles it
 
-int size_class_of(Index size) {
+std::size_t size_class_of(Index size) {
   const auto units = static_cast<std::uint64_t>((size + kSmallest - 1) / kSmallest);
-  return units <= 1 ? 0 : static_cast<int>(std::bit_width(units - 1));
+  return units <= 1 ? 0 : static_cast<std::size_t>(std::bit_width(units - 1));
 }
+
+void release(void* block) noexcept { ::operator delete (block, std::align_val_t{64}); }
+
+thread_local BufferCounts counts{};
+thread_local bool pool_alive = true;  // tensors that outlive the pool (statics) go to the system
 
 }  // namespace
 
-class BufferPool {
- public:
-  ~BufferPool() {
-    alive_ = false;  // tensors that outlive the pool (statics) go straight to the system
-    for (Buffer::Block* block : free_)
+struct Buffer::Pool {
+  ~Pool() {
+    pool_alive = false;
+    for (Block* block : free)
       while (block) release(std::exchange(block, block->next_free));
   }
-
-  static Buffer::Block* take(Index size) {
-    const int size_class = size_class_of(size);
-    ++counts.live;
-    if (alive_) {
-      Buffer::Block*& head = pool_.free_[static_cast<std::size_t>(size_class)];
-      if (head) {
-        Buffer::Block* block = std::exchange(head, head->next_free);
-        block->owners.store(1, std::memory_order_relaxed);
-        return block;
-      }
-    }
-    ++counts.system_allocations;
-    const auto numbers = static_cast<std::size_t>(kSmallest) << size_class;
-    void* memory = ::operator new (sizeof(Buffer::Block) + numbers * sizeof(real),
-                                   std::align_val_t{alignof(Buffer::Block)});
-    return new (memory) Buffer::Block{1, size_class, nullptr};
-  }
-
-  static void give_back(Buffer::Block* block) noexcept {
-    --counts.live;
-    if (!kPooled || !alive_) return release(block);
-    Buffer::Block*& head = pool_.free_[static_cast<std::size_t>(block->size_class)];
-    block->next_free = std::exchange(head, block);
-  }
-
-  static thread_local BufferCounts counts;
-
- private:
-  static void release(Buffer::Block* block) noexcept {
-    ::operator delete (block, std::align_val_t{alignof(Buffer::Block)});
-  }
-
-  std::array<Buffer::Block*, 64> free_{};
-  static thread_local BufferPool pool_;
-  static thread_local bool alive_;
+  std::array<Block*, 64> free{};  // by size class
 };
+thread_local Buffer::Pool Buffer::pool_;
 
-thread_local BufferCounts BufferPool::counts{};
-thread_local bool BufferPool::alive_ = true;
-thread_local BufferPool BufferPool::pool_;
+Buffer::Buffer(Index size) : block_(size > 0 ? take(size) : nullptr) {}
 
-Buffer::Buffer(Index size) : block_(size > 0 ? BufferPool::take(size) : nullptr) {}
+Buffer::Block* Buffer::take(Index size) {
+  const std::size_t size_class = size_class_of(size);
+  ++counts.live;
+  if (pool_alive && pool_.free[size_class]) {
+    Block* block = pool_.free[size_class];
+    pool_.free[size_class] = block->next_free;
+    block->owners.store(1, std::memory_order_relaxed);
+    return block;
+  }
+  ++counts.system_allocations;
+  const std::size_t bytes = sizeof(Block) + (std::size_t{kSmallest} << size_class) * sizeof(real);
+  void* memory = ::operator new (bytes, std::align_val_t{64});
+  return new (memory) Block{1, size_class, nullptr};
+}
 
-void Buffer::recycle(Block* block) noexcept { BufferPool::give_back(block); }
+void Buffer::give_back(Block* block) noexcept {
+  --counts.live;
+  if (!kPooled || !pool_alive) return release(block);
+  block->next_free = std::exchange(pool_.free[block->size_class], block);
+}
 
-BufferCounts buffer_counts() { return BufferPool::counts; }
+BufferCounts buffer_counts() { return counts; }
 
 }  // namespace gradflow

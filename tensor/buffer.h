@@ -32,7 +32,7 @@ class Buffer {
     return *this;
   }
   ~Buffer() {
-    if (block_ && block_->owners.fetch_sub(1, std::memory_order_acq_rel) == 1) recycle(block_);
+    if (block_ && block_->owners.fetch_sub(1, std::memory_order_acq_rel) == 1) give_back(block_);
   }
 
   // The first number; null without storage.
@@ -43,11 +43,13 @@ class Buffer {
  private:
   struct alignas(64) Block {  // the numbers follow right behind it
     std::atomic<int> owners;
-    int size_class;
+    std::size_t size_class;
     Block* next_free;
   };
-  friend class BufferPool;
-  static void recycle(Block* block) noexcept;
+  struct Pool;  // the blocks that a thread keeps
+  static thread_local Pool pool_;
+  static Block* take(Index size);
+  static void give_back(Block* block) noexcept;
 
   Block* block_ = nullptr;
 };

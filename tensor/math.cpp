@@ -53,12 +53,6 @@ Tensor leaky_relu_slope(const Tensor& x, real slope) {
 Tensor silu(const Tensor& x) {
   return map("silu", x, [](real v) { return v / (1 + std::exp(-v)); });
 }
-Tensor silu_slope(const Tensor& x) {
-  return map("silu_slope", x, [](real v) {
-    const real s = 1 / (1 + std::exp(-v));
-    return s * (1 + v * (1 - s));
-  });
-}
 Tensor clamp(const Tensor& x, real low, real high) {
   require<ShapeError>(low <= high, "clamp: low {} and high {} given; low must not exceed high", low,
                       high);

@@ -32,7 +32,6 @@ Tensor relu(const Tensor& x);                          // max(x, 0)
 Tensor leaky_relu(const Tensor& x, real slope);        // x if x > 0, else slope x
 Tensor leaky_relu_slope(const Tensor& x, real slope);  // its slope: 1 if x > 0, else `slope`
 Tensor silu(const Tensor& x);                          // x sigmoid(x)
-Tensor silu_slope(const Tensor& x);                    // its derivative
 Tensor clamp(const Tensor& x, real low, real high);    // min(max(x, low), high)
 
 // 1 where a > b or a = b, and 0 where not; broadcast.

@@ -93,7 +93,7 @@ void save_checkpoint(const std::filesystem::path& path, const Optimizer& optimiz
   for (const auto& [name, value] : run.settings) file.metadata[kSetting + name] = value;
   file.metadata["format"] = kFormat;
   file.metadata["optimizer_steps"] = fmt::format("{}", optimizer.steps());
-  file.metadata["epoch"] = fmt::format("{}", state.epoch);
+  file.metadata["epoch"] = fmt::format("{}", state.epochs.size());
   file.metadata["step"] = fmt::format("{}", state.step);
   file.metadata["loss_sum"] = fmt::format("{:.17g}", state.loss_sum);
   file.metadata["seconds"] = fmt::format("{:.17g}", state.seconds);
@@ -110,19 +110,19 @@ TrainingState restore_checkpoint(const TensorFile& file, const std::string& name
     check_settings(file, run.settings);
     check_constants(file, run.constants);
     TrainingState state;
-    state.epoch = parse<Index>(lookup(file, "epoch"));
+    const auto epoch = parse<Index>(lookup(file, "epoch"));
     state.step = parse<Index>(lookup(file, "step"));
     state.loss_sum = parse<double>(lookup(file, "loss_sum"));
     state.seconds = parse<double>(lookup(file, "seconds"));
     state.epochs = parse_epochs(lookup(file, "epochs"));
     const auto steps = parse<Index>(lookup(file, "optimizer_steps"));
-    require<FileError>(std::ssize(state.epochs) == state.epoch && state.epoch <= run.epochs &&
+    require<FileError>(std::ssize(state.epochs) == epoch && epoch <= run.epochs &&
                            state.step >= 0 && state.step <= run.steps &&
-                           steps == state.epoch * run.steps + state.step,
+                           steps == epoch * run.steps + state.step,
                        "its epoch {}, step {} and optimizer_steps {} contradict each other, or the "
                        "{} epochs of {} "
                        "steps of this run",
-                       state.epoch, state.step, steps, run.epochs, run.steps);
+                       epoch, state.step, steps, run.epochs, run.steps);
     optimizer.restore(with_prefix(file.tensors, kOptimizer), steps);
     assign(optimizer.parameters(), with_prefix(file.tensors, kModel));
     return state;
