@@ -129,6 +129,7 @@ class Trainer {
 
   // On a tape of its own.
   void run_shard(Shard& shard) const {
+    shard.gradient = {};  // that of the step before; its buffer can be used again
     Rng rng = shard.rng;
     Tape tape;
     const Var loss = loss_(data_.rows(shard.rows), rng);
