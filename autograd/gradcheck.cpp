@@ -8,6 +8,7 @@
 #include <optional>
 
 #include "autograd/ops.h"
+#include "tensor/math.h"
 #include "tensor/random.h"
 
 namespace gradflow {
@@ -15,12 +16,8 @@ namespace {
 
 // sum(w y) with fixed random weights w, between 0.5 and 1.5 in size and of either sign.
 Var contract(const Var& y, Rng rng) {
-  const Tensor sign = rng.uniform(y.shape(), -1, 1);
-  const Tensor size = rng.uniform(y.shape(), real(0.5), real(1.5));
-  Tensor w(y.shape());
-  real* out = w.mutable_data();
-  for (Index i = 0; i < w.size(); ++i) out[i] = std::copysign(size.data()[i], sign.data()[i]);
-  return sum(w * y);
+  const Tensor signs = sign(rng.uniform(y.shape(), -1, 1));
+  return sum(mul(signs, rng.uniform(y.shape(), real(0.5), real(1.5))) * y);
 }
 
 std::vector<Var> variables(Tape& tape, const std::vector<Tensor>& inputs) {

@@ -5,7 +5,6 @@
 #include <atomic>
 
 #include "autograd/ops.h"
-#include "tensor/error.h"
 #include "tensor/math.h"
 #include "tensor/restored.h"
 

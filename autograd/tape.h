@@ -30,7 +30,6 @@
 #include <vector>
 
 #include "autograd/var.h"
-#include "tensor/error.h"
 
 namespace gradflow {
 

@@ -373,7 +373,7 @@ std::vector<Cloud> clouds_by_ring(const Tensor& points, const std::vector<std::s
 Tensor between(const Tensor& a, const Tensor& b, double share) {
   const auto eased = static_cast<real>(share * share * (3 - 2 * share));
   Tensor result = a;
-  add_scaled(result, sub(b, a), eased);
+  add_in_place(result, sub(b, a), eased);
   return result;
 }
 

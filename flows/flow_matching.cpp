@@ -3,16 +3,10 @@
 #include <algorithm>
 
 #include "flows/path.h"
-#include "tensor/error.h"
 #include "tensor/parallel.h"
 
 namespace gradflow {
 namespace {
-
-std::optional<Embedding> make_classes(const FlowMatchingOptions& options, Rng& rng) {
-  if (options.classes == 0) return std::nullopt;
-  return Embedding(options.classes, options.class_dim, rng);
-}
 
 void check_labels(bool conditional, const Shape& points, const std::vector<Index>& labels) {
   require<ShapeError>(
@@ -29,7 +23,9 @@ constexpr Index kChunk = 128;
 
 FlowMatching::FlowMatching(Index coordinates, const FlowMatchingOptions& options, Rng& rng)
     : dim(coordinates),
-      classes(make_classes(options, rng)),
+      classes(options.classes == 0
+                  ? std::nullopt
+                  : std::optional(Embedding(options.classes, options.class_dim, rng))),
       network(layer_sizes(dim + 1 + (classes ? options.class_dim : 0), options.hidden, dim), rng) {}
 
 Var FlowMatching::velocity(const Var& y, const Var& t, const std::vector<Index>& labels) const {

@@ -1,8 +1,6 @@
 // The standard normal distribution, where every flow begins.
 #pragma once
 
-#include <numbers>
-
 #include "autograd/ops.h"
 
 namespace gradflow {

@@ -2,7 +2,6 @@
 
 #include "flows/normal.h"
 #include "flows/permutation.h"
-#include "tensor/error.h"
 
 namespace gradflow {
 

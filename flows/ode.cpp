@@ -2,7 +2,6 @@
 
 #include <cmath>
 
-#include "tensor/error.h"
 #include "tensor/math.h"
 
 namespace gradflow {
@@ -10,7 +9,7 @@ namespace {
 
 // y + h k
 Tensor moved(Tensor y, const Tensor& k, real h) {
-  add_scaled(y, k, h);
+  add_in_place(y, k, h);
   return y;
 }
 

@@ -2,8 +2,6 @@
 
 #include <cmath>
 
-#include "tensor/error.h"
-
 namespace gradflow {
 
 Linear::Linear(Index in, Index out, Rng& rng) {

@@ -4,11 +4,15 @@
 #include <cmath>
 #include <numbers>
 
-#include "tensor/error.h"
 #include "tensor/math.h"
 #include "tensor/parallel.h"
 
 namespace gradflow {
+
+Optimizer::Optimizer(Parameters parameters, double rate, std::initializer_list<const char*> memory)
+    : learning_rate(rate), parameters_(std::move(parameters)), layout_(parameters_) {
+  for (const char* name : memory) state_.emplace(name, zeros(Shape{layout_.count}));
+}
 
 void Optimizer::step(const Tensor& gradient) {
   require<ShapeError>(gradient.shape() == Shape{layout_.count},
@@ -33,30 +37,25 @@ void Optimizer::step(const Tensor& gradient) {
 }
 
 void Optimizer::restore(const NamedTensors& state, Index steps) {
-  for (const auto& [name, tensor] : memory()) {
+  for (const auto& [name, x] : state_) {
     const auto found = state.find(name);
-    require<ShapeError>(found != state.end() && found->second.shape() == tensor->shape(),
-                        "restore: no \"{}\" of shape {} given", name, tensor->shape());
+    require<ShapeError>(found != state.end() && found->second.shape() == x.shape(),
+                        "restore: no \"{}\" of shape {} given", name, x.shape());
   }
-  for (const auto& [name, tensor] : memory()) *tensor = state.at(name);
+  for (auto& [name, x] : state_) x = state.at(name);
   steps_ = steps;
 }
 
-Adam::Adam(Parameters parameters, const AdamOptions& options)
-    : Optimizer(std::move(parameters), options.learning_rate),
-      options_(options),
-      m_(zeros(Shape{layout_.count})),
-      v_(zeros(Shape{layout_.count})) {}
-
 void Adam::begin_step() {
+  m_ = state_.at("m").mutable_data();
+  v_ = state_.at("v").mutable_data();
   const double t = static_cast<double>(steps_);
   step_size_ = static_cast<real>(learning_rate / (1 - std::pow(options_.beta1, t)));
   root_of_correction_ = static_cast<real>(std::sqrt(1 - std::pow(options_.beta2, t)));
 }
 
 void Adam::update(real* p, const real* g, Index offset, Index n) {
-  real* m = m_.mutable_data() + offset;
-  real* v = v_.mutable_data() + offset;
+  real *m = m_ + offset, *v = v_ + offset;
   const auto beta1 = static_cast<real>(options_.beta1), beta2 = static_cast<real>(options_.beta2);
   const auto one_minus_beta1 = static_cast<real>(1 - options_.beta1);
   const auto one_minus_beta2 = static_cast<real>(1 - options_.beta2);
@@ -71,13 +70,8 @@ void Adam::update(real* p, const real* g, Index offset, Index n) {
   }
 }
 
-Sgd::Sgd(Parameters parameters, double rate, double momentum)
-    : Optimizer(std::move(parameters), rate),
-      momentum_(momentum),
-      u_(zeros(Shape{layout_.count})) {}
-
 void Sgd::update(real* p, const real* g, Index offset, Index n) {
-  real* u = u_.mutable_data() + offset;
+  real* u = u_ + offset;
   const auto momentum = static_cast<real>(momentum_);
   const auto rate = static_cast<real>(learning_rate);
 #pragma omp simd

@@ -10,6 +10,7 @@
 #pragma once
 
 #include <functional>
+#include <initializer_list>
 
 #include "nn/parameters.h"
 
@@ -18,9 +19,9 @@ namespace gradflow {
 // What all optimisers have in common. A kind of optimiser says how n numbers move: update().
 class Optimizer {
  public:
-  // For these parameters, which must not move as long as it is used.
-  Optimizer(Parameters parameters, double rate)
-      : learning_rate(rate), parameters_(std::move(parameters)), layout_(parameters_) {}
+  // For these parameters, which must not move as long as it is used. `memory`: the names of what it
+  // remembers from step to step, a number for each of the parameters', 0 at the beginning.
+  Optimizer(Parameters parameters, double rate, std::initializer_list<const char*> memory);
   virtual ~Optimizer() = default;
 
   // One step against a gradient of shape (count(parameters)). Throws ShapeError for another shape.
@@ -31,23 +32,21 @@ class Optimizer {
   const FlatLayout& layout() const { return layout_; }          // where each is in the flat vectors
   Index steps() const { return steps_; }                        // taken so far
 
-  // What it remembers from step to step, for checkpoints.
-  virtual NamedTensors state() const = 0;
+  const NamedTensors& state() const { return state_; }  // what it remembers, (count) each
   // Throws ShapeError if a tensor is missing or of another shape.
   void restore(const NamedTensors& state, Index steps);
 
   double learning_rate;  // may be changed between steps
 
  protected:
-  // Computes what is the same for all numbers of this step; steps_ is then its number, from 1.
-  virtual void begin_step() {}
+  // Finds and computes what is the same for all numbers of this step.
+  virtual void begin_step() = 0;
   // Moves n numbers of one parameter; `offset` is where they are in the flat vectors.
   virtual void update(real* parameter, const real* gradient, Index offset, Index n) = 0;
-  // What state() copies and restore() sets, by name.
-  virtual std::map<std::string, Tensor*> memory() = 0;
 
   Parameters parameters_;  // what it moves
   FlatLayout layout_;      // and where in the flat vectors
+  NamedTensors state_;     // see state()
   Index steps_ = 0;        // taken so far, this one included
 };
 
@@ -68,32 +67,32 @@ struct AdamOptions {
 class Adam final : public Optimizer {
  public:
   // For a model's parameters.
-  explicit Adam(Parameters parameters, const AdamOptions& options = {});
-  NamedTensors state() const override { return {{"m", m_}, {"v", v_}}; }  // (count) each
+  explicit Adam(Parameters parameters, const AdamOptions& options = {})
+      : Optimizer(std::move(parameters), options.learning_rate, {"m", "v"}), options_(options) {}
 
  private:
   void begin_step() override;
   void update(real* parameter, const real* gradient, Index offset, Index n) override;
-  std::map<std::string, Tensor*> memory() override { return {{"m", &m_}, {"v", &v_}}; }
 
   AdamOptions options_;
-  Tensor m_, v_;                                 // (count): running means of g and g^2
-  real step_size_ = 0, root_of_correction_ = 1;  // of this step: lr / (1 - beta1^t) and so on
+  // Of this step: the running means of g and g^2, lr / (1 - beta1^t) and the root of 1 - beta2^t.
+  real *m_ = nullptr, *v_ = nullptr;
+  real step_size_ = 0, root_of_correction_ = 1;
 };
 
 // Stochastic gradient descent with momentum: u <- momentum u + g,  p <- p - lr u.
 class Sgd final : public Optimizer {
  public:
   // For a model's parameters; momentum from 0 to below 1.
-  explicit Sgd(Parameters parameters, double learning_rate = 1e-2, double momentum = 0);
-  NamedTensors state() const override { return {{"u", u_}}; }  // (count)
+  explicit Sgd(Parameters parameters, double learning_rate = 1e-2, double momentum = 0)
+      : Optimizer(std::move(parameters), learning_rate, {"u"}), momentum_(momentum) {}
 
  private:
+  void begin_step() override { u_ = state_.at("u").mutable_data(); }
   void update(real* parameter, const real* gradient, Index offset, Index n) override;
-  std::map<std::string, Tensor*> memory() override { return {{"u", &u_}}; }
 
   double momentum_;
-  Tensor u_;
+  real* u_ = nullptr;  // in this step
 };
 
 // The Euclidean norm of a flat gradient.

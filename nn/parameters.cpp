@@ -2,18 +2,10 @@
 
 #include <algorithm>
 
-#include "tensor/error.h"
-
 namespace gradflow {
 
 void append(Parameters& list, const std::string& prefix, const Parameters& part) {
   for (const auto& [name, parameter] : part) list.push_back({prefix + name, parameter});
-}
-
-Index count(const Parameters& parameters) {
-  Index total = 0;
-  for (const auto& [name, parameter] : parameters) total += parameter->value.size();
-  return total;
 }
 
 FlatLayout::FlatLayout(const Parameters& parameters) {

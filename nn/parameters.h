@@ -37,8 +37,6 @@ using Parameters = std::vector<NamedParameter>;  // in the order of a model's la
 // Adds a part's parameters, their names behind `prefix`.
 void append(Parameters& list, const std::string& prefix, const Parameters& part);
 
-Index count(const Parameters& parameters);  // the number of numbers
-
 // The places of parameters in one flat vector of all their numbers, in the list's order.
 struct FlatLayout {
   FlatLayout(const Parameters& parameters);  // one after another, without gaps
@@ -50,6 +48,9 @@ struct FlatLayout {
   std::unordered_map<const Parameter*, std::size_t> place_of;  // the index in places
   Index count = 0;                                             // of all numbers
 };
+
+// The number of numbers.
+inline Index count(const Parameters& parameters) { return FlatLayout(parameters).count; }
 
 // All gradients as one tensor of shape (layout.count); zeros where nothing flowed.
 Tensor flatten(const Gradients& gradients, const FlatLayout& layout);

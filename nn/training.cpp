@@ -6,7 +6,6 @@
 #include <cmath>
 #include <span>
 
-#include "tensor/error.h"
 #include "tensor/math.h"
 #include "tensor/parallel.h"
 

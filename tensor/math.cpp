@@ -3,7 +3,6 @@
 
 #include <functional>
 
-#include "tensor/error.h"
 #include "tensor/map.h"
 #include "tensor/math.h"
 
@@ -64,9 +63,7 @@ Tensor where(const Tensor& mask, const Tensor& a, const Tensor& b) {
 }
 // clang-format on
 
-void add_in_place(Tensor& a, const Tensor& b) { add_scaled(a, b, 1); }
-
-void add_scaled(Tensor& a, const Tensor& b, real factor) {
+void add_in_place(Tensor& a, const Tensor& b, real factor) {
   require<ShapeError>(a.shape() == b.shape(),
                       "add_in_place: {} and {} given; the shapes must be equal", a.shape(),
                       b.shape());

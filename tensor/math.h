@@ -39,9 +39,9 @@ Tensor greater(const Tensor& a, const Tensor& b);
 Tensor equal(const Tensor& a, const Tensor& b);
 Tensor where(const Tensor& mask, const Tensor& a, const Tensor& b);  // a where mask != 0, else b
 
-// a += b, in a's own storage if nobody shares it. Throws ShapeError unless the shapes are equal.
-void add_in_place(Tensor& a, const Tensor& b);
-void add_scaled(Tensor& a, const Tensor& b, real factor);  // a += factor b
+// a += factor b, in a's own storage if nobody shares it. Throws ShapeError unless the shapes are
+// equal.
+void add_in_place(Tensor& a, const Tensor& b, real factor = 1);
 
 // True if no element is NaN or infinite.
 bool all_finite(const Tensor& x);

@@ -5,7 +5,6 @@
 #include <numbers>
 #include <numeric>
 
-#include "tensor/error.h"
 #include "tensor/random.h"
 
 namespace gradflow {

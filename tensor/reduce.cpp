@@ -4,7 +4,6 @@
 #include <algorithm>
 #include <limits>
 
-#include "tensor/error.h"
 #include "tensor/map.h"
 #include "tensor/math.h"
 #include "tensor/reduce.h"

@@ -1,7 +1,5 @@
 #include "tensor/shape.h"
 
-#include "tensor/error.h"
-
 namespace gradflow {
 
 Shape::Shape(std::span<const Index> sizes) {

@@ -7,13 +7,12 @@
 // Read next: tensor.h.
 #pragma once
 
-#include <fmt/core.h>
-
 #include <array>
 #include <initializer_list>
 #include <span>
 #include <string>
 
+#include "tensor/error.h"
 #include "tensor/real.h"
 
 namespace gradflow {

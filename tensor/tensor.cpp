@@ -4,8 +4,6 @@
 
 #include <algorithm>
 
-#include "tensor/error.h"
-
 namespace gradflow {
 
 Tensor::Tensor(const Shape& shape)
