@@ -84,8 +84,8 @@ class Adam final : public Optimizer {
 class Sgd final : public Optimizer {
  public:
   // For a model's parameters; momentum from 0 to below 1.
-  explicit Sgd(Parameters parameters, double learning_rate = 1e-2, double momentum = 0)
-      : Optimizer(std::move(parameters), learning_rate, {"u"}), momentum_(momentum) {}
+  explicit Sgd(Parameters parameters, double rate = 1e-2, double momentum = 0)
+      : Optimizer(std::move(parameters), rate, {"u"}), momentum_(momentum) {}
 
  private:
   void begin_step() override { u_ = state_.at("u").mutable_data(); }
