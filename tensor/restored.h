@@ -3,10 +3,12 @@
 
 namespace gradflow {
 
+// Remembers the value of `place` and sets it again at its end.
 template <class T>
 class Restored {
  public:
-  explicit Restored(T& place) : place_(place), before_(place) {}
+  explicit Restored(T& place)  // outlives this
+      : place_(place), before_(place) {}
   ~Restored() { place_ = before_; }
   Restored(const Restored&) = delete;
   Restored& operator=(const Restored&) = delete;
