@@ -1,8 +1,8 @@
-// The one idea: keep a small tile of C in registers, a few rows of one or two vectors, and stream
-// over k: each step loads one or two vectors of B's row and, for each row of the tile, repeats one
-// number of A in all lanes and multiplies and adds. Tiles of 6 rows x 2 vectors or 8 x 1 keep
-// enough independent sums in flight to hide the latency of the multiply-add units, and few enough
-// for all of them to stay in registers.
+// The one idea: keep a small tile of C in registers and stream over k. Each step loads one or two
+// vectors of B's row and, for each row of the tile, repeats one number of A in all lanes,
+// multiplies and adds. A tile of 8 rows x 2 vectors (of 6 x 2 where there are 16 registers) has
+// enough independent sums to hide the latency of the multiply-add units, and few enough for all of
+// them to stay in registers.
 
 #include "tensor/small_gemm.h"
 
