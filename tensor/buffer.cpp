@@ -7,14 +7,6 @@
 namespace gradflow {
 namespace {
 
-// With the address sanitizer on, every block is its own allocation: a pool would hide the very
-// mistakes that the sanitizer is there to find.
-#ifdef __SANITIZE_ADDRESS__
-constexpr bool kPooled = false;
-#else
-constexpr bool kPooled = true;
-#endif
-
 constexpr Index kSmallest = 16;  // numbers in a block of size class 0; each class doubles it
 
 std::size_t size_class_of(Index size) {
@@ -58,7 +50,7 @@ Buffer::Block* Buffer::take(Index size) {
 
 void Buffer::give_back(Block* block) noexcept {
   --counts.live;
-  if (!kPooled || !pool_alive) return release(block);
+  if (!kBuffersPooled || !pool_alive) return release(block);
   block->next_free = std::exchange(pool_.free[block->size_class], block);
 }
 

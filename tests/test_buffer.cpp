@@ -8,12 +8,6 @@
 #include "tests/catch.h"
 #include "tests/close.h"
 
-#if defined(__SANITIZE_ADDRESS__)
-#define GRADFLOW_POOLED false  // every block is then its own allocation, see tensor/buffer.cpp
-#else
-#define GRADFLOW_POOLED true
-#endif
-
 namespace gradflow {
 namespace {
 
@@ -39,7 +33,7 @@ TEST_CASE("a training loop allocates nothing after its first steps") {
     const BufferCounts warm = buffer_counts();
     for (int i = 0; i < 50; ++i) step(model, x, y);
     CHECK(buffer_counts().live == warm.live);
-    if (GRADFLOW_POOLED) CHECK(buffer_counts().system_allocations == warm.system_allocations);
+    if (kBuffersPooled) CHECK(buffer_counts().system_allocations == warm.system_allocations);
   }
   CHECK(buffer_counts().live == live_before);
 }
@@ -90,7 +84,7 @@ TEST_CASE("buffers - size 0 is no storage and copies count as one") {
 }
 
 TEST_CASE("a freed block serves the next request of its size") {
-  if (!GRADFLOW_POOLED) {
+  if (!kBuffersPooled) {
     SUCCEED("no pool under the address sanitizer");
     return;
   }
