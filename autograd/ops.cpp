@@ -160,7 +160,11 @@ Tensor share_of_max(const Tensor& x, const Tensor& y, int axis) {
   return div(largest, sum(largest, axis, KeepAxis::yes));
 }
 
-Var flat(const Var& x) { return reshape(x, Shape{x.value().size()}); }
+// reshape() to one axis, by the name of the operation that asks for it.
+Var flat(const char* op, const Var& x) {
+  return record(op, x.value().reshaped(Shape{x.value().size()}),
+                wrt(x, [from = x.shape()](const Var& dy) { return reshape(dy, from); }));
+}
 
 }  // namespace
 
@@ -212,8 +216,8 @@ Var logsumexp(const Var& x, int axis, KeepAxis keep) {
 }
 
 // y = largest x of all elements, and the log of the sum of their e^x; dx likewise
-Var max(const Var& x) { return max(flat(x), 0); }
-Var logsumexp(const Var& x) { return logsumexp(flat(x), 0); }
+Var max(const Var& x) { return max(flat("max", x), 0); }
+Var logsumexp(const Var& x) { return logsumexp(flat("logsumexp", x), 0); }
 
 // --- Matrices --------------------------------------------------------------------------------
 
