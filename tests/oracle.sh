@@ -17,8 +17,9 @@ results=
 if [ $# -gt 0 ]; then
   case "$1" in
     -h | --help) sed -n '2,13s/^# \?//p' "$0"; exit 0 ;;
-    *) results=$(cd "$1" 2>/dev/null && pwd) && [ -s "$results/report.json" ] ||
-         { echo "oracle.sh: $1: not a directory of results (no report.json)" >&2; exit 2; } ;;
+    *) if ! results=$(cd "$1" 2>/dev/null && pwd) || [ ! -s "$results/report.json" ]; then
+         echo "oracle.sh: $1: not a directory of results (no report.json)" >&2; exit 2
+       fi ;;
   esac
 fi
 cd "$(dirname "$0")/.." || exit 1

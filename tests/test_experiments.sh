@@ -17,11 +17,10 @@ scratch_directory
 
 hash_in() { sed -n 's/.*"weights_hash": "\([0-9a-f]*\)".*/\1/p' "$1/report.json"; }
 same_hash() { [ -n "$(hash_in "$1")" ] && [ "$(hash_in "$1")" = "$(hash_in "$2")" ]; }
-no_leftovers() { ! ls -A "$1" | grep -E '\.(tmp|part)'; }
+no_leftovers() { [ -z "$(find "$1" -name '*.tmp*' -o -name '*.part*')" ]; }
 
 wait_for() {  # wait_for FILE PID: until the file is there, while the process lives; 30 s at most
-  local i
-  for i in $(seq 600); do
+  for _ in $(seq 600); do
     [ -e "$1" ] && return 0
     kill -0 "$2" 2> /dev/null || return 1
     sleep 0.05
@@ -30,7 +29,7 @@ wait_for() {  # wait_for FILE PID: until the file is there, while the process li
 }
 
 small=(--points 2000 --epochs 2)
-nf=$programs/normalizing_flow fm=$programs/flow_matching cfm=$programs/conditional_flow_matching
+nf=$programs/normalizing_flow fm=$programs/flow_matching
 
 # --- what they write -------------------------------------------------------------------------------
 
