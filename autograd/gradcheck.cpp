@@ -22,6 +22,7 @@ Var contract(const Var& y, Rng rng) {
 
 std::vector<Var> variables(Tape& tape, const std::vector<Tensor>& inputs) {
   std::vector<Var> xs;
+  xs.reserve(inputs.size());
   for (const Tensor& input : inputs) xs.push_back(tape.variable(input));
   return xs;
 }

@@ -243,11 +243,11 @@ void Tape::add_rule(const Var& y, const Var& argument, F&& rule) {
   if (!argument.tracked()) return;
   const std::uint32_t node = argument.node_;
   if constexpr (std::is_invocable_v<F, const Var&, const Var&>)
-    add_joint_rule(y, [node, rule = std::move(rule), y = y](const Var& dy, const Sink& to) {
+    add_joint_rule(y, [node, rule = std::forward<F>(rule), y = y](const Var& dy, const Sink& to) {
       to.add(node, rule(dy, y));
     });
   else
-    add_joint_rule(y, [node, rule = std::move(rule)](const Var& dy, const Sink& to) {
+    add_joint_rule(y, [node, rule = std::forward<F>(rule)](const Var& dy, const Sink& to) {
       to.add(node, rule(dy));
     });
 }

@@ -41,12 +41,13 @@ bool in_the_data(double x, double y) {  // raw; the box is that of sample_rings
 double share_on_the_data(const Interval& x, const Interval& y, const Normalization& normalization) {
   constexpr int kPlaces = 6;
   int inside = 0;
-  for (int i = 0; i < kPlaces * kPlaces; ++i) {
-    const double a = (i % kPlaces + 0.5) / kPlaces, b = (i / kPlaces + 0.5) / kPlaces;
-    inside += in_the_data(
-        normalization.mean[0] + normalization.stddev[0] * (x.low + a * (x.high - x.low)),
-        normalization.mean[1] + normalization.stddev[1] * (y.low + b * (y.high - y.low)));
-  }
+  for (int i = 0; i < kPlaces; ++i)
+    for (int j = 0; j < kPlaces; ++j) {
+      const double a = (i + 0.5) / kPlaces, b = (j + 0.5) / kPlaces;
+      inside += in_the_data(
+          normalization.mean[0] + normalization.stddev[0] * (x.low + a * (x.high - x.low)),
+          normalization.mean[1] + normalization.stddev[1] * (y.low + b * (y.high - y.low)));
+    }
   return inside / static_cast<double>(kPlaces * kPlaces);
 }
 

@@ -132,12 +132,13 @@ PointFigure grid_figure(const Flow& flow, const Cloud& data) {
 
 PointFigure velocity_figure(const Field& field) {
   constexpr Index kPoints = 2500, kSteps = 200;
-  constexpr double kReach = 3, kSpacing = 0.375, kLongest = 4;
+  constexpr double kSpacing = 0.375, kLongest = 4;
+  constexpr int kReach = 8;  // arrows to each side of the origin
   const auto states =
       field.model.carry_states(Rng(1).fork(600).normal({kPoints, 2}), {0, 1, kSteps}, {}, midpoint);
   Points2 places;
-  for (double y = -kReach; y <= kReach; y += kSpacing)
-    for (double x = -kReach; x <= kReach; x += kSpacing) places.push_back({x, y});
+  for (int y = -kReach; y <= kReach; ++y)
+    for (int x = -kReach; x <= kReach; ++x) places.push_back({x * kSpacing, y * kSpacing});
   const Tensor at = to_tensor(places);
 
   PointFigure figure{.name = "extra_fm_velocity",
