@@ -6,19 +6,23 @@
 #   tests/mutate.sh               all mutants
 #   tests/mutate.sh --quick       every fifth
 #   tests/mutate.sh --only TEXT   those in files whose name holds TEXT
+#   tests/mutate.sh --from N      from the N-th on: a run that was stopped goes on
 #
 # The copy and its build are in build/mutants. Exit code 1: one has survived; 2: wrong options, or
 # the table does not fit the sources.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-every=1 only=""
+every=1 only="" from=1
 while [ $# -gt 0 ]; do
   case "$1" in
     --quick) every=5 ;;
     --only) [ $# -ge 2 ] || { echo "tests/mutate.sh: --only needs a part of a file's name" >&2; exit 2; }
             only=$2; shift ;;
-    -h | --help) sed -n '2,12s/^# \?//p' "$0"; exit 0 ;;
+    --from) case "${2:-}" in '' | 0* | *[!0-9]*)
+              echo "tests/mutate.sh: --from needs the number of a mutant, from 1" >&2; exit 2 ;; esac
+            from=$2; shift ;;
+    -h | --help) sed -n '2,13s/^# \?//p' "$0"; exit 0 ;;
     *) echo "tests/mutate.sh: unknown option: $1; see --help" >&2; exit 2 ;;
   esac
   shift
@@ -77,6 +81,7 @@ mutated() {
 
 read_table
 total=${#texts[@]}
+[ "$from" -le "$total" ] || fail "$table has $total mutants"
 [[ " ${files[*]} " == *"$only"* ]] || fail "no file of $table has \"$only\" in its name"
 for ((i = 0; i < total; ++i)); do  # the whole table is checked before anything is built
   mutated "${files[i]}" "${anchors[i]}" "${texts[i]}" "${replacements[i]}"
@@ -134,12 +139,13 @@ fi
 tried=0 killed=0 began=$SECONDS
 for ((i = 0; i < total; ++i)); do
   [ $((i % every)) -eq 0 ] || continue
+  [ $((i + 1)) -ge "$from" ] || continue
   [[ ${files[i]} == *"$only"* ]] || continue
   mutated "${files[i]}" "${anchors[i]}" "${texts[i]}" "${replacements[i]}"
   printf '%s\n' "$after" >"$tree/${files[i]}"
   tried=$((tried + 1))
   newlines=${found_at//[!$'\n']/}
-  what="${files[i]}:$((${#newlines} + 1))  ${texts[i]}  ->  ${replacements[i]:-(nothing)}"
+  what="$((i + 1)): ${files[i]}:$((${#newlines} + 1))  ${texts[i]}  ->  ${replacements[i]:-(nothing)}"
   if find_killer; then
     killed=$((killed + 1))
     printf 'killed    %s\n          by %s\n' "$what" "$name"
