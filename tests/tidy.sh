@@ -10,13 +10,13 @@ cd "$(dirname "$0")/.."
 . .ci/packages.sh
 install_packages "${build_packages[@]}" "${test_packages[@]}" "${clang_packages[@]}" clang-tidy-14
 # Clang's own build tells how each file is compiled; nothing needs to be built.
-cmake --preset clang > /dev/null
+cmake --preset clang -B build/tidy -DCMAKE_DISABLE_PRECOMPILE_HEADERS=ON > /dev/null
 # A file that is compiled in float and in double is looked at once, in float.
-commands=build/clang/tidy
+commands=build/tidy/float
 mkdir -p "$commands"
 awk 'BEGIN { RS = "},?\n"; printf "[" }
      /"file"/ && !/-DGRADFLOW_DOUBLE/ { sub(/^\[\n/, ""); printf "%s%s}", sep, $0; sep = ",\n" }
-     END { print "]" }' build/clang/compile_commands.json > "$commands/compile_commands.json"
+     END { print "]" }' build/tidy/compile_commands.json > "$commands/compile_commands.json"
 if [ $# -gt 0 ]; then files=("$@"); else
   mapfile -t files < <(git ls-files 'tensor/*.cpp' 'autograd/*.cpp' 'nn/*.cpp' 'flows/*.cpp' \
     'experiments/*.cpp' 'tests/*.cpp')
@@ -27,8 +27,8 @@ for file in "${files[@]}"; do
 done
 status=0
 printf '%s\n' "${known[@]}" | xargs -n 1 -P "$(nproc)" \
-  clang-tidy-14 --quiet -p "$commands" > build/clang/tidy.log 2>/dev/null || status=1
-grep -E 'warning:|error:' build/clang/tidy.log | sort -u || true
+  clang-tidy-14 --quiet -p "$commands" > build/tidy/tidy.log 2>/dev/null || status=1
+grep -E 'warning:|error:' build/tidy/tidy.log | sort -u || true
 printf '%d files, %d complaints\n' "${#known[@]}" \
-  "$(grep -E 'warning:|error:' build/clang/tidy.log | sort -u | wc -l)"
+  "$(grep -E 'warning:|error:' build/tidy/tidy.log | sort -u | wc -l)"
 exit "$status"

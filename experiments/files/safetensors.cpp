@@ -52,7 +52,8 @@ struct Entry {       // what the header says of a tensor
   Index begin, end;  // bytes, counted from the end of the header
   std::string name, dtype;
   std::vector<Index> shape;
-  auto operator<=>(const Entry&) const = default;  // in the order of the bytes
+  // In the order of the bytes. NOLINTNEXTLINE(modernize-use-nullptr): clang-tidy 14 misreads <=>
+  auto operator<=>(const Entry&) const = default;
 };
 
 std::vector<Index> read_numbers(const std::string& name, const Json& numbers) {
