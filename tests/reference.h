@@ -60,10 +60,11 @@ inline Reference reference(const Tensor& x) {
 // are lined up at their last axes, and on an axis of size 1 there is only index 0.
 inline double broadcast_at(const Reference& x, const Position& p, int rank) {
   Position q{};
-  const int shift = rank - x.shape.rank();
-  for (int axis = 0; axis < x.shape.rank(); ++axis)
-    q[static_cast<std::size_t>(axis)] =
-        x.shape[axis] == 1 ? 0 : p[static_cast<std::size_t>(axis + shift)];
+  const auto shift = static_cast<std::size_t>(rank - x.shape.rank());
+  for (int axis = 0; axis < x.shape.rank(); ++axis) {
+    const auto at = static_cast<std::size_t>(axis);
+    q[at] = x.shape[axis] == 1 ? 0 : p[at + shift];
+  }
   return x[q];
 }
 
