@@ -30,7 +30,7 @@ TEST_CASE("density: a field that stretches each axis makes a normal distribution
   const FlowMatching model =
       linear_field(Tensor({{static_cast<real>(p), 0, 0}, {0, static_cast<real>(q), 0}}),
                    Tensor(Shape{2}, real(0)));
-  const Tensor points({{0, 0}, {1, -0.5}, {-2, 0.3}, {0.1, 1.2}});
+  const Tensor points({{0, 0}, {1, -0.5}, {-2, real(0.3)}, {real(0.1), real(1.2)}});
   const Tensor log_p = log_density(model, points, 100);  // the midpoint rule errs by about 6e-5
   REQUIRE(log_p.shape() == Shape{4, 1});
   for (Index i = 0; i < points.rows(); ++i) {
@@ -44,7 +44,7 @@ TEST_CASE("density: a rotation keeps the normal distribution, a drift in time mo
   // v = (-w y + t, w x): no divergence. Without the drift the distances to the origin are kept.
   const real w = 2;
   const Tensor still = Tensor(Shape{2}, real(0));
-  const Tensor points({{1, 0.5}, {-0.3, 2}});
+  const Tensor points({{1, 0.5}, {real(-0.3), 2}});
   const Tensor turned =
       log_density(linear_field(Tensor({{0, -w, 0}, {w, 0, 0}}), still), points, 100);
   // v = (t, 0) moves all points by 1/2.

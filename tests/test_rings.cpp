@@ -170,7 +170,7 @@ TEST_CASE("three of the five points are on a ring, two are off by a known distan
 
 TEST_CASE("shares of points on the rings") {
   // On blue, 0.1 outside of blue, in the middle of blue, on yellow.
-  const Tensor points({{0, 1}, {-1.225, 0}, {0, 0}, {1, -2}});
+  const Tensor points({{0, 1}, {real(-1.225), 0}, {0, 0}, {1, -2}});
   CHECK(share_on_rings(points) == 0.5);
   CHECK(share_on_rings(points, 0.05) == 0.5);
   CHECK(share_on_rings(points, 0.11) == 0.75);
