@@ -21,13 +21,14 @@ thread_local bool pool_alive = true;  // tensors that outlive the pool (statics)
 
 }  // namespace
 
-struct Buffer::Pool {  // of a thread
+/// The blocks that a thread has freed and keeps.
+struct Buffer::Pool {
   ~Pool() {
     pool_alive = false;
     for (Block* block : free)
       while (block) release(std::exchange(block, block->next_free));
   }
-  std::array<Block*, 64> free{};  // the first of each size class
+  std::array<Block*, 64> free = {};  ///< the first of each size class
 };
 thread_local Buffer::Pool Buffer::pool_;
 
