@@ -43,7 +43,8 @@ class Tensor {
 
   // The elements in row-major order, to be read.
   const real* data() const { return data_; }
-  std::span<const real> values() const { return {data_, static_cast<std::size_t>(size())}; }
+  std::span<const real> values() const& { return {data_, static_cast<std::size_t>(size())}; }
+  std::span<const real> values() const&& = delete;  // the numbers would die with the tensor
   real item() const;  // the only element; throws ShapeError if there are more, or none
   real at(std::initializer_list<Index> position) const;  // checked; throws ShapeError
 

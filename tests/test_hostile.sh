@@ -326,19 +326,23 @@ fi
 
 without_figures "$nf" "${small[@]}" --threads 1024 --out threads
 check "1024 threads: the same weights" [ "$(weights_hash stdout)" = "$hash" ]
-(
-  ulimit -v 700000
-  run "$nf" --points 100000000 --batch 1000000 --out large
-  refused "more points than memory" "out of memory"
-  exit "$failures"
-)
-check "more points than memory" [ $? -eq "$failures" ]
-(
-  ulimit -v 1500000
-  run "$nf" --points 1000000 --batch 1000000 --out large
-  refused "a larger batch than memory" "out of memory"
-  exit "$failures"
-)
-check "a larger batch than memory" [ $? -eq "$failures" ]
+if (ulimit -v 700000 && "$nf" --help > /dev/null 2>&1); then
+  (
+    ulimit -v 700000
+    run "$nf" --points 100000000 --batch 1000000 --out large
+    refused "more points than memory" "out of memory"
+    exit "$failures"
+  )
+  check "more points than memory" [ $? -eq "$failures" ]
+  (
+    ulimit -v 1500000
+    run "$nf" --points 1000000 --batch 1000000 --out large
+    refused "a larger batch than memory" "out of memory"
+    exit "$failures"
+  )
+  check "a larger batch than memory" [ $? -eq "$failures" ]
+else
+  echo "left out, as the address sanitizer wants more memory than that: sizes beyond the memory"
+fi
 
 finish

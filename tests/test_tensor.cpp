@@ -28,7 +28,8 @@ const Shape kShapes[] = {{1},       {5},       {2, 3},    {3, 1},       {1, 3}, 
 
 TEST_CASE("construction") {
   CHECK(Tensor().shape() == Shape{0});
-  CHECK(Tensor().values().empty());
+  const Tensor none;
+  CHECK(none.values().empty());
   CHECK(Tensor::scalar(7).shape() == Shape{});
   CHECK(Tensor::scalar(7).item() == 7);
 

@@ -34,7 +34,8 @@ Panel warped(const std::string& title, const Bijection& map) {
     return to_points(map.to_data(concat({x, y}, 1)).points.value());
   };
   const Tensor along = linspace(-2, 2, 200).reshaped({200, 1});
-  for (const real at : linspace(-2, 2, 21).values()) {
+  const Tensor places = linspace(-2, 2, 21);
+  for (const real at : places.values()) {
     vertical.lines.push_back(image(Tensor({200, 1}, at), along));
     horizontal.lines.push_back(image(along, Tensor({200, 1}, at)));
   }
