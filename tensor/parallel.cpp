@@ -12,6 +12,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <chrono>
 #include <exception>
 #include <utility>
 
@@ -34,21 +35,17 @@ int& thread_count() {
   return count;
 }
 
-void pause() {
-#if defined(__x86_64__)
-  __builtin_ia32_pause();
-#endif
-}
-
-// Looks again and again for some fifty microseconds before it sleeps: the next loop of a series is
-// near, and to be woken takes as long. (Not std::this_thread::yield(): two threads that yield to
-// each other can stay on one processor, with another one idle.)
+// Looks again and again for a hundred microseconds before it sleeps: the next loop of a series is
+// near, and to be woken takes as long. (Without the processor's pause instruction: a virtual
+// machine takes a loop of pauses for a reason to let others run. And not std::this_thread::yield():
+// two threads that yield to each other can stay on one processor, with another one idle.)
 template <class Holds>
 void wait_until(const std::atomic<int>& value, bool spin, Holds holds) {
-  for (int i = 0; spin && i < 4000; ++i) {
+  using Clock = std::chrono::steady_clock;
+  const auto end = Clock::now() + std::chrono::microseconds(spin ? 100 : 0);
+  do {
     if (holds(value.load())) return;
-    pause();
-  }
+  } while (Clock::now() < end);
   for (int now = value; !holds(now); now = value) value.wait(now);
 }
 
