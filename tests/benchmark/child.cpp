@@ -8,8 +8,6 @@
 #include <algorithm>
 #include <cstring>
 
-extern char** environ;
-
 namespace gradflow {
 namespace {
 
@@ -38,6 +36,7 @@ nlohmann::json run_child(const std::filesystem::path& program,
   std::vector<std::string> words{program.string()};
   words.insert(words.end(), arguments.begin(), arguments.end());
   std::vector<char*> argv;
+  argv.reserve(words.size() + 1);
   for (std::string& word : words) argv.push_back(word.data());
   argv.push_back(nullptr);
 
@@ -60,7 +59,7 @@ nlohmann::json run_child(const std::filesystem::path& program,
   int status = 0;
   while (::waitpid(child, &status, 0) < 0 && errno == EINTR) {
   }
-  const auto result = nlohmann::json::parse(printed, nullptr, false);
+  auto result = nlohmann::json::parse(printed, nullptr, false);
   if (result.is_object() && result.contains("error"))
     throw ChildError(fmt::format("{}: {}", fmt::join(words, " "), std::string(result["error"])));
   if (status != 0 || result.is_discarded())

@@ -36,6 +36,7 @@ std::vector<double> ratios(const std::vector<Measured>& above, const std::vector
 
 double median_of(const std::vector<Measured>& list, double (*number)(const Measured&)) {
   std::vector<double> values;
+  values.reserve(list.size());
   for (const Measured& measured : list) values.push_back(number(measured));
   return median(values);
 }
