@@ -28,11 +28,13 @@ inline real bounded(real raw, real c) {
   return c == std::numeric_limits<real>::infinity() ? raw : c * std::tanh(raw / c);
 }
 
-// d(raw) = ds (1 - tanh^2(raw / c)) = ds (1 - (s / c)^2)
+// ds/d(raw) = 1 - tanh^2(raw / c) = 1 - (s / c)^2
+Var slope_at(const Var& s, real c) { return 1 - square(s / c); }
+
 Var softly_bounded(const Var& raw, real c) {
   const Tensor s = map("soft_bound", raw.value(), [c](real v) { return bounded(v, c); });
   return record("soft_bound", s,
-                wrt(raw, [c](const Var& ds, const Var& y) { return ds * (1 - square(y / c)); }));
+                wrt(raw, [c](const Var& ds, const Var& y) { return ds * slope_at(y, c); }));
 }
 
 // What the formula gives for x (B, D), raw and t (B, M), with D - M coordinates kept.
@@ -78,7 +80,7 @@ Var fused_scale_and_shift(const Var& x, const Var& raw, const Var& t, const Form
           const Var s = softly_bounded(raw, c), d = slice(dz, 1, kept, D) * exp(-s);
           to.add(x, concat({slice(dz, 1, 0, kept), d}, 1));
           to.add(t, -d);
-          to.add(raw, -(d * (slice(x, 1, kept, D) - t)) * (1 - square(s / c)));
+          to.add(raw, -(d * (slice(x, 1, kept, D) - t)) * slope_at(s, c));
           return;
         }
         Tensor dx = dz.value(), draw(raw.shape()), dt(raw.shape());
@@ -103,7 +105,7 @@ Var fused_log_det(const Var& raw, const Formula& f, real c) {
                         [raw, c, slope = f.slope](const Var& dy, const Tape::Sink& to) {
                           const Var column = reshape(dy, Shape{dy.rows(), 1});
                           if (to.record == Record::yes)
-                            to.add(raw, column * (square(softly_bounded(raw, c) / c) - 1));
+                            to.add(raw, -column * slope_at(softly_bounded(raw, c), c));
                           else
                             to.add(raw, map("log_det", column.value(), slope,
                                             [](real d, real factor) { return -d * factor; }));

@@ -14,26 +14,34 @@ Optimizer::Optimizer(Parameters parameters, double rate, std::initializer_list<c
   for (const char* name : memory) state_.emplace(name, zeros(Shape{layout_.count}));
 }
 
+// Lays the parameters side by side, as views of one tensor, unless they are: then a step is one
+// loop over memory that lies as the gradient does, and the threads that read the parameters in the
+// next step find them in one piece. Nobody else may share that tensor, for it will be written to.
+void Optimizer::gather() {
+  bool together = numbers_.owners() == 1 + std::ssize(parameters_);
+  for (const auto& [parameter, offset, n] : layout_.places)
+    together &= parameter->value.data() == numbers_.data() + offset;
+  if (together) return;
+  numbers_ = Tensor(Shape{layout_.count});
+  first_ = numbers_.mutable_data();
+  for (std::size_t k = 0; k < parameters_.size(); ++k) {
+    const auto [of, offset, n] = layout_.places[k];
+    Tensor& value = parameters_[k].parameter->value;
+    std::copy_n(value.data(), n, first_ + offset);
+    value = numbers_.rows(offset, offset + n).reshaped(value.shape());
+  }
+}
+
 void Optimizer::step(const Tensor& gradient) {
   require<ShapeError>(gradient.shape() == Shape{layout_.count},
                       "step: a gradient of shape {} given; ({}) is required", gradient.shape(),
                       layout_.count);
   ++steps_;
+  gather();
   begin_step();
-  constexpr Index kChunk = 1 << 16;  // large parameters are cut up for the threads
-  for (std::size_t k = 0; k < parameters_.size(); ++k) {
-    const auto [of, offset, n] = layout_.places[k];
-    real* parameter = parameters_[k].parameter->value.mutable_data();
-    if (n <= kChunk) {
-      update(parameter, gradient.data() + offset, offset, n);
-      continue;
-    }
-    parallel_for((n + kChunk - 1) / kChunk, [&, offset = offset, n = n](Index chunk) {
-      const Index begin = chunk * kChunk;
-      update(parameter + begin, gradient.data() + offset + begin, offset + begin,
-             std::min(kChunk, n - begin));
-    });
-  }
+  parallel_chunks(layout_.count, [&](Index begin, Index end) {
+    update(first_ + begin, gradient.data() + begin, begin, end - begin);
+  });
 }
 
 void Optimizer::restore(const NamedTensors& state, Index steps) {

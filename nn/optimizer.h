@@ -1,7 +1,7 @@
 // Optimisers: from gradients to new parameters. And what surrounds them: clipping, schedules.
 //
 // All gradients come as one flat vector (see flatten() in parameters.h): the norm of all of them is
-// one sum, and the state of an optimiser is one or two vectors beside it.
+// one sum, the state of an optimiser is one or two vectors beside it, and a step is one loop.
 //
 //   Adam adam(model.parameters());
 //   adam.step(tape.backward(loss));
@@ -41,13 +41,19 @@ class Optimizer {
  protected:
   // Finds and computes what is the same for all numbers of this step.
   virtual void begin_step() = 0;
-  // Moves n numbers of one parameter; `offset` is where they are in the flat vectors.
-  virtual void update(real* parameter, const real* gradient, Index offset, Index n) = 0;
+  // Moves n numbers of the parameters; `offset` is where they are in the flat vectors.
+  virtual void update(real* numbers, const real* gradient, Index offset, Index n) = 0;
 
   Parameters parameters_;  // what it moves
   FlatLayout layout_;      // and where in the flat vectors
   NamedTensors state_;     // see state()
   Index steps_ = 0;        // taken so far, this one included
+
+ private:
+  void gather();
+
+  Tensor numbers_;  // of all parameters, which are views of it
+  real* first_ = nullptr;
 };
 
 // Adam: Kingma and Ba, "Adam: a method for stochastic optimization" (2015), algorithm 1; with

@@ -10,7 +10,8 @@ void append(Parameters& list, const std::string& prefix, const Parameters& part)
 
 FlatLayout::FlatLayout(const Parameters& parameters) {
   for (const auto& [name, parameter] : parameters) {
-    place_of.emplace(parameter, places.size());
+    require<ShapeError>(place_of.emplace(parameter, places.size()).second,
+                        "parameters: \"{}\" given, which the list has already; each once", name);
     places.push_back({parameter, count, parameter->value.size()});
     count += parameter->value.size();
   }
@@ -20,13 +21,15 @@ Tensor flatten(const Gradients& gradients, const FlatLayout& layout) {
   Tensor flat(Shape{layout.count});
   real* out = flat.mutable_data();
   std::vector<bool> reached(layout.places.size());
-  std::size_t at = 0;  // the term's place: most often the next one
+  std::size_t next = 0;  // the term's place, most often
   for (const auto& [parameter, piece, offset] : gradients.terms()) {
-    if (++at >= layout.places.size() || layout.places[at].parameter != parameter) {
+    std::size_t at = next;
+    if (at == layout.places.size() || layout.places[at].parameter != parameter) {
       const auto found = layout.place_of.find(parameter);
       if (found == layout.place_of.end()) continue;  // it belongs to something that is not trained
       at = found->second;
     }
+    next = at + 1;
     const auto& place = layout.places[at];
     const Index n = place.size;  // clang does not let an OpenMP loop use a structured binding
     const real* term = gradients.pieces()[piece].value().data() + offset;

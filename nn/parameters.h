@@ -39,10 +39,11 @@ void append(Parameters& list, const std::string& prefix, const Parameters& part)
 
 // The places of parameters in one flat vector of all their numbers, in the list's order.
 struct FlatLayout {
-  FlatLayout(const Parameters& parameters);  // one after another, without gaps
-  struct Place {                             // of one parameter
-    const Parameter* parameter;              // whose it is
-    Index offset, size;                      // where it begins, how many numbers it has
+  // One after another, without gaps. Throws ShapeError if one is listed twice.
+  FlatLayout(const Parameters& parameters);
+  struct Place {                 // of one parameter
+    const Parameter* parameter;  // whose it is
+    Index offset, size;          // where it begins, how many numbers it has
   };
   std::vector<Place> places;                                   // in the list's order
   std::unordered_map<const Parameter*, std::size_t> place_of;  // the index in places

@@ -140,14 +140,8 @@ class Trainer {
   // The batch's gradient, the mean of the shards' clipped ones by their shares, in place of the
   // first one's. In an order that does not depend on the threads.
   void combine(std::span<Shard> shards) const {
-    constexpr Index kChunk = 1 << 14;
-    const Index n = shards[0].gradient.size();
     real* const first = shards[0].gradient.mutable_data();
-    const auto weight_of = [this](const Shard& shard) {
-      return static_cast<real>(shard.share * clip_factor(shard.length, options_.largest_gradient));
-    };
-    parallel_for((n + kChunk - 1) / kChunk, [&](Index chunk) {
-      const Index begin = chunk * kChunk, end = std::min(n, begin + kChunk);
+    parallel_chunks(shards[0].gradient.size(), [&](Index begin, Index end) {
       real* const sum = first;  // a local name: inside the loops it must not seem to change
       const real first_weight = weight_of(shards[0]);
 #pragma omp simd
@@ -159,6 +153,10 @@ class Trainer {
         for (Index i = begin; i < end; ++i) sum[i] += weight * term[i];
       }
     });
+  }
+
+  real weight_of(const Shard& shard) const {
+    return static_cast<real>(shard.share * clip_factor(shard.length, options_.largest_gradient));
   }
 
   [[noreturn]] void stop_at(std::span<const Shard> shards, double loss) const {

@@ -49,8 +49,8 @@ class Buffer {
 
   // The first number; null without storage.
   real* data() const { return block_ ? reinterpret_cast<real*>(block_ + 1) : nullptr; }
-  // True if no other Buffer shares this storage: it may be written to.
-  bool unique() const { return block_ && block_->owners.load(std::memory_order_acquire) == 1; }
+  // How many Buffers share this storage, this one included; 0 without storage.
+  int owners() const { return block_ ? block_->owners.load(std::memory_order_acquire) : 0; }
 
  private:
   struct alignas(64) Block {  // the numbers follow right behind it

@@ -171,4 +171,10 @@ void parallel_for(Index count, const std::function<void(Index)>& task) {
   }
 }
 
+void parallel_chunks(Index n, const std::function<void(Index begin, Index end)>& part) {
+  constexpr Index kChunk = 1 << 12;  // worth a thread's while, and small enough to be shared evenly
+  parallel_for((n + kChunk - 1) / kChunk,
+               [&](Index chunk) { part(chunk * kChunk, std::min(n, (chunk + 1) * kChunk)); });
+}
+
 }  // namespace gradflow

@@ -29,4 +29,7 @@ void with_team(Index most, const std::function<void()>& body);
 // of the first of them (by number) is thrown again here, after the others have ended.
 void parallel_for(Index count, const std::function<void(Index)>& task);
 
+// A loop over n numbers as such tasks: part(begin, end) for each few thousand of them.
+void parallel_chunks(Index n, const std::function<void(Index begin, Index end)>& part);
+
 }  // namespace gradflow

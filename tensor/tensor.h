@@ -50,11 +50,11 @@ class Tensor {
 
   // For writing. If the storage is shared it is copied first, so that no other tensor changes.
   real* mutable_data() {
-    if (!unique()) copy_storage();
+    if (owners() != 1) copy_storage();
     return data_;
   }
-  // True if a write would not copy.
-  bool unique() const { return storage_.unique(); }
+  // How many tensors share the storage; 1: a write would not copy.
+  int owners() const { return storage_.owners(); }
 
   // The same elements in the same order under another shape; shares storage.
   // Throws ShapeError if the number of elements differs.

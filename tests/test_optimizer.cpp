@@ -186,6 +186,34 @@ TEST_CASE("a step from gradients is one from their flat vector") {
   CHECK(bits(from_gradients.parameters()) == bits(from_vector.parameters()));
 }
 
+TEST_CASE("a step moves the model and no copy of it, from wherever the model is") {
+  const Tensor ones_everywhere = ones(Shape{5});
+  Two model;
+  Sgd sgd(model.parameters(), 1);
+  sgd.step(ones_everywhere);
+  const Two copy = model;  // shares the model's storage
+  const std::vector<double> before = model.numbers();
+  sgd.step(ones_everywhere);
+  CHECK(copy.numbers() == before);
+  for (std::size_t i = 0; i < 5; ++i) CHECK(model.numbers()[i] == before[i] - 1);
+
+  model.b.value = Tensor(Shape{1}, {100});
+  sgd.step(ones_everywhere);
+  CHECK(model.b.value.item() == 99);
+  model.a.value.mutable_data()[2] = 50;
+  sgd.step(ones_everywhere);
+  CHECK(model.a.value.values()[2] == 49);
+  CHECK(model.a.value.shape() == Shape{2, 2});
+  CHECK(model.b.value.item() == 98);
+}
+
+TEST_CASE("a parameter that is listed twice is refused by name") {
+  Two model;
+  CHECK(message_of<ShapeError>([&] {
+          Sgd({{"a", &model.a}, {"again", &model.a}});
+        }) == "parameters: \"again\" given, which the list has already; each once");
+}
+
 TEST_CASE("the norm of a gradient and its clipping") {
   Tensor g(Shape{2}, {3, -4});
   CHECK(norm(g) == 5);
