@@ -1,6 +1,7 @@
 #include "nn/optimizer.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <numbers>
 
@@ -32,15 +33,30 @@ void Optimizer::gather() {
   }
 }
 
-void Optimizer::step(const Tensor& gradient) {
-  require<ShapeError>(gradient.shape() == Shape{layout_.count},
-                      "step: a gradient of shape {} given; ({}) is required", gradient.shape(),
-                      layout_.count);
+// sum = weight g, or sum += weight g if it is not the first term.
+static void add_term(real* sum, const real* g, real weight, Index n, bool first) {
+  if (first)
+#pragma omp simd
+    for (Index i = 0; i < n; ++i) sum[i] = weight * g[i];
+  else
+#pragma omp simd
+    for (Index i = 0; i < n; ++i) sum[i] += weight * g[i];
+}
+
+void Optimizer::step(std::span<const Term> terms) {
+  for (const Term& term : terms)
+    require<ShapeError>(term.gradient.shape() == Shape{layout_.count},
+                        "step: a gradient of shape {} given; ({}) is required",
+                        term.gradient.shape(), layout_.count);
   ++steps_;
   gather();
   begin_step();
-  parallel_chunks(layout_.count, [&](Index begin, Index end) {
-    update(first_ + begin, gradient.data() + begin, begin, end - begin);
+  parallel_parts(layout_.count, [&](Index begin, Index end) {
+    std::array<real, kLongestPart> sum;
+    const Index n = end - begin;
+    for (const auto& [gradient, weight] : terms)
+      add_term(sum.data(), gradient.data() + begin, weight, n, &gradient == &terms[0].gradient);
+    update(first_ + begin, sum.data(), begin, n);
   });
 }
 

@@ -9,8 +9,10 @@
 // Read next: training.h.
 #pragma once
 
+#include <array>
 #include <functional>
 #include <initializer_list>
+#include <span>
 
 #include "nn/parameters.h"
 
@@ -25,8 +27,14 @@ class Optimizer {
   virtual ~Optimizer() = default;
 
   // One step against a gradient of shape (count(parameters)). Throws ShapeError for another shape.
-  void step(const Tensor& gradient);
+  void step(const Tensor& gradient) { step(std::array{Term{gradient, 1}}); }
   void step(const Gradients& gradients) { step(flatten(gradients, layout_)); }
+  // The same for a gradient that is a sum of such ones, each with a weight; at least one.
+  struct Term {
+    const Tensor& gradient;
+    real weight;
+  };
+  void step(std::span<const Term> terms);
 
   const Parameters& parameters() const { return parameters_; }  // as given
   const FlatLayout& layout() const { return layout_; }          // where each is in the flat vectors

@@ -116,13 +116,15 @@ class Trainer {
     });
     double loss = 0;
     bool finite = true;
+    std::vector<Optimizer::Term> terms;  // of the batch's gradient: the mean of the clipped ones
     for (const Shard& shard : shards) {
       loss += shard.share * shard.loss;
       finite &= std::isfinite(shard.loss) && std::isfinite(shard.length);
+      const double factor = clip_factor(shard.length, options_.largest_gradient);
+      terms.push_back({shard.gradient, static_cast<real>(shard.share * factor)});
     }
-    combine(shards);
     if (!finite) stop_at(shards, loss);
-    optimizer_.step(shards[0].gradient);
+    optimizer_.step(terms);
     state_.loss_sum += loss * static_cast<double>(size);
   }
 
@@ -137,34 +139,13 @@ class Trainer {
     shard.length = norm(shard.gradient);
   }
 
-  // The batch's gradient, the mean of the shards' clipped ones by their shares, in place of the
-  // first one's. In an order that does not depend on the threads.
-  void combine(std::span<Shard> shards) const {
-    real* const first = shards[0].gradient.mutable_data();
-    parallel_chunks(shards[0].gradient.size(), [&](Index begin, Index end) {
-      real* const sum = first;  // a local name: inside the loops it must not seem to change
-      const real first_weight = weight_of(shards[0]);
-#pragma omp simd
-      for (Index i = begin; i < end; ++i) sum[i] *= first_weight;
-      for (const Shard& shard : shards.subspan(1)) {
-        const real weight = weight_of(shard);
-        const real* term = shard.gradient.data();
-#pragma omp simd
-        for (Index i = begin; i < end; ++i) sum[i] += weight * term[i];
-      }
-    });
-  }
-
-  real weight_of(const Shard& shard) const {
-    return static_cast<real>(shard.share * clip_factor(shard.length, options_.largest_gradient));
-  }
-
   [[noreturn]] void stop_at(std::span<const Shard> shards, double loss) const {
     std::string what = "the loss";
     for (std::size_t k = optimizer_.parameters().size(); k-- > 0 && std::isfinite(loss);) {
       const auto [of, offset, n] = optimizer_.layout().places[k];
-      if (!all_finite(shards[0].gradient.rows(offset, offset + n)))
-        what = fmt::format("the gradient of {}", optimizer_.parameters()[k].name);
+      for (const Shard& shard : shards)
+        if (!all_finite(shard.gradient.rows(offset, offset + n)))
+          what = fmt::format("the gradient of {}", optimizer_.parameters()[k].name);
     }
     throw NonFiniteError(fmt::format(
         "train: {} is not finite in epoch {}, step {} (loss {}): {}; hint: lower the learning "

@@ -171,10 +171,11 @@ void parallel_for(Index count, const std::function<void(Index)>& task) {
   }
 }
 
-void parallel_chunks(Index n, const std::function<void(Index begin, Index end)>& part) {
-  constexpr Index kChunk = 1 << 12;  // worth a thread's while, and small enough to be shared evenly
-  parallel_for((n + kChunk - 1) / kChunk,
-               [&](Index chunk) { part(chunk * kChunk, std::min(n, (chunk + 1) * kChunk)); });
+void parallel_parts(Index n, const std::function<void(Index begin, Index end)>& part) {
+  const Index count = (n + kLongestPart - 1) / kLongestPart, lines = (n + 15) / 16;
+  parallel_for(count, [&](Index i) {
+    part(lines * i / count * 16, std::min(n, lines * (i + 1) / count * 16));
+  });
 }
 
 }  // namespace gradflow

@@ -186,6 +186,18 @@ TEST_CASE("a step from gradients is one from their flat vector") {
   CHECK(bits(from_gradients.parameters()) == bits(from_vector.parameters()));
 }
 
+TEST_CASE("a step against a weighted sum of gradients is one against that sum") {
+  Two terms, sum;
+  Adam adam_of_terms(terms.parameters()), adam_of_sum(sum.parameters());
+  for (Index step = 0; step < 3; ++step) {
+    const Tensor a = gradient_of_step(2 * step), b = gradient_of_step(2 * step + 1);
+    adam_of_terms.step(std::array{Optimizer::Term{a, real(0.25)}, Optimizer::Term{b, real(-2)}});
+    adam_of_sum.step(add(mul(a, Tensor::scalar(real(0.25))), mul(b, Tensor::scalar(-2))));
+  }
+  CHECK(difference(terms.a.value, reference(sum.a.value), 16, 1) == "");
+  CHECK(difference(terms.b.value, reference(sum.b.value), 16, 1) == "");
+}
+
 TEST_CASE("a step moves the model and no copy of it, from wherever the model is") {
   const Tensor ones_everywhere = ones(Shape{5});
   Two model;
