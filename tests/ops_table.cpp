@@ -88,6 +88,7 @@ std::vector<Shape> narrower(const Shape& full) {
   for (int rank = 1; rank <= full.rank(); ++rank)
     for (int kept = 0; kept < 1 << rank; ++kept) {  // a bit for each axis that is not of size 1
       std::vector<Index> sizes;
+      sizes.reserve(static_cast<std::size_t>(rank));
       for (int axis = 0; axis < rank; ++axis)
         sizes.push_back(kept >> axis & 1 ? full[full.rank() - rank + axis] : 1);
       result.push_back(Shape(sizes));

@@ -163,7 +163,7 @@ TEST_CASE("every operation has the same value with and without a tape", "[regist
 
 // "add: an argument of a tape that has ended ..." - what the operation is called in messages.
 std::string called(const OpCase& op) {
-  const std::string name = op.name.substr(0, op.name.find('('));
+  std::string name = op.name.substr(0, op.name.find('('));
   if (op.name == "operator-(x)") return "neg";
   if (name == "operator+") return "add";
   if (name == "operator-") return "sub";

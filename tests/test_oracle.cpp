@@ -55,7 +55,7 @@ void add_elementwise(Table& table) {
   binary("div", '/', div, operator/);
   table.push_back({"operator-(x)", "neg(x)", [](const Vars& x) { return -x[0]; }});
 
-  const auto unary = [&](const std::string& call, std::function<Var(const Var&)> f) {
+  const auto unary = [&](const std::string& call, const std::function<Var(const Var&)>& f) {
     table.push_back({declaration(call), call, [f](const Vars& x) { return f(x[0]); }});
   };
   unary("neg(x)", [](const Var& x) { return neg(x); });

@@ -211,6 +211,7 @@ TEST_CASE("seeds and streams and forks are independent of each other") {
                               parent.fork(2),
                               parent.fork(1).fork(1)};
   std::vector<Tensor> numbers;
+  numbers.reserve(rngs.size());
   for (Rng rng : rngs) numbers.push_back(rng.normal({n}));
   for (std::size_t a = 0; a < numbers.size(); ++a)
     for (std::size_t b = 0; b < a; ++b) {

@@ -167,7 +167,7 @@ TEST_CASE("sum_to and broadcast_to undo each other's shapes") {
     for_each_position(full, [&](const Position& p) {
       Position q{};
       for (int axis = 0; axis < target.rank(); ++axis)
-        q = with(q, axis, target[axis] == 1 ? 0 : p[std::size_t(axis + shift)]);
+        q = with(q, axis, target[axis] == 1 ? 0 : p[std::size_t(axis) + std::size_t(shift)]);
       sums[q] += reference(x)[p];
     });
     CHECK(difference(sum_to(x, target), sums, kRoundings, kScale) == "");

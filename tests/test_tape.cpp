@@ -94,7 +94,7 @@ TEST_CASE("parameters") {
   }
   SECTION("a copy is another parameter") {
     Tape tape;
-    const Parameter copy = w;
+    const Parameter copy = w;  // NOLINT(performance-unnecessary-copy-initialization)
     const Gradients gradients = tape.backward(sum(2 * Var(w) + 7 * Var(copy)));
     CHECK(difference(gradients[w].value(), Tensor({2}, {2, 2})) == "");
     CHECK(difference(gradients[copy].value(), Tensor({2}, {7, 7})) == "");
@@ -127,7 +127,7 @@ TEST_CASE("a variable that the result does not depend on has a gradient of zeros
 TEST_CASE("a copy of a Var is the same leaf") {
   Tape tape;
   const Var x = tape.variable(Tensor({2}, {3, 4}));
-  const Var copy = x;
+  const Var copy = x;  // NOLINT(performance-unnecessary-copy-initialization)
   const Gradients gradients = tape.backward(sum(x * copy));
   CHECK(difference(gradients[x].value(), Tensor({2}, {6, 8})) == "");
   CHECK(difference(gradients[copy].value(), gradients[x].value()) == "");

@@ -463,7 +463,7 @@ TEST_CASE("a checkpoint of another model is refused") {
   options.resume = true;
   const auto refused = [&](const Parameters& parameters, const Loss& loss) {
     const std::string before = bits(parameters);
-    const std::string message =
+    std::string message =
         message_of<FileError>([&] { train(parameters, loss, products(10), options); });
     CHECK(bits(parameters) == before);
     return message;

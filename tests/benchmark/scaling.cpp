@@ -46,7 +46,7 @@ std::vector<Index> layers(Index count, Index width) {
   return std::vector<Index>(static_cast<std::size_t>(count), width);
 }
 
-auto with_batch(std::function<std::unique_ptr<Trained>()> make) {
+auto with_batch(const std::function<std::unique_ptr<Trained>()>& make) {
   return [make](Index batch) {
     auto model = make();
     model->batch = batch;

@@ -196,9 +196,11 @@ void put_sampling(const FlowMatching& field, Prefixed& tensors) {
 void write_check(const std::string& workload, const std::filesystem::path& file) {
   // Not as the identity: there most gradients would be zero, and would agree too easily.
   const bool is_flow = workload == "normalizing_flow";
-  const auto model = is_flow ? make_normalizing_flow(benchmark::kCouplings,
-                                                     sizes(benchmark::kCouplingHidden), false)
-                             : make_workload(workload);
+  std::unique_ptr<Trained> model;
+  if (is_flow)
+    model = make_normalizing_flow(benchmark::kCouplings, sizes(benchmark::kCouplingHidden), false);
+  else
+    model = make_workload(workload);
   TensorFile contents;
   put(contents.tensors, "weight ", values(model->parameters()));
   if (workload == "sampling")
