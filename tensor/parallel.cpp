@@ -172,7 +172,9 @@ void parallel_for(Index count, const std::function<void(Index)>& task) {
 }
 
 void parallel_parts(Index n, const std::function<void(Index begin, Index end)>& part) {
-  const Index count = (n + kLongestPart - 1) / kLongestPart, lines = (n + 15) / 16;
+  const Index few = std::min<Index>(4, (n + 4095) / 4096);  // fewer numbers are not worth sharing
+  const Index count = std::max(few, (n + kLongestPart - 1) / kLongestPart);
+  const Index lines = (n + 15) / 16;
   parallel_for(count, [&](Index i) {
     part(lines * i / count * 16, std::min(n, lines * (i + 1) / count * 16));
   });

@@ -29,9 +29,9 @@ void with_team(Index most, const std::function<void()>& body);
 // of the first of them (by number) is thrown again here, after the others have ended.
 void parallel_for(Index count, const std::function<void(Index)>& task);
 
-// A loop over n numbers as such tasks: part(begin, end) for pieces of about the same size, of
-// kLongestPart numbers at most, none of which begins within a cache line.
-constexpr Index kLongestPart = 1 << 12;
+// A loop over n numbers as such tasks: part(begin, end) for pieces of about the same size, some
+// thousand numbers each, none of which begins within a cache line.
+constexpr Index kLongestPart = 1 << 14;
 void parallel_parts(Index n, const std::function<void(Index begin, Index end)>& part);
 
 }  // namespace gradflow

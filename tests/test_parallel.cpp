@@ -40,6 +40,21 @@ TEST_CASE("every task runs once") {
   }
 }
 
+TEST_CASE("a loop in parts reaches every number once, in parts that begin with a cache line") {
+  const Threads scope(2);
+  for (const Index n : {0, 1, 15, 16, 17, 4096, 4097, 4112, 12866, 65537, 1000001}) {
+    CAPTURE(n);
+    std::vector<int> reached(static_cast<std::size_t>(n));
+    std::atomic<bool> fit = true;
+    parallel_parts(n, [&](Index begin, Index end) {
+      fit = fit && begin % 16 == 0 && begin < end && end - begin <= kLongestPart;
+      for (Index i = begin; i < end; ++i) ++reached.at(static_cast<std::size_t>(i));
+    });
+    CHECK(fit);
+    CHECK(std::all_of(reached.begin(), reached.end(), [](int calls) { return calls == 1; }));
+  }
+}
+
 TEST_CASE("the error of the first task by number comes through and the threads go on working") {
   for (const int count : {1, 2, 4}) {
     const Threads scope(count);
