@@ -44,6 +44,7 @@ static void add_term(real* sum, const real* g, real weight, Index n, bool first)
 }
 
 void Optimizer::step(std::span<const Term> terms) {
+  require<ShapeError>(!terms.empty(), "step: no gradients given; at least one is required");
   for (const Term& term : terms)
     require<ShapeError>(term.gradient.shape() == Shape{layout_.count},
                         "step: a gradient of shape {} given; ({}) is required",

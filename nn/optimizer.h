@@ -29,11 +29,12 @@ class Optimizer {
   // One step against a gradient of shape (count(parameters)). Throws ShapeError for another shape.
   void step(const Tensor& gradient) { step(std::array{Term{gradient, 1}}); }
   void step(const Gradients& gradients) { step(flatten(gradients, layout_)); }
-  // The same for a gradient that is a sum of such ones, each with a weight; at least one.
+  // One of the terms of a gradient that is a sum.
   struct Term {
-    const Tensor& gradient;
-    real weight;
+    const Tensor& gradient;  // (count(parameters))
+    real weight;             // its factor in the sum
   };
+  // The same for such a gradient. Throws ShapeError if there are no terms.
   void step(std::span<const Term> terms);
 
   const Parameters& parameters() const { return parameters_; }  // as given
@@ -60,8 +61,8 @@ class Optimizer {
  private:
   void gather();
 
-  Tensor numbers_;  // of all parameters, which are views of it
-  real* first_ = nullptr;
+  Tensor numbers_;         // of all parameters, which are views of it
+  real* first_ = nullptr;  // of them, to be written to
 };
 
 // Adam: Kingma and Ba, "Adam: a method for stochastic optimization" (2015), algorithm 1; with

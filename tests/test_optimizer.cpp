@@ -296,6 +296,7 @@ TEST_CASE("states and gradients that do not fit are refused") {
   CHECK(message_of<ShapeError>([&] { adam.step(ones({4})); }) ==
         "step: a gradient of shape (4) given; (5) is required");
   CHECK_THROWS_AS(adam.step(ones({5, 1})), ShapeError);
+  CHECK_THROWS_AS(adam.step(std::span<const Optimizer::Term>()), ShapeError);
   CHECK(adam.steps() == 0);
   CHECK(bits(model.parameters()) == before);
 
