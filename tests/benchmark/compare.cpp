@@ -9,6 +9,7 @@
 #include <nlohmann/json.hpp>
 
 #include "tests/benchmark/child.h"
+#include "tests/benchmark/round_trip.h"
 #include "tests/benchmark/workloads.h"
 
 namespace gradflow {
@@ -25,6 +26,7 @@ const std::map<std::string, double> kRounding{
 struct Rounds {
   std::string workload;
   std::vector<Measured> ours, two_threads, libtorch;  // each may be empty
+  std::vector<double> round_trips;                    // ns, after each of two_threads
 };
 
 std::vector<double> ratios(const std::vector<Measured>& above, const std::vector<Measured>& below) {
@@ -62,7 +64,7 @@ Rounds measure_in_turn(const std::string& workload, bool with_libtorch,
   benchmark::Request one{workload, 1, options.shards, options.seconds, 5, options.cpu_time, 0};
   benchmark::Request two = one;
   two.threads = 2;
-  Rounds rounds{workload, {}, {}, {}};
+  Rounds rounds{workload, {}, {}, {}, {}};
   for (int i = 0; i < options.pairs; ++i) {
     std::vector<std::string> lines;
     if (with_libtorch) rounds.libtorch.push_back(run_measurement(libtorch_program(), one));
@@ -71,7 +73,9 @@ Rounds measure_in_turn(const std::string& workload, bool with_libtorch,
       lines.push_back(pair_line("libtorch", rounds.libtorch, "gradflow", rounds.ours));
     if (!options.cpu_time) {
       rounds.two_threads.push_back(run_measurement(this_program(), two));
-      lines.push_back(pair_line("1 thread", rounds.ours, "2 threads", rounds.two_threads));
+      rounds.round_trips.push_back(benchmark::round_trip_ns());
+      lines.push_back(pair_line("1 thread", rounds.ours, "2 threads", rounds.two_threads) +
+                      fmt::format(" ({:.0f} ns apart)", rounds.round_trips.back()));
     }
     fmt::print("  {:<17} {}  {}\n", workload, i + 1, fmt::join(lines, "    "));
     std::fflush(stdout);
@@ -172,6 +176,7 @@ json compare(const BenchmarkOptions& options) {
     entry["gradflow"] = to_json(rounds.ours);
     entry["gradflow_2_threads"] = to_json(rounds.two_threads);
     entry["libtorch"] = to_json(rounds.libtorch);
+    entry["round_trips_ns"] = rounds.round_trips;
     entry["ratios"] = ratios(rounds.ours, rounds.libtorch);
     entry["ratios_2_threads"] = ratios(rounds.two_threads, rounds.ours);
   }

@@ -54,6 +54,7 @@ pair=(--compare --pairs 2 --seconds 0.02 --workload flow_matching)
 run "$benchmark" "${pair[@]}" --without-libtorch
 check "--compare without libtorch: succeeds" [ "$status" -eq 0 ]
 check "two pairs of one thread and two" [ "$(grep -c '1 thread .*2 threads .*ratio' stdout)" -eq 2 ]
+check "and how far apart the processors were" [ "$(grep -c 'ratio [0-9.]* ([0-9inf]* ns apart)' stdout)" -eq 2 ]
 check "a table" grep -q '^| flow_matching, steps/s | - | [0-9.]* | - | [0-9.]* | \*\*' stdout
 
 if [ -x "$libtorch" ]; then
