@@ -5,8 +5,9 @@
 // of that argument's gradient. Shapes left out: elementwise operations keep them (or broadcast),
 // and the engine sums a gradient over the axes along which its argument was repeated.
 //
-// To add an operation: write an entry here and its declaration in ops.h, and a row in the table of
-// tests/ops_table.cpp. Nothing else needs to know.
+// To add an operation: write an entry here and its declaration in ops.h, and a row in each of the
+// tables tests/ops_table.cpp and tests/test_ops_limits.cpp; the tests say what is missing. (For one
+// in a header of its own the first table is enough: README.md shows how.)
 
 #include "autograd/ops.h"
 

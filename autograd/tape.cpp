@@ -21,13 +21,16 @@ Tape::Tape(Watch watch) : id_(++last_id), outer_(std::exchange(innermost_, this)
 }
 
 Tape::~Tape() {
-  // The newest rules first: they hold the values whose buffers the next step will ask for first.
+  // The newest rules first: the pool gives out first what came back last, so that the next step
+  // finds each buffer where this one had it.
   for (std::size_t i = storage_->nodes.size(); i-- > 0;)
     for (Rule* rule = storage_->nodes[i].rules; rule;) std::exchange(rule, rule->next)->~Rule();
   storage_->nodes.clear();
   storage_->arena.release();
   spare_.push_back(std::move(storage_));
-  innermost_ = outer_;
+  Tape** link = &innermost_;  // most often it is this one, but tapes may end in any order
+  while (*link && *link != this) link = &(*link)->outer_;
+  if (*link) *link = outer_;
 }
 
 Var Tape::leaf(Tensor value, const Parameter* parameter) {

@@ -41,14 +41,14 @@ class Gradients {
   Var operator[](const Var& x) const;
   Var operator[](const Parameter& parameter) const;
 
-  // A parameter's numbers within a tensor of gradients. A parameter that was used several times has
-  // several terms; their sum is its gradient.
+  // Where one contribution to a parameter's gradient lies. A parameter that was used several times
+  // has several; their sum is its gradient.
   struct Term {
-    const Parameter* parameter;  // whose gradient it is a term of
+    const Parameter* parameter;  // whose gradient
     std::size_t piece;           // of pieces()
     Index offset;                // of the first number
   };
-  // All terms, in the order in which they arose, and the tensors in which they lie.
+  // All contributions, in the order in which they arose, and the tensors that `piece` counts.
   const std::vector<Term>& terms() const { return terms_; }
   const std::vector<Var>& pieces() const { return pieces_; }
 
@@ -65,8 +65,8 @@ enum class Record { no, yes };  // whether the backward pass itself is recorded
 class Tape {
  public:
   // A watching tape looks at every number that passes, which takes time: it is for finding out what
-  // went wrong. It throws NonFiniteError, naming the operation whose result, or the gradient it
-  // passes on, is the first that is not finite. Composed forms are used instead of fused ones, so
+  // went wrong. It throws NonFiniteError at the first result or gradient that is not finite, naming
+  // the operation that it came from. Composed forms are used instead of fused ones, so
   // that it can be told where.
   enum class Watch { no, yes };
 
@@ -84,8 +84,8 @@ class Tape {
   // The same for y of any shape, contracted with dy of that shape: d(sum(y dy)) / d(leaf).
   Gradients backward(const Var& y, const Var& dy, Record record = Record::no);
 
-  // When it has thrown: the parameter that this number belongs to, or that was the last to be used
-  // before it; null if none was.
+  // When it has thrown: the parameter whose gradient it was, or else the last one that was used
+  // before; null if none was.
   const Parameter* suspect() const { return suspect_; }
 
   // The number of nodes recorded.
@@ -197,7 +197,7 @@ Wrt<F> wrt(const Var& argument, F rule) {
 // constant. Throws GraphError if an argument is on a tape that does not record now.
 template <class... F>
 Var record(const char* op, Tensor value, Wrt<F>... rules) {
-  const bool tracked = (int{Tape::tracks(op, rules.argument)} | ...) != 0;
+  const bool tracked = (int{Tape::tracks(op, rules.argument)} | ...) != 0;  // not ||: checks all
   Tape* tape = tracked ? Tape::recording() : nullptr;
   if (!tape) return Var(std::move(value));
   Var y = tape->add_node(op, std::move(value));

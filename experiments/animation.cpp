@@ -19,7 +19,9 @@ constexpr std::chrono::seconds kTimeLimit{600};
 std::string frame_name(std::size_t i) { return fmt::format("frame_{:03}", i); }
 
 // One palette for all frames, or it would be stored with each; of a frame only what is new in it.
-std::vector<std::string> convert_command(const Animation& animation, const std::string& to) {
+// To `kDraft`, in the frames' directory: convert would look for formats in a path with a `%`.
+constexpr const char* kDraft = "animation.gif";
+std::vector<std::string> convert_command(const Animation& animation) {
   std::vector<std::string> words{"convert", "-loop", "0", "-delay",
                                  std::to_string(animation.delay)};
   for (std::size_t i = 0; i < animation.frames.size(); ++i) {
@@ -28,7 +30,7 @@ std::vector<std::string> convert_command(const Animation& animation, const std::
     words.push_back(frame_name(i) + ".png");
   }
   words.insert(words.end(), {"-scale", "50%", "+dither", "-colors", "64", "+map", "-layers",
-                             "optimize", "gif:" + to});
+                             "optimize", kDraft});
   return words;
 }
 
@@ -63,10 +65,9 @@ bool animate(Animation animation, const FigureOptions& options) {
   join_tables(own.directory, animation.frames.size(),
               options.directory / (animation.name + ".csv"));
   const fs::path gif = fs::absolute(options.directory / (animation.name + ".gif"));
-  const fs::path draft = gif.string() + ".part";
+  const fs::path draft = own.directory / kDraft;
   fs::remove(gif);
-  const ProcessEnd end =
-      run_process(own.directory, convert_command(animation, draft.string()), kTimeLimit);
+  const ProcessEnd end = run_process(own.directory, convert_command(animation), kTimeLimit);
   if (end.kind == ProcessEnd::Kind::not_found) {
     fmt::print(stderr,
                "{}: convert not found on PATH; it joins the frames in {}; hint: apt install "

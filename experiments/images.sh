@@ -35,4 +35,5 @@ small lines_and_paths 900 64 "$from/extra_fm_lines_and_paths.png"
 convert "$from/extra_animation.gif" -coalesce -resize 600 +dither -colors 32 +map -layers optimize \
   "$to/animation.gif"
 
-find "$to" -name '*.png' -size +100k -o -name '*.gif' -size +1000k | sed 's/^/images.sh: too large: /' >&2
+large=$(find "$to" -name '*.png' -size +100k -o -name '*.gif' -size +1000k)
+[ -z "$large" ] || { printf 'images.sh: too large: %s\n' $large >&2; exit 1; }

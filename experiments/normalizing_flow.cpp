@@ -27,7 +27,7 @@ constexpr const char* kName = "normalizing_flow";
 constexpr Index kValidationPoints = 50'000;
 constexpr Index kMeasuredSamples = 10'000;
 
-// The means over a set of points of -log p and of its two parts; on all threads.
+// The means over a set of points of -log p and of its two parts; on the training's threads.
 Metrics validate(const NormalizingFlow& flow, const Tensor& points) {
   constexpr Index kChunk = 1000;
   const Index n = points.rows(), chunks = (n + kChunk - 1) / kChunk;

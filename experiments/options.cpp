@@ -6,12 +6,14 @@
 #include <cmath>
 #include <limits>
 
-#include "experiments/files/file_error.h"
+#include "experiments/files/parse.h"
 
 namespace gradflow {
 namespace {
 
 constexpr Index kQuickPoints = 25'000, kQuickEpochs = 6;
+constexpr Index kFewestPoints = 100, kMostPoints = 100'000'000, kMostEpochs = 100'000;
+constexpr Index kLargestBatch = 1'000'000, kMostShards = 1024;
 // Characters that a shell leaves alone.
 constexpr const char* kPlain =
     "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-+=./,:@%";
@@ -49,14 +51,14 @@ void add_common(CLI::App& app, RunOptions& o) {
                    : fmt::format("{}: a whole number of at most 18 digits is required", text);
       });
   app.add_option("--epochs", o.epochs, "Passes over the training points")
-      ->check(CLI::Range(Index{1}, Index{100'000}));
+      ->check(CLI::Range(Index{1}, kMostEpochs));
   app.add_option("--points", o.points, "Training points")
-      ->check(CLI::Range(Index{100}, Index{100'000'000}));
+      ->check(CLI::Range(kFewestPoints, kMostPoints));
   app.add_option("--batch", o.batch, "Points in a step")
-      ->check(CLI::Range(Index{1}, Index{1'000'000}));
+      ->check(CLI::Range(Index{1}, kLargestBatch));
   app.add_option("--shards", o.shards,
                  "Parts of a batch that can run in parallel; part of the result's bits")
-      ->check(CLI::Range(Index{1}, Index{1024}));
+      ->check(CLI::Range(Index{1}, kMostShards));
   app.add_option("--lr", o.learning_rate,
                  "Adam's learning rate at the start; falls to 0 along a cosine")
       ->check([](const std::string& text) {  // CLI::Range lets NaN through
@@ -113,7 +115,15 @@ std::string command_line(int argc, char** argv) {
 
 std::string text_of(double value) { return std::isinf(value) ? "none" : fmt::format("{}", value); }
 double limit_of(const std::string& text) {
-  return text == "none" ? std::numeric_limits<double>::infinity() : std::stod(text);
+  return text == "none" ? std::numeric_limits<double>::infinity() : parse<double>(text);
+}
+
+// As the options' own checks.
+Index in_range(const std::string& text, Index smallest, Index largest) {
+  const auto value = parse<Index>(text);
+  require<FileError>(smallest <= value && value <= largest, "{} in it; it must be from {} to {}",
+                     value, smallest, largest);
+  return value;
 }
 
 }  // namespace
@@ -179,18 +189,18 @@ std::map<std::string, std::string> RunOptions::settings() const {
 
 void RunOptions::take_settings(const std::map<std::string, std::string>& settings) {
   try {
-    seed = std::stoull(settings.at("seed"));
-    epochs = std::stoll(settings.at("epochs"));
-    points = std::stoll(settings.at("points"));
-    batch = std::stoll(settings.at("batch"));
-    shards = std::stoll(settings.at("shards"));
-    learning_rate = std::stod(settings.at("lr"));
+    seed = parse<std::uint64_t>(settings.at("seed"));
+    epochs = in_range(settings.at("epochs"), 1, kMostEpochs);
+    points = in_range(settings.at("points"), kFewestPoints, kMostPoints);
+    batch = in_range(settings.at("batch"), 1, kLargestBatch);
+    shards = in_range(settings.at("shards"), 1, kMostShards);
+    learning_rate = parse<double>(settings.at("lr"));
     clip = limit_of(settings.at("clip"));
     scale_bound = limit_of(settings.at("scale_bound"));
     permutations = settings.at("permutations");
     zero_start = settings.at("zero_start") == "yes";
-  } catch (const std::logic_error&) {  // out_of_range from at(), invalid_argument from stod
-    throw FileError("load: the settings saved with the weights cannot be read");
+  } catch (const std::out_of_range&) {  // from at()
+    throw FileError("load: the settings saved with the weights are not complete");
   }
 }
 

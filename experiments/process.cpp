@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include <array>
+#include <atomic>
 #include <cerrno>
 #include <csignal>
 #include <cstdio>
@@ -20,6 +21,31 @@ namespace {
 using namespace std::chrono_literals;
 using Kind = ProcessEnd::Kind;
 using File = std::unique_ptr<std::FILE, int (*)(std::FILE*)>;
+
+// The children that are running, in no order; 0 in a free place. More than there are places cannot
+// be killed by kill_processes().
+std::array<std::atomic<pid_t>, 64> running;
+
+// Puts a child there while it is in scope.
+class Running {
+ public:
+  explicit Running(pid_t pid) {
+    for (auto& place : running) {
+      pid_t none = 0;
+      place_ = &place;
+      if (place.compare_exchange_strong(none, pid)) return;
+    }
+    place_ = nullptr;
+  }
+  Running(const Running&) = delete;
+  Running& operator=(const Running&) = delete;
+  ~Running() {
+    if (place_) *place_ = 0;
+  }
+
+ private:
+  std::atomic<pid_t>* place_ = nullptr;
+};
 
 // How the child is set up: in `directory`, nothing to read, its messages into `messages`.
 class SpawnPlan {
@@ -90,9 +116,15 @@ ProcessEnd run_process(const std::filesystem::path& directory, std::vector<std::
   const int error =
       posix_spawnp(&pid, argv[0], &plan.actions, &plan.attributes, argv.data(), environ);
   if (error != 0) return {error == ENOENT ? Kind::not_found : Kind::not_started, error};
+  const Running listed(pid);
   ProcessEnd end = wait_for(pid, limit);
   end.messages = read_all(messages.get());
   return end;
+}
+
+void kill_processes() noexcept {
+  for (const auto& place : running)
+    if (const pid_t pid = place) kill(-pid, SIGKILL);
 }
 
 std::string last_line(const std::string& messages) {

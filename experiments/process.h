@@ -24,6 +24,10 @@ struct ProcessEnd {  // how a process ended
 ProcessEnd run_process(const std::filesystem::path& directory, std::vector<std::string> arguments,
                        std::chrono::seconds limit);
 
+// Kills all of them that are running, for a program that is about to end. May be called in the
+// handler of a signal.
+void kill_processes() noexcept;
+
 // The last line of `messages` that says anything; empty if none does.
 std::string last_line(const std::string& messages);
 

@@ -1,6 +1,8 @@
 #include "experiments/session.h"
 
+#include <fcntl.h>
 #include <fmt/format.h>
+#include <sys/file.h>
 #include <unistd.h>
 
 #include <atomic>
@@ -12,6 +14,7 @@
 #include <nlohmann/json.hpp>
 
 #include "experiments/files/checkpoint.h"
+#include "experiments/process.h"
 #include "experiments/progress.h"
 #include "tensor/error.h"
 #include "tensor/parallel.h"
@@ -34,6 +37,7 @@ void request_stop(int signal) {
 // The handler was reset when it was called: raised again, the signal ends the program.
 void say_farewell(int signal) {
   [[maybe_unused]] const ssize_t ignored = ::write(STDERR_FILENO, farewell.data(), farewell.size());
+  kill_processes();  // gnuplot, and what makes the animation
   ::raise(signal);
 }
 
@@ -206,7 +210,25 @@ static json parse_shallow(const std::string& text) {
   return deep || value.is_discarded() ? json() : value;
 }
 
+// Keeps other experiments from a directory while it is in scope. If it cannot be locked, goes on.
+class DirectoryLock {
+ public:
+  explicit DirectoryLock(const std::filesystem::path& directory)
+      : descriptor_(::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)) {
+    if (descriptor_ >= 0) ::flock(descriptor_, LOCK_EX);
+  }
+  DirectoryLock(const DirectoryLock&) = delete;
+  DirectoryLock& operator=(const DirectoryLock&) = delete;
+  ~DirectoryLock() {
+    if (descriptor_ >= 0) ::close(descriptor_);
+  }
+
+ private:
+  int descriptor_;
+};
+
 void write_report(const std::filesystem::path& out, const std::string& name, const json& section) {
+  const DirectoryLock lock(out);  // each reads the sections of the others and writes them again
   const std::filesystem::path path = out / "report.json";
   json report = json::object();
   if (std::filesystem::exists(path)) {

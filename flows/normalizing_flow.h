@@ -20,7 +20,7 @@
 namespace gradflow {
 
 enum class Permuting {  // the order of the coordinates from coupling to coupling
-  alternate,  // reversed after every coupling: each coordinate is moved by every second coupling
+  alternate,  // reversed after every coupling: each is moved by every second coupling at least
   random      // drawn once for each coupling; for two coordinates half of them do nothing
 };
 

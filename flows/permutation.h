@@ -1,5 +1,5 @@
-// Permutation: the coordinates in another order, so that the next coupling moves those that this
-// one kept. Its log-determinant is 0.
+// Permutation: the coordinates in another order, so that the next coupling moves those that the
+// last one kept. Its log-determinant is 0.
 #pragma once
 
 #include "flows/bijection.h"

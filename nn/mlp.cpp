@@ -75,18 +75,12 @@ Tensor forward(Pass& pass, const Tensor& x) {
 // From the last layer to the first, d (out, B) being the gradient of the layer's output before
 // activation:
 //   dW_l = d h_l^T      db_l = d summed over the batch      d <- (W_l^T d) leaky_relu'(h_l)
+// (h_l has the sign of what leaky_relu was given, so the slope can be read off it.)
 // Delivers dW_l and db_l, and returns dx if it is wanted.
 Tensor backward(const Pass& pass, const Tensor& dy, bool want_dx, const Tape::Sink& to) {
   const Index B = pass.points;
   Tensor gradients(Shape{pass.weights});  // in the order of parameters(): W_0, b_0, W_1, ...
   real* dW = gradients.mutable_data() + pass.weights;
-  const std::size_t piece = to.keep(std::move(gradients));
-  Index offset = 0;
-  for (const Place& place : pass.places) {
-    to.add(&place.layer->W, piece, offset);
-    to.add(&place.layer->b, piece, offset + place.in * place.out);
-    offset += place.in * place.out + place.out;
-  }
   Tensor scratch({2, B * pass.widest});
   real* d = scratch.mutable_data();
   real* d_before = d + B * pass.widest;
@@ -96,12 +90,20 @@ Tensor backward(const Pass& pass, const Tensor& dy, bool want_dx, const Tape::Si
     dW -= in * out + out;
     gemm(out, in, B, {d, B, 1}, {pass.at(h), 1, B}, {}, dW);
     sum_rows(d, out, B, dW + in * out);
-    if (l == 0 && !want_dx) return {};
+    if (l == 0 && !want_dx) break;
     gemm(in, B, out, {pass.at(W), 1, in}, {d, B, 1}, {}, d_before,
          {l == 0 ? Epilogue::Kind::none : Epilogue::Kind::leaky_relu_gradient, kLeakySlope,
           pass.at(h)});
     std::swap(d, d_before);
   }
+  const std::size_t piece = to.keep(std::move(gradients));
+  Index offset = 0;
+  for (const Place& place : pass.places) {
+    to.add(&place.layer->W, piece, offset);
+    to.add(&place.layer->b, piece, offset + place.in * place.out);
+    offset += place.in * place.out + place.out;
+  }
+  if (!want_dx) return {};
   const Index in = pass.places[0].in;
   return transpose(Tensor({in, B}, std::span(d, std::size_t(in * B))));
 }

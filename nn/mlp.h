@@ -3,7 +3,7 @@
 // It is written twice. `composed` is what it means: Linear layers with an activation between them,
 // each an operation on the tape. The call operator computes the same as one operation, when the
 // activation is the usual one: bias and activation are done inside the matrix products, the tape
-// gets one node instead of nine, and the gradient is one pass through the layers. On the small
+// gets one node instead of nineteen, and the gradient is one pass through the layers. On the small
 // networks of a normalizing flow that is several times faster. tests/test_layers.cpp holds the two
 // against each other.
 //
@@ -32,7 +32,7 @@ struct Mlp {
   Mlp(const std::vector<Index>& sizes, Rng& rng, Activation activation = default_activation);
 
   Var operator()(const Var& x) const;  // (B, sizes.front()) -> (B, sizes.back())
-  Var composed(const Var& x) const;    // the same, an operation a layer
+  Var composed(const Var& x) const;    // the same, operation by operation
 
   Parameters parameters();  // "0.weight", "0.bias", "1.weight", ...
   // The last layer's weights and biases become 0, so that the network begins as the constant 0.

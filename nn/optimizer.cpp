@@ -18,18 +18,24 @@ Optimizer::Optimizer(Parameters parameters, double rate, std::initializer_list<c
 // Lays the parameters side by side, as views of one tensor, unless they are: then a step is one
 // loop over memory that lies as the gradient does, and the threads that read the parameters in the
 // next step find them in one piece. Nobody else may share that tensor, for it will be written to.
-void Optimizer::gather() {
+void Optimizer::lay_together() {
   bool together = numbers_.owners() == 1 + std::ssize(parameters_);
-  for (const auto& [parameter, offset, n] : layout_.places)
+  for (const auto& [parameter, offset, n] : layout_.places) {
+    require<ShapeError>(parameter->value.size() == n,
+                        "step: a parameter of shape {} given; it had {} numbers when the optimiser "
+                        "was made",
+                        parameter->value.shape(), n);
     together &= parameter->value.data() == numbers_.data() + offset;
+  }
   if (together) return;
   numbers_ = Tensor(Shape{layout_.count});
   first_ = numbers_.mutable_data();
   for (std::size_t k = 0; k < parameters_.size(); ++k) {
     const auto [of, offset, n] = layout_.places[k];
     Tensor& value = parameters_[k].parameter->value;
+    Tensor view = numbers_.rows(offset, offset + n).reshaped(value.shape());
     std::copy_n(value.data(), n, first_ + offset);
-    value = numbers_.rows(offset, offset + n).reshaped(value.shape());
+    value = std::move(view);
   }
 }
 
@@ -43,20 +49,20 @@ static void add_term(real* sum, const real* g, real weight, Index n, bool first)
     for (Index i = 0; i < n; ++i) sum[i] += weight * g[i];
 }
 
-void Optimizer::step(std::span<const Term> terms) {
+void Optimizer::step(std::span<const Weighted> terms) {
   require<ShapeError>(!terms.empty(), "step: no gradients given; at least one is required");
-  for (const Term& term : terms)
+  for (const Weighted& term : terms)
     require<ShapeError>(term.gradient.shape() == Shape{layout_.count},
                         "step: a gradient of shape {} given; ({}) is required",
                         term.gradient.shape(), layout_.count);
+  lay_together();
   ++steps_;
-  gather();
   begin_step();
   parallel_parts(layout_.count, [&](Index begin, Index end) {
     std::array<real, kLongestPart> sum;
     const Index n = end - begin;
-    for (const auto& [gradient, weight] : terms)
-      add_term(sum.data(), gradient.data() + begin, weight, n, &gradient == &terms[0].gradient);
+    for (const Weighted& term : terms)
+      add_term(sum.data(), term.gradient.data() + begin, term.weight, n, &term == &terms[0]);
     update(first_ + begin, sum.data(), begin, n);
   });
 }
@@ -76,7 +82,7 @@ void Adam::begin_step() {
   v_ = state_.at("v").mutable_data();
   const double t = static_cast<double>(steps_);
   step_size_ = static_cast<real>(learning_rate / (1 - std::pow(options_.beta1, t)));
-  root_of_correction_ = static_cast<real>(std::sqrt(1 - std::pow(options_.beta2, t)));
+  root_ = 1 / static_cast<real>(std::sqrt(1 - std::pow(options_.beta2, t)));
 }
 
 void Adam::update(real* p, const real* g, Index offset, Index n) {
@@ -86,7 +92,7 @@ void Adam::update(real* p, const real* g, Index offset, Index n) {
   const auto one_minus_beta2 = static_cast<real>(1 - options_.beta2);
   const auto epsilon = static_cast<real>(options_.epsilon);
   const auto kept = static_cast<real>(1 - learning_rate * options_.weight_decay);
-  const real step_size = step_size_, root = 1 / root_of_correction_;
+  const real step_size = step_size_, root = root_;
 #pragma omp simd
   for (Index i = 0; i < n; ++i) {
     m[i] = beta1 * m[i] + one_minus_beta1 * g[i];

@@ -1,7 +1,8 @@
 // Optimisers: from gradients to new parameters. And what surrounds them: clipping, schedules.
 //
 // All gradients come as one flat vector (see flatten() in parameters.h): the norm of all of them is
-// one sum, the state of an optimiser is one or two vectors beside it, and a step is one loop.
+// one sum, the state of an optimiser is one or two vectors beside it, and a step is one loop: the
+// first step lays the parameters side by side, too, as views of one tensor.
 //
 //   Adam adam(model.parameters());
 //   adam.step(tape.backward(loss));
@@ -21,21 +22,21 @@ namespace gradflow {
 // What all optimisers have in common. A kind of optimiser says how n numbers move: update().
 class Optimizer {
  public:
-  // For these parameters, which must not move as long as it is used. `memory`: the names of what it
-  // remembers from step to step, a number for each of the parameters', 0 at the beginning.
+  // For these parameters, which must not move as long as it is used. `memory`: the names of the
+  // vectors that it keeps from step to step, as long as all parameters together and 0 at first.
   Optimizer(Parameters parameters, double rate, std::initializer_list<const char*> memory);
   virtual ~Optimizer() = default;
 
   // One step against a gradient of shape (count(parameters)). Throws ShapeError for another shape.
-  void step(const Tensor& gradient) { step(std::array{Term{gradient, 1}}); }
+  void step(const Tensor& gradient) { step(std::array{Weighted{gradient, 1}}); }
   void step(const Gradients& gradients) { step(flatten(gradients, layout_)); }
   // One of the terms of a gradient that is a sum.
-  struct Term {
+  struct Weighted {
     const Tensor& gradient;  // (count(parameters))
     real weight;             // its factor in the sum
   };
   // The same for such a gradient. Throws ShapeError if there are no terms.
-  void step(std::span<const Term> terms);
+  void step(std::span<const Weighted> terms);
 
   const Parameters& parameters() const { return parameters_; }  // as given
   const FlatLayout& layout() const { return layout_; }          // where each is in the flat vectors
@@ -59,7 +60,7 @@ class Optimizer {
   Index steps_ = 0;        // taken so far, this one included
 
  private:
-  void gather();
+  void lay_together();
 
   Tensor numbers_;         // of all parameters, which are views of it
   real* first_ = nullptr;  // of them, to be written to
@@ -87,12 +88,12 @@ class Adam final : public Optimizer {
 
  private:
   void begin_step() override;
-  void update(real* parameter, const real* gradient, Index offset, Index n) override;
+  void update(real* numbers, const real* gradient, Index offset, Index n) override;
 
   AdamOptions options_;
-  // Of this step: the running means of g and g^2, lr / (1 - beta1^t) and the root of 1 - beta2^t.
+  // Of this step: the running means of g and g^2, lr / (1 - beta1^t) and 1 / sqrt(1 - beta2^t).
   real *m_ = nullptr, *v_ = nullptr;
-  real step_size_ = 0, root_of_correction_ = 1;
+  real step_size_ = 0, root_ = 1;
 };
 
 // Stochastic gradient descent with momentum: u <- momentum u + g,  p <- p - lr u.
@@ -104,7 +105,7 @@ class Sgd final : public Optimizer {
 
  private:
   void begin_step() override { u_ = state_.at("u").mutable_data(); }
-  void update(real* parameter, const real* gradient, Index offset, Index n) override;
+  void update(real* numbers, const real* gradient, Index offset, Index n) override;
 
   double momentum_;
   real* u_ = nullptr;  // in this step

@@ -31,8 +31,14 @@ Tensor flatten(const Gradients& gradients, const FlatLayout& layout) {
     }
     next = at + 1;
     const auto& place = layout.places[at];
+    const Tensor& from = gradients.pieces()[piece].value();
+    require<ShapeError>(
+        offset + place.size <= from.size(),
+        "flatten: {} numbers of a gradient given for a parameter of {}; has it been "
+        "given another shape?",
+        from.size() - offset, place.size);
     const Index n = place.size;  // clang does not let an OpenMP loop use a structured binding
-    const real* term = gradients.pieces()[piece].value().data() + offset;
+    const real* term = from.data() + offset;
     real* sum = out + place.offset;
     if (reached[at])
 #pragma omp simd

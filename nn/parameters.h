@@ -53,7 +53,8 @@ struct FlatLayout {
 // The number of numbers.
 inline Index count(const Parameters& parameters) { return FlatLayout(parameters).count; }
 
-// All gradients as one tensor of shape (layout.count); zeros where nothing flowed.
+// All gradients as one tensor of shape (layout.count); zeros where nothing flowed. Throws
+// ShapeError if a parameter had another size when the layout was made.
 Tensor flatten(const Gradients& gradients, const FlatLayout& layout);
 
 using NamedTensors = std::map<std::string, Tensor>;  // what models and optimisers save

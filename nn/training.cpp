@@ -43,7 +43,7 @@ class Trainer {
         options_(options),
         hooks_(hooks),
         optimizer_(parameters),
-        steps_((data.size() + options.batch - 1) / options.batch),
+        steps_((data.size() - 1) / options.batch + 1),
         shards_(static_cast<std::size_t>(std::min(options.shards, options.batch))) {}
 
   TrainingResult run() {
@@ -55,8 +55,10 @@ class Trainer {
       while (std::ssize(state_.epochs) < options_.epochs && !stopped_) run_epoch();
     });
     if (stopped_ && hooks_.save) hooks_.save(optimizer_, state_);
-    TrainingResult result{state_.epochs, stopped_, state_.seconds, rate()};
+    TrainingResult result{state_.epochs, stopped_, state_.seconds, 0};
     for (const Epoch& epoch : state_.epochs) result.seconds += epoch.seconds;
+    const Index steps = std::ssize(state_.epochs) * steps_ + state_.step;
+    if (result.seconds > 0) result.steps_per_second = static_cast<double>(steps) / result.seconds;
     return result;
   }
 
@@ -116,7 +118,8 @@ class Trainer {
     });
     double loss = 0;
     bool finite = true;
-    std::vector<Optimizer::Term> terms;  // of the batch's gradient: the mean of the clipped ones
+    std::vector<Optimizer::Weighted>
+        terms;  // of the batch's gradient: the mean of the clipped ones
     for (const Shard& shard : shards) {
       loss += shard.share * shard.loss;
       finite &= std::isfinite(shard.loss) && std::isfinite(shard.length);
@@ -140,13 +143,12 @@ class Trainer {
   }
 
   [[noreturn]] void stop_at(std::span<const Shard> shards, double loss) const {
-    std::string what = "the loss";
-    for (std::size_t k = optimizer_.parameters().size(); k-- > 0 && std::isfinite(loss);) {
-      const auto [of, offset, n] = optimizer_.layout().places[k];
+    std::string what = std::isfinite(loss) ? "the norm of the gradient" : "the loss";
+    const auto& places = optimizer_.layout().places;
+    for (std::size_t k = places.size(); k-- > 0 && std::isfinite(loss);)  // the first one is named
       for (const Shard& shard : shards)
-        if (!all_finite(shard.gradient.rows(offset, offset + n)))
+        if (!all_finite(shard.gradient.rows(places[k].offset, places[k].offset + places[k].size)))
           what = fmt::format("the gradient of {}", optimizer_.parameters()[k].name);
-    }
     throw NonFiniteError(fmt::format(
         "train: {} is not finite in epoch {}, step {} (loss {}): {}; hint: lower the learning "
         "rate, bound the scales, or look for NaN in the data",
@@ -175,15 +177,11 @@ class Trainer {
     return "each number is finite, but not their sum";
   }
 
-  double rate() const {
-    const double seconds = seconds_now() - began_;
-    return seconds > 0 ? static_cast<double>(steps_run_) / seconds : 0;
-  }
-
   Progress progress() const {
     const Index points = std::min(state_.step * options_.batch, data_.size());
     const double loss = state_.loss_sum / static_cast<double>(points);
-    return {std::ssize(state_.epochs) + 1, options_.epochs, state_.step, steps_, loss, rate()};
+    const double rate = static_cast<double>(steps_run_) / (seconds_now() - began_);
+    return {std::ssize(state_.epochs) + 1, options_.epochs, state_.step, steps_, loss, rate};
   }
 
   const Loss& loss_;

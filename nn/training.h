@@ -90,7 +90,7 @@ struct TrainingResult {         // of the whole run
   std::vector<Epoch> epochs;    // those before a resume included
   bool stopped = false;         // by TrainingHooks::stop, before the end
   double seconds = 0;           // of all epochs, those before a resume included
-  double steps_per_second = 0;  // of this run
+  double steps_per_second = 0;  // steps / seconds
 };
 
 // Trains with Adam, clipped gradients and a cosine schedule.

@@ -1,5 +1,6 @@
 #include "tensor/buffer.h"
 
+#include <algorithm>
 #include <array>
 #include <bit>
 #include <new>
@@ -25,10 +26,16 @@ thread_local bool pool_alive = true;  // tensors that outlive the pool (statics)
 struct Buffer::Pool {
   ~Pool() {
     pool_alive = false;
-    for (Block* block : free)
-      while (block) release(std::exchange(block, block->next_free));
+    for (const List& list : lists)
+      for (Block* block = list.first; block;) release(std::exchange(block, block->next_free));
   }
-  std::array<Block*, 64> free = {};  ///< the first of each size class
+  struct List {
+    Block* first = nullptr;
+    Index kept = 0;       ///< blocks in the list
+    Index in_use = 0;     ///< taken and not given back; 0 if more were given back
+    Index most_used = 0;  ///< at the same time
+  };
+  std::array<List, 64> lists = {};  ///< one for each size class
 };
 thread_local Buffer::Pool Buffer::pool_;
 
@@ -37,11 +44,15 @@ Buffer::Buffer(Index size) : block_(size > 0 ? take(size) : nullptr) {}
 Buffer::Block* Buffer::take(Index size) {
   const std::size_t size_class = size_class_of(size);
   ++counts.live;
-  if (pool_alive && pool_.free[size_class]) {
-    Block* block = pool_.free[size_class];
-    pool_.free[size_class] = block->next_free;
-    block->owners.store(1, std::memory_order_relaxed);
-    return block;
+  if (pool_alive) {
+    Pool::List& list = pool_.lists[size_class];
+    list.most_used = std::max(list.most_used, ++list.in_use);
+    if (Block* block = list.first) {
+      list.first = block->next_free;
+      --list.kept;
+      block->owners.store(1, std::memory_order_relaxed);
+      return block;
+    }
   }
   ++counts.system_allocations;
   const std::size_t bytes = sizeof(Block) + (std::size_t{kSmallest} << size_class) * sizeof(real);
@@ -52,7 +63,11 @@ Buffer::Block* Buffer::take(Index size) {
 void Buffer::give_back(Block* block) noexcept {
   --counts.live;
   if (!kBuffersPooled || !pool_alive) return release(block);
-  block->next_free = std::exchange(pool_.free[block->size_class], block);
+  Pool::List& list = pool_.lists[block->size_class];
+  list.in_use = std::max<Index>(list.in_use - 1, 0);
+  if (list.kept >= list.most_used) return release(block);
+  block->next_free = std::exchange(list.first, block);
+  ++list.kept;
 }
 
 BufferCounts buffer_counts() { return counts; }

@@ -41,7 +41,7 @@ Tensor softplus(const Tensor& x) {
   return map("softplus", x,
              [](real v) { return (v > 0 ? v : real{0}) + std::log1p(std::exp(-std::abs(v))); });
 }
-// `v > 0 ? v : v * slope` and not std::max: it keeps a NaN.
+// Not std::max, and the tests this way round: a NaN stays one.
 Tensor relu(const Tensor& x) { return map("relu", x, [](real v) { return v <= 0 ? real{0} : v; }); }
 Tensor leaky_relu(const Tensor& x, real slope) {
   return map("leaky_relu", x, [slope](real v) { return v > 0 ? v : slope * v; });

@@ -34,7 +34,7 @@ Tensor leaky_relu_slope(const Tensor& x, real slope);  // its slope: 1 if x > 0,
 Tensor silu(const Tensor& x);                          // x sigmoid(x)
 Tensor clamp(const Tensor& x, real low, real high);    // min(max(x, low), high)
 
-// 1 where a > b or a = b, and 0 where not; broadcast.
+// greater: 1 where a > b; equal: 1 where a = b; else 0. Broadcast.
 Tensor greater(const Tensor& a, const Tensor& b);
 Tensor equal(const Tensor& a, const Tensor& b);
 Tensor where(const Tensor& mask, const Tensor& a, const Tensor& b);  // a where mask != 0, else b

@@ -4,7 +4,8 @@
 // thread may not get a processor for milliseconds, and then the caller does all the work. (The
 // barrier at the end of an OpenMP loop waits for every thread: with other programs beside it, a
 // training on two threads ran seventy times slower than on one.) So OpenMP provides the threads,
-// and a counter shares the loop.
+// and a counter shares the loop. A loop outside with_team() is an OpenMP region of its own and does
+// end at that barrier.
 
 #include "tensor/parallel.h"
 
@@ -24,14 +25,16 @@ namespace {
 
 int initial_threads() {
   const int processors = std::min(omp_get_max_threads(), omp_get_num_procs());
-  omp_set_dynamic(0);      // teams that shrink under load have hung OpenBLAS
-  omp_set_num_threads(1);  // for BLAS; our own regions name their number of threads
+  omp_set_dynamic(0);  // teams that shrink under load have hung OpenBLAS
   return std::clamp(processors, 1, omp_get_thread_limit());
 }
 
-// Set up on first use: before our first parallel region, and before the first call of BLAS.
-int& thread_count() {
-  static int count = initial_threads();
+// Set up on first use: before our first parallel region, and before a thread's first call of BLAS.
+std::atomic<int>& thread_count() {
+  static std::atomic<int> count = initial_threads();
+  // For BLAS; our own regions name their number of threads. OpenMP keeps it for each thread.
+  thread_local const bool one = (omp_set_num_threads(1), true);
+  static_cast<void>(one);
   return count;
 }
 
@@ -175,9 +178,11 @@ void parallel_parts(Index n, const std::function<void(Index begin, Index end)>& 
   const Index few = std::min<Index>(4, (n + 4095) / 4096);  // fewer numbers are not worth sharing
   const Index count = std::max(few, (n + kLongestPart - 1) / kLongestPart);
   const Index lines = (n + 15) / 16;
-  parallel_for(count, [&](Index i) {
+  const auto task = [&](Index i) {
     part(lines * i / count * 16, std::min(n, lines * (i + 1) / count * 16));
-  });
+  };
+  if (team || n > Index{1} << 17) return parallel_for(count, task);
+  for (Index i = 0; i < count; ++i) task(i);  // to call a team together would take longer
 }
 
 }  // namespace gradflow

@@ -20,8 +20,8 @@ int threads();
 void set_threads(int count);
 
 // Runs `body` on this thread, with a team of threads beside it that do the parallel_for calls it
-// makes, `most` tasks at a time. For a long series of short loops, such as the steps of a training:
-// without it each parallel_for calls its team together anew.
+// makes, at most `most` tasks at a time. For a long series of short loops, such as the steps of a
+// training: without it each parallel_for calls its team together anew.
 void with_team(Index most, const std::function<void()>& body);
 
 // Calls task(0) ... task(count - 1), each once, on up to threads() threads; returns when all are
@@ -29,8 +29,9 @@ void with_team(Index most, const std::function<void()>& body);
 // of the first of them (by number) is thrown again here, after the others have ended.
 void parallel_for(Index count, const std::function<void(Index)>& task);
 
-// A loop over n numbers as such tasks: part(begin, end) for pieces of about the same size, some
-// thousand numbers each, none of which begins within a cache line.
+// Cuts 0 ... n-1 into pieces of about the same size, some thousand numbers and kLongestPart at
+// most, each beginning with a cache line, and calls part(begin, end) for each as a task of
+// parallel_for.
 constexpr Index kLongestPart = 1 << 14;
 void parallel_parts(Index n, const std::function<void(Index begin, Index end)>& part);
 

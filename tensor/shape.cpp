@@ -1,5 +1,7 @@
 #include "tensor/shape.h"
 
+#include <algorithm>
+
 namespace gradflow {
 
 Shape::Shape(std::span<const Index> sizes) {
@@ -9,11 +11,22 @@ Shape::Shape(std::span<const Index> sizes) {
     require<ShapeError>(size >= 0, "Shape: size {} given; sizes are 0 or more", size);
     append(size);
   }
+  check_size();
+}
+
+void Shape::check_size() const {
+  Index product = 1;
+  bool fits = true;
+  for (const Index size : *this)
+    fits &= !__builtin_mul_overflow(product, std::max<Index>(size, 1), &product);
+  require<ShapeError>(fits && product <= Index{1} << 58,
+                      "Shape: {} given; more elements than any memory can hold", *this);
 }
 
 Shape Shape::with(int axis, Index size) const {
   Shape result = *this;
   result.sizes_[static_cast<std::size_t>(axis)] = size;
+  result.check_size();
   return result;
 }
 

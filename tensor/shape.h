@@ -22,7 +22,8 @@ class Shape {
   static constexpr int kMaxRank = 4;  // the most axes a tensor can have
 
   Shape() = default;  // (): a scalar, one element
-  // Throws ShapeError on a negative size or on more than kMaxRank axes.
+  // Throws ShapeError on a negative size, on more than kMaxRank axes, and on more than 2^58
+  // elements (an axis of size 0 counted as 1), which no memory could hold.
   explicit Shape(std::span<const Index> sizes);
   Shape(std::initializer_list<Index> sizes) : Shape(std::span(sizes.begin(), sizes.size())) {}
 
@@ -37,7 +38,7 @@ class Shape {
     return product;
   }
 
-  // Copies with one axis changed or removed; the axis is not checked.
+  // Copies with one axis changed or removed; the axis is not checked. Throws as the constructor.
   Shape with(int axis, Index size) const;
   Shape without(int axis) const;
 
@@ -49,6 +50,7 @@ class Shape {
   }
 
  private:
+  void check_size() const;
   void append(Index size) { sizes_[static_cast<std::size_t>(rank_++)] = size; }
 
   int rank_ = 0;

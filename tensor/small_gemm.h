@@ -11,7 +11,7 @@
 
 namespace gradflow {
 
-// How an (rows, columns) matrix lies in memory: element (i, j) is at data[i * row_step +
+// How a (rows, columns) matrix lies in memory: element (i, j) is at data[i * row_step +
 // j * column_step]. A transposed matrix is the same memory with the steps exchanged.
 struct MatrixView {
   const real* data;   // element (0, 0)

@@ -53,7 +53,7 @@ class Tensor {
     if (owners() != 1) copy_storage();
     return data_;
   }
-  // How many tensors share the storage; 1: a write would not copy.
+  // How many tensors share the storage; 1: a write would not copy; 0: there are no elements.
   int owners() const { return storage_.owners(); }
 
   // The same elements in the same order under another shape; shares storage.
@@ -75,7 +75,7 @@ inline Tensor zeros(const Shape& shape) { return {shape, real{0}}; }
 inline Tensor ones(const Shape& shape) { return {shape, real{1}}; }
 Tensor linspace(real first, real last, Index count);  // (count): evenly spaced, both ends included
 
-// Copying rearrangements. `axis` may be negative: -1 is the last.
+// Rearrangements: copies, unless the order in memory stays. `axis` may be negative: -1 is the last.
 Tensor transpose(const Tensor& x, int axis_a = 0, int axis_b = 1);  // two axes exchanged
 Tensor slice(const Tensor& x, int axis, Index begin, Index end);    // positions begin .. end-1
 // The reverse of slice: x at `begin` along an axis of size `size`, zeros elsewhere.

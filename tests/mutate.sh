@@ -28,6 +28,10 @@ while [ $# -gt 0 ]; do
   shift
 done
 
+# shellcheck source=.ci/packages.sh disable=SC2154
+. .ci/packages.sh
+install_packages "${build_packages[@]}" "${test_packages[@]}"
+
 table=tests/mutants.txt
 work=build/mutants
 tree=$work/tree
@@ -92,7 +96,7 @@ done
 # Only files that differ are written, so that what has been built stays built.
 copy_sources() {
   local path
-  git ls-files -z --cached --others --exclude-standard |
+  find . \( -path ./build -o -path ./results -o -path ./.git \) -prune -o -type f -print0 |
     while IFS= read -r -d '' path; do
       [ -f "$path" ] || continue
       cmp -s "$path" "$tree/$path" && continue

@@ -2,6 +2,9 @@
 
 #include "tensor/buffer.h"
 
+#include <thread>
+#include <vector>
+
 #include "autograd/ops.h"
 #include "tensor/math.h"
 #include "tensor/random.h"
@@ -99,6 +102,23 @@ TEST_CASE("a freed block serves the next request of its size") {
     CHECK(b.data() == first);
     CHECK(buffer_counts().system_allocations == allocations);
   }
+}
+
+TEST_CASE("a thread keeps no more blocks than it has once needed") {
+  // One that frees what another has made would else keep all of it.
+  constexpr Index kMany = 1000, kSize = 3000;
+  std::vector<Buffer> made;
+  std::thread([&] {
+    for (Index i = 0; i < kMany; ++i) made.emplace_back(kSize);
+  }).join();
+  std::thread([&] {
+    { const Buffer a(kSize), b(kSize); }
+    const Index allocations = buffer_counts().system_allocations;
+    made.clear();
+    for (Index i = 0; i < 3; ++i) made.emplace_back(kSize);  // two of them are in the list
+    CHECK(buffer_counts().system_allocations == allocations + (kBuffersPooled ? 1 : 3));
+    made.clear();
+  }).join();
 }
 
 TEST_CASE("every number of a buffer can be written to") {

@@ -156,6 +156,16 @@ changed_weights() {  # changed_weights SED SAYS
 }
 changed_weights 's/"model":"normalizing_flow"/"model":"normalising_flow"/' "not the weights of"
 changed_weights 's/"points":"300"/"points":"abc"/' "settings"
+changed_weights 's/"points":"300"/"points":"-30"/' "from 100 to"
+changed_weights 's/"points":"300"/"points":"099"/' "from 100 to"
+# A number that is 16 digits longer: the length of the header, its first 8 bytes, grows too.
+number=3000000000000000000
+change "$weights" "s/\"points\":\"300\"/\"points\":\"$number\"/" broken/normalizing_flow.safetensors
+length=$(($(od -An -tu8 -N8 "$weights") + 16))
+for shift in 0 8 16 24; do printf '%b' "\\x$(printf %02x $((length >> shift & 255)))"; done |
+  dd of=broken/normalizing_flow.safetensors conv=notrunc status=none
+run "$nf" --figures-only --out broken
+refused "weights of $number points" "from 100 to"
 changed_weights 's/"seed":"/"sead":"/' "settings"
 changed_weights 's/\\"epochs\\"/\\"epocks\\"/' "history"
 changed_weights 's/validation_nll/validation_nil/' "validation_nll"
@@ -200,7 +210,7 @@ changed_checkpoint() {  # changed_checkpoint SED SAYS
   without_figures "$nf" "${small[@]}" --out broken --resume
   refused "checkpoint: $1" "$2"
 }
-changed_checkpoint 's/gradflow checkpoint 1/gradflow checkpoint 2/' '"gradflow checkpoint 2"'
+changed_checkpoint 's/gradflow checkpoint 2/gradflow checkpoint 1/' '"gradflow checkpoint 1"'
 changed_checkpoint 's/"setting.model":"normalizing_flow"/"setting.model":"flow_matching___"/' \
   "it was made with model flow_matching___"
 changed_checkpoint 's/"shape":\[8,1\]/"shape":[1,8]/' "(1, 8) given for parameter"

@@ -191,8 +191,9 @@ TEST_CASE("a step against a weighted sum of gradients is one against that sum") 
   Adam adam_of_terms(terms.parameters()), adam_of_sum(sum.parameters());
   for (Index step = 0; step < 3; ++step) {
     const Tensor a = gradient_of_step(2 * step), b = gradient_of_step(2 * step + 1);
-    adam_of_terms.step(std::array{Optimizer::Term{a, real(0.25)}, Optimizer::Term{b, real(-2)}});
-    adam_of_sum.step(add(mul(a, Tensor::scalar(real(0.25))), mul(b, Tensor::scalar(-2))));
+    const Optimizer::Weighted list[] = {{a, real(0.25)}, {b, real(-2)}, {a, real(0.5)}};
+    adam_of_terms.step(list);  // one of them twice
+    adam_of_sum.step(add(mul(a, Tensor::scalar(real(0.75))), mul(b, Tensor::scalar(-2))));
   }
   CHECK(difference(terms.a.value, reference(sum.a.value), 16, 1) == "");
   CHECK(difference(terms.b.value, reference(sum.b.value), 16, 1) == "");
@@ -217,6 +218,17 @@ TEST_CASE("a step moves the model and no copy of it, from wherever the model is"
   CHECK(model.a.value.values()[2] == 49);
   CHECK(model.a.value.shape() == Shape{2, 2});
   CHECK(model.b.value.item() == 98);
+
+  model.a.value = model.a.value.rows(0, 1);  // not what the optimiser was made for
+  CHECK(message_of<ShapeError>([&] { sgd.step(ones_everywhere); }) ==
+        "step: a parameter of shape (1, 2) given; it had 4 numbers when the optimiser was made");
+  CHECK(model.b.value.item() == 98);
+  CHECK(sgd.steps() == 4);
+  Tape tape;
+  const Gradients gradients = tape.backward(sum(Var(model.a)));
+  CHECK(message_of<ShapeError>([&] { sgd.step(gradients); }) ==
+        "flatten: 2 numbers of a gradient given for a parameter of 4; has it been given another "
+        "shape?");
 }
 
 TEST_CASE("a parameter that is listed twice is refused by name") {
@@ -296,7 +308,7 @@ TEST_CASE("states and gradients that do not fit are refused") {
   CHECK(message_of<ShapeError>([&] { adam.step(ones({4})); }) ==
         "step: a gradient of shape (4) given; (5) is required");
   CHECK_THROWS_AS(adam.step(ones({5, 1})), ShapeError);
-  CHECK_THROWS_AS(adam.step(std::span<const Optimizer::Term>()), ShapeError);
+  CHECK_THROWS_AS(adam.step(std::span<const Optimizer::Weighted>()), ShapeError);
   CHECK(adam.steps() == 0);
   CHECK(bits(model.parameters()) == before);
 

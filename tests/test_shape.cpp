@@ -52,6 +52,15 @@ TEST_CASE("impossible shapes are refused") {
   CHECK(message_of<ShapeError>([] {
           Shape{1, 1, 1, 1, 1};
         }) == "Shape: 5 axes given; at most 4 are supported");
+  constexpr Index kHuge = Index{1} << 32;
+  CHECK(message_of<ShapeError>([] {
+          Shape{kHuge, kHuge};
+        }) == "Shape: (4294967296, 4294967296) given; more elements than any memory can hold");
+  CHECK_THROWS_AS((Shape{kHuge, 0, kHuge}), ShapeError);  // without its 0 it would be too large
+  CHECK_THROWS_AS((Shape{(Index{1} << 58) + 1}), ShapeError);
+  CHECK_THROWS_AS((Shape{kHuge, 1}).with(1, kHuge), ShapeError);
+  CHECK_THROWS_AS(broadcast("add", {kHuge, 1}, {1, kHuge}), ShapeError);
+  CHECK((Shape{Index{1} << 58}).size() == Index{1} << 58);
 }
 
 TEST_CASE("broadcasting lines shapes up at their last axes") {

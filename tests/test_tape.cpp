@@ -245,6 +245,17 @@ TEST_CASE("tapes may be nested") {
   CHECK(difference(outer.backward(sum(y))[x].value(), Tensor({2}, {2, 4})) == "");
 }
 
+TEST_CASE("tapes may end in any order") {
+  auto outer = std::make_unique<Tape>();
+  auto inner = std::make_unique<Tape>();
+  outer.reset();
+  CHECK(Tape::recording() == inner.get());
+  const Var x = inner->variable(Tensor({2}, {1, 2}));
+  CHECK(difference(inner->backward(sum(square(x)))[x].value(), Tensor({2}, {2, 4})) == "");
+  inner.reset();
+  CHECK(Tape::recording() == nullptr);
+}
+
 TEST_CASE("a Var of a tape that has ended") {
   std::optional<Var> kept;
   {

@@ -18,8 +18,7 @@ awk 'BEGIN { RS = "},?\n"; printf "[" }
      /"file"/ && !/-DGRADFLOW_DOUBLE/ { sub(/^\[\n/, ""); printf "%s%s}", sep, $0; sep = ",\n" }
      END { print "]" }' build/tidy/compile_commands.json > "$commands/compile_commands.json"
 if [ $# -gt 0 ]; then files=("$@"); else
-  mapfile -t files < <(git ls-files 'tensor/*.cpp' 'autograd/*.cpp' 'nn/*.cpp' 'flows/*.cpp' \
-    'experiments/*.cpp' 'tests/*.cpp')
+  mapfile -t files < <(find tensor autograd nn flows experiments tests -name '*.cpp' | sort)
 fi
 known=()  # those that the build compiles
 for file in "${files[@]}"; do

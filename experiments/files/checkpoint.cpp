@@ -3,52 +3,46 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <charconv>
+#include <iomanip>
 #include <sstream>
 
+#include "experiments/files/parse.h"
 #include "tensor/error.h"
 
 namespace gradflow {
 namespace {
 
-constexpr const char* kFormat = "gradflow checkpoint 1";
+constexpr const char* kFormat = "gradflow checkpoint 2";
 const std::string kModel = "model.", kOptimizer = "optimizer.", kConstant = "constant.";
 const std::string kSetting = "setting.";
 
-// One line an epoch: number, loss, rate, seconds, then pairs of metric names and values.
+// Of each epoch: number, loss, rate, seconds, how many metrics, and their quoted names and values.
 // 17 digits give every double back exactly.
 std::string format_epochs(const std::vector<Epoch>& epochs) {
-  std::string text;
+  std::ostringstream text;
   for (const Epoch& epoch : epochs) {
-    text += fmt::format("{} {:.17g} {:.17g} {:.17g}", epoch.number, epoch.loss, epoch.learning_rate,
-                        epoch.seconds);
-    for (const auto& [name, value] : epoch.metrics) text += fmt::format(" {} {:.17g}", name, value);
-    text += '\n';
+    text << fmt::format("{} {:.17g} {:.17g} {:.17g} {}", epoch.number, epoch.loss,
+                        epoch.learning_rate, epoch.seconds, epoch.metrics.size());
+    for (const auto& [name, value] : epoch.metrics)
+      text << ' ' << std::quoted(name) << fmt::format(" {:.17g}", value);
+    text << '\n';
   }
-  return text;
-}
-
-// All of `text` must be a number. Unlike stod, this takes denormal numbers; unlike >>, nan and inf.
-template <class Number>
-Number parse(const std::string& text) {
-  Number value{};
-  const char* end = text.data() + text.size();
-  const auto [stop, error] = std::from_chars(text.data(), end, value);
-  require<FileError>(stop == end && error == std::errc{}, "a number in it cannot be read: \"{}\"",
-                     text);
-  return value;
+  return text.str();
 }
 
 std::vector<Epoch> parse_epochs(const std::string& text) {
   std::vector<Epoch> epochs;
-  std::istringstream lines(text);
-  for (std::string line; std::getline(lines, line);) {
-    std::istringstream words(line);
-    std::string number, loss, rate, seconds, name, value;
-    words >> number >> loss >> rate >> seconds;
+  std::istringstream words(text);
+  for (std::string number; words >> number;) {
+    std::string loss, rate, seconds, metrics;
+    words >> loss >> rate >> seconds >> metrics;
     Epoch epoch{
         parse<Index>(number), parse<double>(loss), parse<double>(rate), parse<double>(seconds), {}};
-    while (words >> name >> value) epoch.metrics[name] = parse<double>(value);
+    for (auto left = parse<Index>(metrics); left > 0; --left) {
+      std::string name, value;  // empty where the text has ended, which is no number
+      words >> std::quoted(name) >> value;
+      epoch.metrics[name] = parse<double>(value);
+    }
     epochs.push_back(std::move(epoch));
   }
   return epochs;
@@ -123,8 +117,14 @@ TrainingState restore_checkpoint(const TensorFile& file, const std::string& name
                        "{} epochs of {} "
                        "steps of this run",
                        epoch, state.step, steps, run.epochs, run.steps);
-    optimizer.restore(with_prefix(file.tensors, kOptimizer), steps);
+    const NamedTensors before = values(optimizer.parameters());
     assign(optimizer.parameters(), with_prefix(file.tensors, kModel));
+    try {
+      optimizer.restore(with_prefix(file.tensors, kOptimizer), steps);
+    } catch (const Error&) {
+      assign(optimizer.parameters(), before);  // nothing is changed by half
+      throw;
+    }
     return state;
   } catch (const Error& error) {
     throw FileError(fmt::format("resume: {}: {}", name, error.what()));
@@ -136,7 +136,7 @@ RunIdentity identity_of(const TrainingOptions& options, Index points,
                         const NamedTensors& constants) {
   RunIdentity run{settings, constants, options.epochs, 0};
   const Index batch = std::max<Index>(options.batch, 1);  // train() refuses what is less
-  run.steps = (points + batch - 1) / batch;
+  run.steps = points > 0 ? (points - 1) / batch + 1 : 0;
   run.settings["epochs"] = fmt::format("{}", options.epochs);
   run.settings["points"] = fmt::format("{}", points);
   run.settings["batch"] = fmt::format("{}", options.batch);

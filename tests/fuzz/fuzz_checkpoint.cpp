@@ -28,7 +28,7 @@ TensorFile good_file() {
                   {"optimizer.m", Tensor({0, 1, 2})},
                   {"optimizer.v", Tensor({0, 1, 2})},
                   {"constant.order", Tensor({1, 0})}};
-  file.metadata = {{"format", "gradflow checkpoint 1"},
+  file.metadata = {{"format", "gradflow checkpoint 2"},
                    {"setting.model", "line"},
                    {"setting.seed", "0"},
                    {"epoch", "2"},
@@ -36,7 +36,7 @@ TensorFile good_file() {
                    {"loss_sum", "0.5"},
                    {"seconds", "1"},
                    {"optimizer_steps", "9"},
-                   {"epochs", "1 0.5 0.1 2 nll 3\n2 0.25 0.05 2 nll nan\n"}};
+                   {"epochs", "1 0.5 0.1 2 1 \"nll\" 3\n2 0.25 0.05 2 1 \"nll\" nan\n"}};
   return file;
 }
 
