@@ -1,6 +1,7 @@
 #include "nn/parameters.h"
 
 #include <algorithm>
+#include <span>
 
 namespace gradflow {
 
@@ -20,6 +21,9 @@ FlatLayout::FlatLayout(const Parameters& parameters) {
 Tensor flatten(const Gradients& gradients, const FlatLayout& layout) {
   Tensor flat(Shape{layout.count});
   real* out = flat.mutable_data();
+  std::vector<std::span<const real>> pieces;
+  pieces.reserve(gradients.pieces().size());
+  for (const Var& piece : gradients.pieces()) pieces.push_back(piece.value().values());
   std::vector<bool> reached(layout.places.size());
   std::size_t next = 0;  // the term's place, most often
   for (const auto& [parameter, piece, offset] : gradients.terms()) {
@@ -31,14 +35,13 @@ Tensor flatten(const Gradients& gradients, const FlatLayout& layout) {
     }
     next = at + 1;
     const auto& place = layout.places[at];
-    const Tensor& from = gradients.pieces()[piece].value();
+    const Index n = place.size, left = std::ssize(pieces[piece]) - offset;
     require<ShapeError>(
-        offset + place.size <= from.size(),
+        n <= left,
         "flatten: {} numbers of a gradient given for a parameter of {}; has it been "
         "given another shape?",
-        from.size() - offset, place.size);
-    const Index n = place.size;  // clang does not let an OpenMP loop use a structured binding
-    const real* term = from.data() + offset;
+        left, n);
+    const real* term = pieces[piece].data() + offset;
     real* sum = out + place.offset;
     if (reached[at])
 #pragma omp simd

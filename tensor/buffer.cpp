@@ -1,6 +1,5 @@
 #include "tensor/buffer.h"
 
-#include <algorithm>
 #include <array>
 #include <bit>
 #include <new>
@@ -31,9 +30,8 @@ struct Buffer::Pool {
   }
   struct List {
     Block* first = nullptr;
-    Index kept = 0;       ///< blocks in the list
-    Index in_use = 0;     ///< taken and not given back; 0 if more were given back
-    Index most_used = 0;  ///< at the same time
+    Index kept = 0;  ///< blocks in the list
+    Index made = 0;  ///< by this thread, so far
   };
   std::array<List, 64> lists = {};  ///< one for each size class
 };
@@ -46,13 +44,13 @@ Buffer::Block* Buffer::take(Index size) {
   ++counts.live;
   if (pool_alive) {
     Pool::List& list = pool_.lists[size_class];
-    list.most_used = std::max(list.most_used, ++list.in_use);
     if (Block* block = list.first) {
       list.first = block->next_free;
       --list.kept;
       block->owners.store(1, std::memory_order_relaxed);
       return block;
     }
+    ++list.made;
   }
   ++counts.system_allocations;
   const std::size_t bytes = sizeof(Block) + (std::size_t{kSmallest} << size_class) * sizeof(real);
@@ -64,8 +62,7 @@ void Buffer::give_back(Block* block) noexcept {
   --counts.live;
   if (!kBuffersPooled || !pool_alive) return release(block);
   Pool::List& list = pool_.lists[block->size_class];
-  list.in_use = std::max<Index>(list.in_use - 1, 0);
-  if (list.kept >= list.most_used) return release(block);
+  if (list.kept == list.made) return release(block);
   block->next_free = std::exchange(list.first, block);
   ++list.kept;
 }

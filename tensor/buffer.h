@@ -3,7 +3,7 @@
 // The one idea: training asks for the same sizes again and again, so a block that nobody needs any
 // more is not given back to the system but kept, by size, in a list of the thread that freed it.
 // After the first step of a training run nothing is allocated any more. A thread keeps no more
-// blocks than it has once needed at the same time: it may be freeing what others have made.
+// blocks than it has made: it may be freeing what others make.
 //
 // The count of owners is atomic, so that two threads may hold the same Buffer (a model's weights,
 // say). The lists belong to one thread each and need no lock.

@@ -14,7 +14,7 @@ Shape::Shape(std::span<const Index> sizes) {
   check_size();
 }
 
-void Shape::check_size() const {
+void Shape::check_large() const {
   Index product = 1;
   bool fits = true;
   for (const Index size : *this)

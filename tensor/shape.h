@@ -50,7 +50,10 @@ class Shape {
   }
 
  private:
-  void check_size() const;
+  void check_size() const {
+    if ((sizes_[0] | sizes_[1] | sizes_[2] | sizes_[3]) >> 14) check_large();  // else below 2^56
+  }
+  void check_large() const;
   void append(Index size) { sizes_[static_cast<std::size_t>(rank_++)] = size; }
 
   int rank_ = 0;

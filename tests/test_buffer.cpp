@@ -104,7 +104,7 @@ TEST_CASE("a freed block serves the next request of its size") {
   }
 }
 
-TEST_CASE("a thread keeps no more blocks than it has once needed") {
+TEST_CASE("a thread keeps no more blocks than it has made") {
   // One that frees what another has made would else keep all of it.
   constexpr Index kMany = 1000, kSize = 3000;
   std::vector<Buffer> made;
