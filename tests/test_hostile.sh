@@ -282,6 +282,26 @@ sed 's/: *[0-9][0-9.e+-]*/: null/g' good/report.json > nulls && mv nulls good/re
 run "$programs/report" --out good
 check "report.json, all numbers null: a page all the same" [ "$status" -eq 0 ]
 
+# --- Ctrl-C while a figure is drawn ----------------------------------------------------------------
+
+mkdir hanging
+printf '#!/bin/sh\necho $$ >> "%s/drawing"\nexec sleep 300\n' "$scratch" > hanging/gnuplot
+chmod +x hanging/gnuplot
+PATH="$scratch/hanging:$PATH" "$nf" --figures-only --out good > stdout 2> stderr &
+pid=$!
+for _ in {1..300}; do [ -s drawing ] && break; sleep 0.1; done
+sleep 0.5
+kill -INT $pid
+wait $pid
+status=$?
+check "Ctrl-C while drawing: the code is 130, not $status" [ "$status" -eq 130 ]
+check "Ctrl-C while drawing: says how to go on" says "--figures-only"
+running() {  # those of the fake gnuplots that are not dead; a zombie has no command line
+  while read -r child; do tr '\0' ' ' 2> /dev/null < "/proc/$child/cmdline"; done < drawing
+}
+check "Ctrl-C while drawing: gnuplot has ended, too" [ -s drawing ]
+check "Ctrl-C while drawing: none goes on" [ -z "$(running 2> /dev/null)" ]
+
 # --- directories and disks -------------------------------------------------------------------------
 
 touch file
