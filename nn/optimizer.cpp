@@ -39,16 +39,6 @@ void Optimizer::lay_together() {
   }
 }
 
-// sum = weight g, or sum += weight g if it is not the first term.
-static void add_term(real* sum, const real* g, real weight, Index n, bool first) {
-  if (first)
-#pragma omp simd
-    for (Index i = 0; i < n; ++i) sum[i] = weight * g[i];
-  else
-#pragma omp simd
-    for (Index i = 0; i < n; ++i) sum[i] += weight * g[i];
-}
-
 void Optimizer::step(std::span<const Weighted> terms) {
   require<ShapeError>(!terms.empty(), "step: no gradients given; at least one is required");
   for (const Weighted& term : terms)
@@ -59,10 +49,14 @@ void Optimizer::step(std::span<const Weighted> terms) {
   ++steps_;
   begin_step();
   parallel_parts(layout_.count, [&](Index begin, Index end) {
-    std::array<real, kLongestPart> sum;
+    std::array<real, kLongestPart> sum;  // of the terms
     const Index n = end - begin;
-    for (const Weighted& term : terms)
-      add_term(sum.data(), term.gradient.data() + begin, term.weight, n, &term == &terms[0]);
+    for (const Weighted& term : terms) {
+      const real* g = term.gradient.data() + begin;
+      const bool first = &term == &terms[0];
+#pragma omp simd
+      for (Index i = 0; i < n; ++i) sum[i] = term.weight * g[i] + (first ? 0 : sum[i]);
+    }
     update(first_ + begin, sum.data(), begin, n);
   });
 }

@@ -409,7 +409,7 @@ TEST_CASE("metrics of any name survive a checkpoint") {
   const Scratch scratch;
   FileOptions options = kShort;
   options.checkpoint = scratch / "checkpoint";
-  const Metrics metrics{{"", 1}, {"two words", 2}, {"a \"quoted\" \\", 3}, {"two\nlines", 4}};
+  Metrics metrics{{"", 1}, {"two words", 2}, {"a \"quoted\" \\", 3}, {"two\nlines", 4}};
   TrainingHooks hooks;
   hooks.validate = [&] { return metrics; };
   Regression model;
