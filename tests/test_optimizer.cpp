@@ -210,8 +210,11 @@ TEST_CASE("a step moves the model and no copy of it, from wherever the model is"
   CHECK(copy.numbers() == before);
   for (std::size_t i = 0; i < 5; ++i) CHECK(model.numbers()[i] == before[i] - 1);
 
+  const Tensor kept = model.a.value;  // takes the place of b among the owners of the storage
+  const real was = kept.values()[0];
   model.b.value = Tensor(Shape{1}, {100});
   sgd.step(ones_everywhere);
+  CHECK(kept.values()[0] == was);
   CHECK(model.b.value.item() == 99);
   model.a.value.mutable_data()[2] = 50;
   sgd.step(ones_everywhere);
