@@ -28,10 +28,11 @@ struct Buffer::Pool {
     for (const List& list : lists)
       for (Block* block = list.first; block;) release(std::exchange(block, block->next_free));
   }
+  /// Those of one size class.
   struct List {
-    Block* first = nullptr;
-    Index kept = 0;  ///< blocks in the list
-    Index made = 0;  ///< by this thread, so far
+    Block* first = nullptr;  ///< each knows the next
+    Index kept = 0;          ///< blocks in the list
+    Index made = 0;          ///< by this thread, so far
   };
   std::array<List, 64> lists = {};  ///< one for each size class
 };
