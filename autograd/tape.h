@@ -66,8 +66,8 @@ class Tape {
  public:
   // A watching tape looks at every number that passes, which takes time: it is for finding out what
   // went wrong. It throws NonFiniteError at the first result or gradient that is not finite, naming
-  // the operation that it came from. Composed forms are used instead of fused ones, so
-  // that it can be told where.
+  // the operation that it came from. Composed forms are used instead of fused ones, so that it can
+  // be told where.
   enum class Watch { no, yes };
 
   explicit Tape(Watch watch = Watch::no);  // records from now on, on this thread

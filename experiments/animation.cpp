@@ -18,9 +18,11 @@ constexpr std::chrono::seconds kTimeLimit{600};
 
 std::string frame_name(std::size_t i) { return fmt::format("frame_{:03}", i); }
 
-// One palette for all frames, or it would be stored with each; of a frame only what is new in it.
-// To `kDraft`, in the frames' directory: convert would look for formats in a path with a `%`.
+// In the frames' directory, under a fixed name: convert would look for formats in a path with a
+// `%`.
 constexpr const char* kDraft = "animation.gif";
+
+// One palette for all frames, or it would be stored with each; of a frame only what is new in it.
 std::vector<std::string> convert_command(const Animation& animation) {
   std::vector<std::string> words{"convert", "-loop", "0", "-delay",
                                  std::to_string(animation.delay)};

@@ -36,4 +36,4 @@ convert "$from/extra_animation.gif" -coalesce -resize 600 +dither -colors 32 +ma
   "$to/animation.gif"
 
 large=$(find "$to" -name '*.png' -size +100k -o -name '*.gif' -size +1000k)
-[ -z "$large" ] || { printf 'images.sh: too large: %s\n' $large >&2; exit 1; }
+[ -z "$large" ] || { echo "images.sh: too large: $large" >&2; exit 1; }

@@ -32,10 +32,10 @@ class Running {
   explicit Running(pid_t pid) {
     for (auto& place : running) {
       pid_t none = 0;
+      if (!place.compare_exchange_strong(none, pid)) continue;
       place_ = &place;
-      if (place.compare_exchange_strong(none, pid)) return;
+      return;
     }
-    place_ = nullptr;
   }
   Running(const Running&) = delete;
   Running& operator=(const Running&) = delete;
@@ -77,6 +77,7 @@ ProcessEnd end_of(int status) {
 }
 
 ProcessEnd wait_for(pid_t pid, std::chrono::seconds limit) {
+  const Running listed(pid);
   const auto deadline = std::chrono::steady_clock::now() + limit;
   int status = 0;
   for (;;) {
@@ -116,7 +117,6 @@ ProcessEnd run_process(const std::filesystem::path& directory, std::vector<std::
   const int error =
       posix_spawnp(&pid, argv[0], &plan.actions, &plan.attributes, argv.data(), environ);
   if (error != 0) return {error == ENOENT ? Kind::not_found : Kind::not_started, error};
-  const Running listed(pid);
   ProcessEnd end = wait_for(pid, limit);
   end.messages = read_all(messages.get());
   return end;

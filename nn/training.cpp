@@ -43,7 +43,7 @@ class Trainer {
         options_(options),
         hooks_(hooks),
         optimizer_(parameters),
-        steps_((data.size() - 1) / options.batch + 1),
+        steps_(steps_in_epoch(data.size(), options.batch)),
         shards_(static_cast<std::size_t>(std::min(options.shards, options.batch))) {}
 
   TrainingResult run() {
@@ -118,8 +118,7 @@ class Trainer {
     });
     double loss = 0;
     bool finite = true;
-    std::vector<Optimizer::Weighted>
-        terms;  // of the batch's gradient: the mean of the clipped ones
+    std::vector<Optimizer::Weighted> terms;  // of the batch's gradient, the clipped ones' mean
     for (const Shard& shard : shards) {
       loss += shard.share * shard.loss;
       finite &= std::isfinite(shard.loss) && std::isfinite(shard.length);

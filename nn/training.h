@@ -93,6 +93,11 @@ struct TrainingResult {         // of the whole run
   double steps_per_second = 0;  // steps / seconds
 };
 
+// The steps of an epoch; the last one may be of fewer points.
+inline Index steps_in_epoch(Index points, Index batch) {
+  return points > 0 ? (points - 1) / batch + 1 : 0;
+}
+
 // Trains with Adam, clipped gradients and a cosine schedule.
 // Throws ShapeError for options that make no sense; NonFiniteError, within the step, when a loss or
 // a gradient is not finite (the model then is as it was before that step).

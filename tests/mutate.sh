@@ -98,7 +98,6 @@ copy_sources() {
   local path
   find . \( -path ./build -o -path ./results -o -path ./.git \) -prune -o -type f -print0 |
     while IFS= read -r -d '' path; do
-      [ -f "$path" ] || continue
       cmp -s "$path" "$tree/$path" && continue
       mkdir -p "$tree/$(dirname "$path")"
       cp "$path" "$tree/$path"

@@ -130,7 +130,6 @@ TEST_CASE("one thread and four give the same bits") {
   }
 }
 
-// Tensors may be made on one thread and die on another.
 TEST_CASE("a product on any thread has the same bits") {
   Rng rng(4);  // so large that BLAS does it, which would share it among threads of its own
   const Tensor A = rng.normal({1500, 1500}), B = rng.normal({1500, 64});
@@ -140,6 +139,7 @@ TEST_CASE("a product on any thread has the same bits") {
   CHECK(difference(there, here) == "");
 }
 
+// Tensors may be made on one thread and die on another.
 TEST_CASE("tensors travel between threads") {
   const Threads scope(4);
   const Tensor shared = Rng(3).normal({1000});

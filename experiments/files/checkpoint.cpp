@@ -136,7 +136,7 @@ RunIdentity identity_of(const TrainingOptions& options, Index points,
                         const NamedTensors& constants) {
   RunIdentity run{settings, constants, options.epochs, 0};
   const Index batch = std::max<Index>(options.batch, 1);  // train() refuses what is less
-  run.steps = points > 0 ? (points - 1) / batch + 1 : 0;
+  run.steps = steps_in_epoch(points, batch);
   run.settings["epochs"] = fmt::format("{}", options.epochs);
   run.settings["points"] = fmt::format("{}", points);
   run.settings["batch"] = fmt::format("{}", options.batch);
