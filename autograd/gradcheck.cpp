@@ -8,7 +8,7 @@
 #include <optional>
 
 #include "autograd/ops.h"
-#include "tensor/math.h"
+#include "tensor/map.h"
 #include "tensor/random.h"
 
 namespace gradflow {
@@ -16,8 +16,8 @@ namespace {
 
 // sum(w y) with fixed random weights w, between 0.5 and 1.5 in size and of either sign.
 Var contract(const Var& y, Rng rng) {
-  const Tensor signs = sign(rng.uniform(y.shape(), -1, 1));
-  return sum(mul(signs, rng.uniform(y.shape(), real(0.5), real(1.5))) * y);
+  const auto away_from_0 = [](real u) { return u < 0 ? u - real(0.5) : u + real(0.5); };
+  return sum(map("weights", rng.uniform(y.shape(), -1, 1), away_from_0) * y);
 }
 
 std::vector<Var> variables(Tape& tape, const std::vector<Tensor>& inputs) {

@@ -9,9 +9,14 @@
 // tables tests/ops_table.cpp and tests/test_ops_limits.cpp; the tests say what is missing. (For one
 // in a header of its own the first table is enough: README.md shows how.)
 
-#include "autograd/ops.h"
+#include "tensor/vector_math.h"
+// ^ first: it must come before <cmath>
 
-#include "tensor/math.h"
+#include <functional>
+#include <limits>
+
+#include "autograd/ops.h"
+#include "tensor/map.h"
 
 namespace gradflow {
 
@@ -19,113 +24,131 @@ namespace gradflow {
 
 // y = a + b          da = dy          db = dy
 Var add(const Var& a, const Var& b) {
-  return record("add", add(a.value(), b.value()), wrt(a, [](const Var& dy) { return dy; }),
-                wrt(b, [](const Var& dy) { return dy; }));
+  return record("add", map("add", a.value(), b.value(), std::plus<>()),
+                wrt(a, [](const Var& dy) { return dy; }), wrt(b, [](const Var& dy) { return dy; }));
 }
 
 // y = a - b          da = dy          db = -dy
 Var sub(const Var& a, const Var& b) {
-  return record("sub", sub(a.value(), b.value()), wrt(a, [](const Var& dy) { return dy; }),
+  return record("sub", map("sub", a.value(), b.value(), std::minus<>()),
+                wrt(a, [](const Var& dy) { return dy; }),
                 wrt(b, [](const Var& dy) { return -dy; }));
 }
 
 // y = a b            da = dy b        db = dy a
 Var mul(const Var& a, const Var& b) {
-  return record("mul", mul(a.value(), b.value()), wrt(a, [b](const Var& dy) { return dy * b; }),
+  return record("mul", map("mul", a.value(), b.value(), std::multiplies<>()),
+                wrt(a, [b](const Var& dy) { return dy * b; }),
                 wrt(b, [a](const Var& dy) { return dy * a; }));
 }
 
 // y = a / b          da = dy / b      db = -dy a / b^2 = -dy y / b
 Var div(const Var& a, const Var& b) {
-  return record("div", div(a.value(), b.value()), wrt(a, [b](const Var& dy) { return dy / b; }),
+  return record("div", map("div", a.value(), b.value(), std::divides<>()),
+                wrt(a, [b](const Var& dy) { return dy / b; }),
                 wrt(b, [b](const Var& dy, const Var& y) { return -(dy * y / b); }));
 }
 
 // y = -x             dx = -dy
 Var neg(const Var& x) {
-  return record("neg", neg(x.value()), wrt(x, [](const Var& dy) { return -dy; }));
+  return record("neg", map("neg", x.value(), std::negate<>()),
+                wrt(x, [](const Var& dy) { return -dy; }));
 }
 
 // --- Elementwise functions -------------------------------------------------------------------
+// Where a function has no value, the result is NaN or infinity, as in <cmath>.
 
 // y = e^x            dx = dy y
 Var exp(const Var& x) {
-  return record("exp", exp(x.value()), wrt(x, [](const Var& dy, const Var& y) { return dy * y; }));
+  return record("exp", map("exp", x.value(), [](real v) { return std::exp(v); }),
+                wrt(x, [](const Var& dy, const Var& y) { return dy * y; }));
 }
 
 // y = log x          dx = dy / x
 Var log(const Var& x) {
-  return record("log", log(x.value()), wrt(x, [x](const Var& dy) { return dy / x; }));
+  return record("log", map("log", x.value(), [](real v) { return std::log(v); }),
+                wrt(x, [x](const Var& dy) { return dy / x; }));
 }
 
 // y = sqrt x         dx = dy / (2 y)
 Var sqrt(const Var& x) {
-  return record("sqrt", sqrt(x.value()),
+  return record("sqrt", map("sqrt", x.value(), [](real v) { return std::sqrt(v); }),
                 wrt(x, [](const Var& dy, const Var& y) { return dy / (2 * y); }));
 }
 
 // y = x^2            dx = dy 2 x
 Var square(const Var& x) {
-  return record("square", square(x.value()), wrt(x, [x](const Var& dy) { return dy * (2 * x); }));
+  return record("square", map("square", x.value(), [](real v) { return v * v; }),
+                wrt(x, [x](const Var& dy) { return dy * (2 * x); }));
 }
 
 // y = x^p            dx = dy p x^(p-1), and 0 for p = 0, where the formula is 0 times infinity at 0
 Var pow(const Var& x, real p) {
-  return record("pow", pow(x.value(), p), wrt(x, [x, p](const Var& dy) {
+  return record("pow", map("pow", x.value(), [p](real v) { return std::pow(v, p); }),
+                wrt(x, [x, p](const Var& dy) {
                   return p == 0 ? Var(zeros(dy.shape())) : dy * (p * pow(x, p - 1));
                 }));
 }
 
 // y = sin x          dx = dy cos x
 Var sin(const Var& x) {
-  return record("sin", sin(x.value()), wrt(x, [x](const Var& dy) { return dy * cos(x); }));
+  return record("sin", map("sin", x.value(), [](real v) { return std::sin(v); }),
+                wrt(x, [x](const Var& dy) { return dy * cos(x); }));
 }
 
 // y = cos x          dx = -dy sin x
 Var cos(const Var& x) {
-  return record("cos", cos(x.value()), wrt(x, [x](const Var& dy) { return -(dy * sin(x)); }));
+  return record("cos", map("cos", x.value(), [](real v) { return std::cos(v); }),
+                wrt(x, [x](const Var& dy) { return -(dy * sin(x)); }));
 }
 
-// y = |x|            dx = dy sign x
+// y = |x|            dx = dy sign x, and 0 at 0
 Var abs(const Var& x) {
-  return record("abs", abs(x.value()), wrt(x, [x](const Var& dy) { return dy * sign(x.value()); }));
+  const auto sign = [](real v) { return v > 0 ? real{1} : v < 0 ? real{-1} : v * 0; };
+  return record("abs", map("abs", x.value(), [](real v) { return std::abs(v); }),
+                wrt(x, [x, sign](const Var& dy) { return dy * map("abs", x.value(), sign); }));
 }
 
 // y = tanh x         dx = dy (1 - y^2)
 Var tanh(const Var& x) {
-  return record("tanh", tanh(x.value()),
+  return record("tanh", map("tanh", x.value(), [](real v) { return std::tanh(v); }),
                 wrt(x, [](const Var& dy, const Var& y) { return dy * (1 - square(y)); }));
 }
 
 // y = 1 / (1 + e^-x)         dx = dy y (1 - y)
 Var sigmoid(const Var& x) {
-  return record("sigmoid", sigmoid(x.value()),
+  return record("sigmoid", map("sigmoid", x.value(), [](real v) { return 1 / (1 + std::exp(-v)); }),
                 wrt(x, [](const Var& dy, const Var& y) { return dy * (y * (1 - y)); }));
 }
 
-// y = log(1 + e^x)           dx = dy sigmoid x
+// y = log(1 + e^x) = max(x, 0) + log(1 + e^-|x|), where the exponent cannot overflow
+//                            dx = dy sigmoid x
 Var softplus(const Var& x) {
-  return record("softplus", softplus(x.value()),
+  const auto f = [](real v) { return (v > 0 ? v : real{0}) + std::log1p(std::exp(-std::abs(v))); };
+  return record("softplus", map("softplus", x.value(), f),
                 wrt(x, [x](const Var& dy) { return dy * sigmoid(x); }));
 }
 
 // y = max(x, 0)              dx = dy where x > 0, else 0
-Var relu(const Var& x) {
-  return record("relu", relu(x.value()), wrt(x, [x](const Var& dy) {
-                  return where(greater(x.value(), Tensor::scalar(0)), dy, 0);
+Var relu(const Var& x) {  // not std::max, and the test this way round: a NaN stays one
+  return record("relu", map("relu", x.value(), [](real v) { return v <= 0 ? real{0} : v; }),
+                wrt(x, [x](const Var& dy) {
+                  return where(map("relu", x.value(), [](real v) { return real(v > 0); }), dy, 0);
                 }));
 }
 
 // y = x where x > 0, else a x        dx = dy where x > 0, else a dy
-Var leaky_relu(const Var& x, real slope) {
-  return record("leaky_relu", leaky_relu(x.value(), slope), wrt(x, [x, slope](const Var& dy) {
-                  return dy * leaky_relu_slope(x.value(), slope);
-                }));
+Var leaky_relu(const Var& x, real a) {
+  const auto slope = [a](real v) { return v > 0 ? real{1} : a; };
+  return record(
+      "leaky_relu", map("leaky_relu", x.value(), [slope](real v) { return slope(v) * v; }),
+      wrt(x, [x, slope](const Var& dy) { return dy * map("leaky_relu", x.value(), slope); }));
 }
 
 // y = x s,  s = sigmoid x            dx = dy s (1 + x (1 - s))
 Var silu(const Var& x) {
-  return record("silu", silu(x.value()), wrt(x, [x](const Var& dy) {
+  return record("silu", map("silu", x.value(), [](real v) { return v / (1 + std::exp(-v)); }),
+                wrt(x, [x](const Var& dy) {
                   const Var s = sigmoid(x);
                   return dy * (s * (1 + x * (1 - s)));
                 }));
@@ -133,14 +156,18 @@ Var silu(const Var& x) {
 
 // y = min(max(x, low), high)         dx = dy where low <= x <= high, else 0
 Var clamp(const Var& x, real low, real high) {
-  return record("clamp", clamp(x.value(), low, high), wrt(x, [x, low, high](const Var& dy) {
-                  return where(equal(x.value(), clamp(x.value(), low, high)), dy, 0);
+  require(low <= high, "clamp: low {} and high {} given; low must not exceed high", low, high);
+  const auto f = [=](real v) { return v < low ? low : v > high ? high : v; };
+  const auto inside = [=](real v) { return real(low <= v && v <= high); };
+  return record("clamp", map("clamp", x.value(), f), wrt(x, [x, inside](const Var& dy) {
+                  return where(map("clamp", x.value(), inside), dy, 0);
                 }));
 }
 
 // y = a where mask, else b           da = dy where mask, else 0          db = the others
 Var where(const Tensor& mask, const Var& a, const Var& b) {
-  return record("where", where(mask, a.value(), b.value()),
+  const auto choose = [](real m, real p, real q) { return m != 0 ? p : q; };
+  return record("where", map("where", mask, a.value(), b.value(), choose),
                 wrt(a, [mask](const Var& dy) { return where(mask, dy, 0); }),
                 wrt(b, [mask](const Var& dy) { return where(mask, 0, dy); }));
 }
@@ -155,10 +182,10 @@ Var with_axis(const Var& dy, int axis, const Shape& x_shape) {
   return dy.shape().rank() == x_shape.rank() ? dy : reshape(dy, x_shape.with(axis, 1));
 }
 
-// 1 at the largest element along an axis; where n elements share the maximum y, 1/n at each.
-Tensor share_of_max(const Tensor& x, const Tensor& y, int axis) {
-  const Tensor largest = equal(x, y);
-  return div(largest, sum(largest, axis, KeepAxis::yes));
+// The axis of an operation that is made of others, so that errors name it and not them.
+int axis_of(const char* op, int axis, const Var& x) {
+  Tape::tracks(op, x);
+  return nonempty_axis(op, axis, x.shape());
 }
 
 // reshape() to one axis, by the name of the operation that asks for it.
@@ -169,12 +196,6 @@ Var flat(const char* op, const Var& x) {
 
 }  // namespace
 
-// y = sum of x over all elements     x (any)   y ()          dx = dy everywhere
-Var sum(const Var& x) {
-  return record("sum", sum(x.value()),
-                wrt(x, [shape = x.shape()](const Var& dy) { return broadcast_to(dy, shape); }));
-}
-
 // y = sum of x along an axis         x (.., n, ..)   y (.., ..) or (.., 1, ..)
 //                                    dx = dy at every position of the axis
 Var sum(const Var& x, int axis, KeepAxis keep) {
@@ -183,62 +204,52 @@ Var sum(const Var& x, int axis, KeepAxis keep) {
                 }));
 }
 
-// y = (1/n) sum of x                 dx = dy / n everywhere
-Var mean(const Var& x) {
-  return record("mean", mean(x.value()), wrt(x, [shape = x.shape()](const Var& dy) {
-                  return broadcast_to(dy / real(shape.size()), shape);
-                }));
-}
-
-// y = (1/n) sum of x along an axis of size n         dx = dy / n at every position
-Var mean(const Var& x, int axis, KeepAxis keep) {
-  return record("mean", mean(x.value(), axis, keep),
-                wrt(x, [axis, shape = x.shape()](const Var& dy) {
-                  const real n = real(shape[checked_axis("mean", axis, shape)]);
-                  return broadcast_to(with_axis(dy, axis, shape) / n, shape);
-                }));
-}
-
 // y = largest x along an axis        dx = dy where x = y (shared among equals), else 0
 Var max(const Var& x, int axis, KeepAxis keep) {
   return record("max", max(x.value(), axis, keep), wrt(x, [x, axis](const Var& dy) {
-                  const Tensor y = max(x.value(), axis, KeepAxis::yes);
-                  return with_axis(dy, axis, x.shape()) * share_of_max(x.value(), y, axis);
+                  const auto equal = [](real a, real b) { return real(a == b); };
+                  const Var largest =
+                      map("max", x.value(), max(x.value(), axis, KeepAxis::yes), equal);
+                  const Var share = largest / sum(largest, axis, KeepAxis::yes);
+                  return with_axis(dy, axis, x.shape()) * share;
                 }));
 }
 
-// y = log of the sum of e^x along an axis            dx = dy e^(x - y)
+// y = (1/n) sum of x along an axis of size n
+Var mean(const Var& x, int axis, KeepAxis keep) {
+  axis = axis_of("mean", axis, x);
+  return sum(x, axis, keep) / real(x.shape()[axis]);
+}
+
+// y = log of the sum of e^x along an axis = log(sum of e^(x - c)) + c with c = the largest x, so
+// that nothing overflows. An infinite one is not subtracted: inf - inf is NaN, the answer +-inf.
 Var logsumexp(const Var& x, int axis, KeepAxis keep) {
-  return record("logsumexp", logsumexp(x.value(), axis, keep),
-                wrt(x, [x, axis](const Var& dy, const Var& y) {
-                  const Var y_kept = with_axis(y, axis, x.shape());
-                  return with_axis(dy, axis, x.shape()) * exp(x - y_kept);
-                }));
+  axis = axis_of("logsumexp", axis, x);
+  const auto finite = [](real v) { return std::isinf(v) ? 0 : v; };
+  const Var c = map("logsumexp", max(x.value(), axis, KeepAxis::yes), finite);
+  const Var y = log(sum(exp(x - c), axis, keep));
+  return y + reshape(c, y.shape());
 }
 
-// y = largest x of all elements, and the log of the sum of their e^x; dx likewise
+// The same of all elements
+Var sum(const Var& x) { return sum(flat("sum", x), 0); }
+Var mean(const Var& x) { return mean(flat("mean", x), 0); }
 Var max(const Var& x) { return max(flat("max", x), 0); }
 Var logsumexp(const Var& x) { return logsumexp(flat("logsumexp", x), 0); }
 
 // --- Matrices --------------------------------------------------------------------------------
 
-namespace {
-Trans flipped(Trans t) { return t == Trans::no ? Trans::yes : Trans::no; }
-}  // namespace
-
 // C = A B            A (m, k)   B (k, n)   C (m, n)          dA = dC B^T      dB = A^T dC
 // and, where A or B enters transposed, the transposes of these.
 Var matmul(const Var& A, const Var& B, Trans ta, Trans tb) {
-  return record("matmul", matmul(A.value(), B.value(), ta, tb),
-                wrt(A,
-                    [B, ta, tb](const Var& dC) {
-                      return ta == Trans::no ? matmul(dC, B, Trans::no, flipped(tb))
-                                             : matmul(B, dC, tb, Trans::yes);
-                    }),
-                wrt(B, [A, ta, tb](const Var& dC) {
-                  return tb == Trans::no ? matmul(A, dC, flipped(ta), Trans::no)
-                                         : matmul(dC, A, Trans::yes, ta);
-                }));
+  const auto flipped = [](Trans t) { return t == Trans::no ? Trans::yes : Trans::no; };
+  const auto dA = [=](const Var& dC) {
+    return ta == Trans::no ? matmul(dC, B, Trans::no, flipped(tb)) : matmul(B, dC, tb, Trans::yes);
+  };
+  const auto dB = [=](const Var& dC) {
+    return tb == Trans::no ? matmul(A, dC, flipped(ta), Trans::no) : matmul(dC, A, Trans::yes, ta);
+  };
+  return record("matmul", matmul(A.value(), B.value(), ta, tb), wrt(A, dA), wrt(B, dB));
 }
 
 // y = x W^T + b      x (B, in)   W (out, in)   b (out)   y (B, out)
@@ -299,16 +310,15 @@ Var concat(const std::vector<Var>& parts, int axis) {
 
 // y[.., i, ..] = x[.., indices[i], ..]       dx[.., indices[i], ..] += dy[.., i, ..]
 Var gather(const Var& x, const std::vector<Index>& indices, int axis) {
-  Tensor y = gather(x.value(), indices, axis);
-  return record("gather", std::move(y), wrt(x, [axis, shape = x.shape(), indices](const Var& dy) {
+  return record("gather", gather(x.value(), indices, axis),
+                wrt(x, [axis, shape = x.shape(), indices](const Var& dy) {
                   return scatter_add(dy, indices, shape[checked_axis("gather", axis, shape)], axis);
                 }));
 }
 
 // y[.., indices[i], ..] += x[.., i, ..]      dx[.., i, ..] = dy[.., indices[i], ..]
 Var scatter_add(const Var& x, const std::vector<Index>& indices, Index size, int axis) {
-  Tensor y = scatter_add(x.value(), indices, size, axis);
-  return record("scatter_add", std::move(y),
+  return record("scatter_add", scatter_add(x.value(), indices, size, axis),
                 wrt(x, [axis, indices](const Var& dy) { return gather(dy, indices, axis); }));
 }
 

@@ -5,12 +5,20 @@
 #include <atomic>
 
 #include "autograd/ops.h"
-#include "tensor/math.h"
-#include "tensor/restored.h"
 
 namespace gradflow {
+namespace {
 
-static std::atomic<std::uint64_t> last_id = 0;
+struct Restored {  // gives a place its value back at the end of a scope, whatever happens there
+  bool& place;
+  bool value;
+  ~Restored() { place = value; }
+};
+
+std::atomic<std::uint64_t> last_id = 0;
+
+}  // namespace
+
 thread_local Tape* Tape::innermost_ = nullptr;
 thread_local std::vector<std::unique_ptr<Tape::Storage>> Tape::spare_;
 
@@ -76,10 +84,10 @@ bool Tape::tracks(const char* op, const Var& x) {
 }
 
 Gradients Tape::backward(const Var& y, Record record) {
-  require<ShapeError>(y.value().size() == 1,
-                      "backward: a result of shape {} given; one element is required; hint: take "
-                      "its sum or mean, or pass dy",
-                      y.shape());
+  require(y.value().size() == 1,
+          "backward: a result of shape {} given; one element is required; hint: take "
+          "its sum or mean, or pass dy",
+          y.shape());
   return backward(y, Var(ones(y.shape())), record);
 }
 
@@ -88,10 +96,9 @@ Gradients Tape::backward(const Var& y, const Var& dy, Record record) {
                       "backward: a result that is not on this tape given; hint: compute it from a "
                       "Parameter or a variable() while this tape is the innermost in scope");
   require<GraphError>(innermost_ == this, "backward: called while an inner tape is in scope");
-  require<ShapeError>(dy.shape() == y.shape(),
-                      "backward: dy {} for a result {} given; the shapes must be equal", dy.shape(),
-                      y.shape());
-  const Restored restored(paused_);
+  require(dy.shape() == y.shape(),
+          "backward: dy {} for a result {} given; the shapes must be equal", dy.shape(), y.shape());
+  const Restored restored{paused_, paused_};
   paused_ = record == Record::no;
   auto& gradients = storage_->gradients;
   gradients.assign(size(), std::nullopt);
@@ -99,19 +106,29 @@ Gradients Tape::backward(const Var& y, const Var& dy, Record record) {
   Gradients result;
   result.tape_ = id_;
   result.terms_.reserve(storage_->terms);
-  Sink sink{*this, record, result};
-  for (auto i = static_cast<std::uint32_t>(size()); i-- > 0;) {
+  walk(size(), 0, {*this, record, result, size()});
+  storage_->terms = result.terms_.size();
+  return result;
+}
+
+// From node end-1 to node `begin`: what has gathered at each is handed on by its rules.
+void Tape::walk(std::size_t end, std::size_t begin, Sink sink) {
+  for (std::size_t i = end; i-- > begin;) {
     const Node node = storage_->nodes[i];  // a copy: a recorded rule may move the nodes
-    std::optional<Var> reached = std::exchange(gradients[i], std::nullopt);
+    std::optional<Var> reached = std::exchange(storage_->gradients[i], std::nullopt);
     if (!node.rules && !node.parameter)  // a variable
-      result.variables_.emplace(i, reached ? std::move(*reached) : Var(zeros(node.shape)));
+      sink.result.variables_.emplace(i, reached ? std::move(*reached) : Var(zeros(node.shape)));
     if (!reached) continue;
     sink.op = node.op;
     if (node.parameter) sink.add(node.parameter, std::move(*reached));
     for (const Rule* rule = node.rules; rule; rule = rule->next) rule->apply(*reached, sink);
   }
-  storage_->terms = result.terms_.size();
-  return result;
+}
+
+void Tape::Sink::through(const Var& y, const Var& dy) const {
+  tape.storage_->gradients.resize(tape.size());
+  add(y, dy);
+  tape.walk(y.node_ + 1, first, *this);
 }
 
 // A term as it may be added up: of the argument's own shape, and a constant unless it is recorded,

@@ -98,6 +98,7 @@ class Tape {
     Tape& tape;                   // the one that is differentiated
     Record record;                // whether rules record what they compute
     Gradients& result;            // what has been found so far
+    std::size_t first;            // of the nodes that are recorded by rules
     const char* op = "backward";  // whose rules are applied
     // A term for a node, or for an argument if it is tracked; `term` is summed to its shape.
     void add(std::uint32_t node, Var term) const;
@@ -111,6 +112,9 @@ class Tape {
     // each of them is then added.
     std::size_t keep(Var piece) const;
     void add(const Parameter* parameter, std::size_t piece, Index offset) const;
+    // For a fused operation that is to be recorded: y is its result, computed again, in this rule,
+    // from operations that have rules of their own. Theirs take dy on to the arguments.
+    void through(const Var& y, const Var& dy) const;
   };
 
   // Turns the gradient of a node's value into gradients of its arguments.
@@ -159,6 +163,7 @@ class Tape {
   static thread_local Tape* innermost_;  // the tape in scope on this thread
   static thread_local std::vector<std::unique_ptr<Storage>> spare_;
   static Var fitted(Var term, const Shape& shape, Record record);
+  void walk(std::size_t end, std::size_t begin, Sink sink);
   void look_at(const Tensor& x, const char* format, const char* op, const Parameter* at);
 
   std::unique_ptr<Storage> storage_;
@@ -193,14 +198,14 @@ Wrt<F> wrt(const Var& argument, F rule) {
   return {argument, std::move(rule)};
 }
 
-// The result of operation `op` as a Var: on the tape in scope if one of the arguments is, else a
-// constant. Throws GraphError if an argument is on a tape that does not record now.
+// The result of operation `op`, with this value (a Tensor, or a Var whose history does not matter):
+// on the tape in scope if one of the arguments is, else a constant. Throws GraphError if an argument is on a tape that does not record now.
 template <class... F>
-Var record(const char* op, Tensor value, Wrt<F>... rules) {
+Var record(const char* op, Var value, Wrt<F>... rules) {
   const bool tracked = (int{Tape::tracks(op, rules.argument)} | ...) != 0;  // not ||: checks all
   Tape* tape = tracked ? Tape::recording() : nullptr;
-  if (!tape) return Var(std::move(value));
-  Var y = tape->add_node(op, std::move(value));
+  if (!tape) return std::move(value).value();
+  Var y = tape->add_node(op, std::move(value).value());
   (tape->add_rule(y, rules.argument, std::move(rules.rule)), ...);
   return y;
 }
@@ -213,13 +218,13 @@ enum class Uses { arguments, parameters };
 // that uses Parameters themselves (its rule gives to.add(&parameter, gradient)) passes
 // Uses::parameters: it is recorded even if no argument is tracked.
 template <class F>
-Var record_jointly(const char* op, Tensor value, std::span<const Var> arguments, F rule,
+Var record_jointly(const char* op, Var value, std::span<const Var> arguments, F rule,
                    Uses uses = Uses::arguments) {
   bool tracked = uses == Uses::parameters;
   for (const Var& argument : arguments) tracked |= Tape::tracks(op, argument);
   Tape* tape = tracked ? Tape::recording() : nullptr;
-  if (!tape) return Var(std::move(value));
-  Var y = tape->add_node(op, std::move(value));
+  if (!tape) return std::move(value).value();
+  Var y = tape->add_node(op, std::move(value).value());
   tape->add_joint_rule(y, std::move(rule));
   return y;
 }

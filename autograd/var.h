@@ -25,7 +25,8 @@ class Var {
   Var(real value) : Var(Tensor::scalar(value)) {}  // the same, of shape ()
   Var(const Parameter& parameter);                 // a leaf of this thread's tape, if one records
 
-  const Tensor& value() const { return value_; }         // the numbers, without their history
+  const Tensor& value() const& { return value_; }  // the numbers, without their history
+  Tensor value() && { return std::move(value_); }
   const Shape& shape() const { return value_.shape(); }  // of the value
   Index rows() const { return value_.rows(); }           // the size of the batch axis
   real item() const { return value_.item(); }            // the only element; else throws ShapeError

@@ -4,7 +4,7 @@
 #include <cmath>
 
 #include "flows/normal.h"
-#include "tensor/math.h"
+#include "autograd/ops.h"
 #include "tensor/parallel.h"
 
 namespace gradflow {

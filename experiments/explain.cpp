@@ -15,7 +15,7 @@
 #include "experiments/gallery.h"
 #include "experiments/trained.h"
 #include "experiments/views.h"
-#include "tensor/math.h"
+#include "autograd/ops.h"
 
 namespace gradflow {
 namespace {

@@ -6,7 +6,7 @@
 // Their density is known up to one integral, so that a flow can be told how good it could get.
 #pragma once
 
-#include "nn/training.h"
+#include "nn/data.h"
 
 namespace gradflow {
 

@@ -5,7 +5,7 @@
 #include <map>
 #include <string>
 
-#include "nn/training.h"
+#include "experiments/training.h"
 
 namespace gradflow {
 

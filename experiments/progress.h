@@ -2,7 +2,7 @@
 // epoch.
 #pragma once
 
-#include "nn/training.h"
+#include "experiments/training.h"
 
 namespace gradflow {
 

@@ -13,7 +13,7 @@
 #include <string>
 
 #include "experiments/figure.h"
-#include "nn/training.h"
+#include "nn/data.h"
 
 namespace gradflow {
 

@@ -4,22 +4,19 @@
 #include "flows/affine_coupling.h"
 #include "tensor/error.h"
 #include "tensor/map.h"
-#include "tensor/math.h"
 
 namespace gradflow {
 namespace {
 
 Index checked_dim(Index dim) {
-  require<ShapeError>(
-      dim >= 2, "AffineCoupling: {} coordinates given; at least 2: one to keep and one to move",
-      dim);
+  require(dim >= 2, "AffineCoupling: {} coordinates given; at least 2: one to keep and one to move",
+          dim);
   return dim;
 }
 
 Var kept_of(const char* op, const Var& x, Index kept, Index dim) {
-  require<ShapeError>(x.shape().rank() == 2 && x.shape()[1] == dim,
-                      "AffineCoupling::{}: points {} given; (B, {}) are required", op, x.shape(),
-                      dim);
+  require(x.shape().rank() == 2 && x.shape()[1] == dim,
+          "AffineCoupling::{}: points {} given; (B, {}) are required", op, x.shape(), dim);
   return slice(x, 1, 0, kept);
 }
 
@@ -29,12 +26,15 @@ inline real bounded(real raw, real c) {
 }
 
 // ds/d(raw) = 1 - tanh^2(raw / c) = 1 - (s / c)^2
-Var slope_at(const Var& s, real c) { return 1 - square(s / c); }
-
 Var softly_bounded(const Var& raw, real c) {
-  const Tensor s = map("soft_bound", raw.value(), [c](real v) { return bounded(v, c); });
-  return record("soft_bound", s,
-                wrt(raw, [c](const Var& ds, const Var& y) { return ds * slope_at(y, c); }));
+  return record("soft_bound", map("soft_bound", raw.value(), [c](real v) { return bounded(v, c); }),
+                wrt(raw, [c](const Var& ds, const Var& s) { return ds * (1 - square(s / c)); }));
+}
+
+// z_kept = x_kept,   z_moved = (x_moved - t) e^-s      for x (B, D), s and t (B, M)
+Var scaled_and_shifted(const Var& x, const Var& s, const Var& t) {
+  const Index D = x.shape()[1], kept = D - s.shape()[1];
+  return concat({slice(x, 1, 0, kept), (slice(x, 1, kept, D) - t) * exp(-s)}, 1);
 }
 
 // What the formula gives for x (B, D), raw and t (B, M), with D - M coordinates kept.
@@ -76,13 +76,8 @@ Var fused_scale_and_shift(const Var& x, const Var& raw, const Var& t, const Form
   const Var arguments[] = {x, raw, t};
   return record_jointly(
       "scale_and_shift", f.z, arguments, [=](const Var& dz, const Tape::Sink& to) {
-        if (to.record == Record::yes) {
-          const Var s = softly_bounded(raw, c), d = slice(dz, 1, kept, D) * exp(-s);
-          to.add(x, concat({slice(dz, 1, 0, kept), d}, 1));
-          to.add(t, -d);
-          to.add(raw, -(d * (slice(x, 1, kept, D) - t)) * slope_at(s, c));
-          return;
-        }
+        if (to.record == Record::yes)
+          return to.through(scaled_and_shifted(x, softly_bounded(raw, c), t), dz);
         Tensor dx = dz.value(), draw(raw.shape()), dt(raw.shape());
         real* d = dx.mutable_data() + kept;
         const real *z = f.z.data() + kept, *e = f.e.data(), *slope = f.slope.data();
@@ -101,15 +96,13 @@ Var fused_scale_and_shift(const Var& x, const Var& raw, const Var& t, const Form
 
 // log_det as another one:      d(raw) = -dy slope
 Var fused_log_det(const Var& raw, const Formula& f, real c) {
-  return record_jointly("log_det", f.log_det, std::span(&raw, 1),
-                        [raw, c, slope = f.slope](const Var& dy, const Tape::Sink& to) {
-                          const Var column = reshape(dy, Shape{dy.rows(), 1});
-                          if (to.record == Record::yes)
-                            to.add(raw, -column * slope_at(softly_bounded(raw, c), c));
-                          else
-                            to.add(raw, map("log_det", column.value(), slope,
-                                            [](real d, real factor) { return -d * factor; }));
-                        });
+  return record_jointly(
+      "log_det", f.log_det, std::span(&raw, 1),
+      [raw, c, slope = f.slope](const Var& dy, const Tape::Sink& to) {
+        if (to.record == Record::yes) return to.through(-sum(softly_bounded(raw, c), 1), dy);
+        const Tensor column = dy.value().reshaped({dy.rows(), 1});
+        to.add(raw, map("log_det", column, slope, [](real d, real factor) { return -d * factor; }));
+      });
 }
 
 }  // namespace
@@ -120,8 +113,7 @@ AffineCoupling::AffineCoupling(Index coordinates, const AffineCouplingOptions& o
       scale_bound(options.scale_bound),
       scale(layer_sizes(kept, options.hidden, dim - kept), rng),
       shift(layer_sizes(kept, options.hidden, dim - kept), rng) {
-  require<ShapeError>(scale_bound > 0, "AffineCoupling: scale bound {} given; more than 0",
-                      scale_bound);
+  require(scale_bound > 0, "AffineCoupling: scale bound {} given; more than 0", scale_bound);
   if (options.start_as_identity) {
     scale.zero_last_layer();
     shift.zero_last_layer();
@@ -139,10 +131,9 @@ Mapped AffineCoupling::to_latent(const Var& x) const {
 }
 
 Mapped AffineCoupling::composed_to_latent(const Var& x) const {
-  const Var same = kept_of("to_latent", x, kept, dim), moved = slice(x, 1, kept, dim);
+  const Var same = kept_of("to_latent", x, kept, dim);
   const Var s = softly_bounded(scale.composed(same), scale_bound);
-  const Var t = shift.composed(same);
-  return {concat({same, (moved - t) * exp(-s)}, 1), -sum(s, 1)};
+  return {scaled_and_shifted(x, s, shift.composed(same)), -sum(s, 1)};
 }
 
 // x_kept = z_kept,   x_moved = exp(s) z_moved + t             log |det dx/dz| = sum s

@@ -9,7 +9,7 @@ namespace gradflow {
 namespace {
 
 void check_labels(bool conditional, const Shape& points, const std::vector<Index>& labels) {
-  require<ShapeError>(
+  require(
       std::ssize(labels) == (conditional ? points[0] : 0),
       "FlowMatching: {} labels for points {} given; {}", labels.size(), points,
       conditional ? "one for each point is required" : "the model is unconditional and takes none");

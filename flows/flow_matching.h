@@ -15,7 +15,7 @@
 
 #include "flows/ode.h"
 #include "nn/mlp.h"
-#include "nn/training.h"
+#include "nn/data.h"
 
 namespace gradflow {
 

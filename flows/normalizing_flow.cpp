@@ -7,8 +7,8 @@ namespace gradflow {
 
 NormalizingFlow NormalizingFlow::of_couplings(Index dim, const NormalizingFlowOptions& options,
                                               Rng& rng) {
-  require<ShapeError>(options.couplings >= 1, "NormalizingFlow: {} couplings given; at least 1",
-                      options.couplings);
+  require(options.couplings >= 1, "NormalizingFlow: {} couplings given; at least 1",
+          options.couplings);
   NormalizingFlow flow;
   flow.dim = dim;
   for (Index i = 0; i < options.couplings; ++i) {

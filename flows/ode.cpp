@@ -2,8 +2,6 @@
 
 #include <cmath>
 
-#include "tensor/math.h"
-
 namespace gradflow {
 namespace {
 
@@ -15,7 +13,7 @@ Tensor moved(Tensor y, const Tensor& k, real h) {
 
 template <class F>
 Tensor run(const Velocity& v, Tensor y, const TimeSpan& span, Solver solver, F visit) {
-  require<ShapeError>(span.steps >= 1, "integrate: {} steps given; at least 1", span.steps);
+  require(span.steps >= 1, "integrate: {} steps given; at least 1", span.steps);
   const real dt = static_cast<real>(span.dt());
   for (Index step = 0; step < span.steps; ++step) {
     y = solver(v, y, static_cast<real>(span.time(step)), dt);
@@ -50,7 +48,7 @@ Tensor runge_kutta4(const Velocity& v, const Tensor& y, real t, real dt) {
 }
 
 Index steps_of_size(double dt) {
-  require<ShapeError>(dt > 0 && dt <= 1, "steps_of_size: dt {} given; more than 0, at most 1", dt);
+  require(dt > 0 && dt <= 1, "steps_of_size: dt {} given; more than 0, at most 1", dt);
   return static_cast<Index>(std::llround(1 / dt));
 }
 

@@ -12,10 +12,9 @@ std::vector<Index> inverted(const std::vector<Index>& order) {
   std::vector<Index> inverse(order.size(), -1);
   for (std::size_t i = 0; i < order.size(); ++i) {
     const Index to = order[i];
-    require<ShapeError>(
-        0 <= to && to < std::ssize(order) && inverse[static_cast<std::size_t>(to)] == -1,
-        "Permutation: order {} given; each of 0 to {} once is required", order,
-        std::ssize(order) - 1);
+    require(0 <= to && to < std::ssize(order) && inverse[static_cast<std::size_t>(to)] == -1,
+            "Permutation: order {} given; each of 0 to {} once is required", order,
+            std::ssize(order) - 1);
     inverse[static_cast<std::size_t>(to)] = static_cast<Index>(i);
   }
   return inverse;
@@ -24,9 +23,9 @@ std::vector<Index> inverted(const std::vector<Index>& order) {
 // y[:, i] = points[:, order[i]]      d(points)[:, i] = dy[:, inverse[i]]
 Mapped permuted(const char* op, const Var& points, const std::vector<Index>& order,
                 const std::vector<Index>& inverse) {
-  require<ShapeError>(points.shape().rank() == 2 && points.shape()[1] == std::ssize(order),
-                      "Permutation::{}: points {} given; (B, {}) are required", op, points.shape(),
-                      order.size());
+  require(points.shape().rank() == 2 && points.shape()[1] == std::ssize(order),
+          "Permutation::{}: points {} given; (B, {}) are required", op, points.shape(),
+          order.size());
   return {record("permutation", gather(points.value(), order, 1),
                  wrt(points, [inverse](const Var& dy) { return gather(dy, inverse, 1); })),
           zeros(Shape{points.rows()})};
@@ -61,9 +60,9 @@ NamedTensors Permutation::constants() const {
 void Permutation::set_constants(const NamedTensors& constants) {
   const auto found = constants.find("order");
   if (found == constants.end()) return;
-  require<ShapeError>(found->second.size() == std::ssize(order),
-                      "Permutation: order of shape {} given; ({}) is required",
-                      found->second.shape(), order.size());
+  require(found->second.size() == std::ssize(order),
+          "Permutation: order of shape {} given; ({}) is required", found->second.shape(),
+          order.size());
   std::vector<Index> given;
   for (const real i : found->second.values())  // what is no index, NaN too, becomes one that is not
     given.push_back(i >= 0 && i < static_cast<real>(order.size()) ? static_cast<Index>(i) : -1);

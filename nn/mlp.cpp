@@ -13,7 +13,6 @@
 #include <algorithm>
 
 #include "tensor/error.h"
-#include "tensor/math.h"
 
 namespace gradflow {
 namespace {
@@ -108,38 +107,30 @@ Tensor backward(const Pass& pass, const Tensor& dy, bool want_dx, const Tape::Si
   return transpose(Tensor({in, B}, std::span(d, std::size_t(in * B))));
 }
 
-// The same in operations on Vars, from the arguments on, so that it can be differentiated again.
-void recorded_backward(const Pass& pass, const Var& x, const Var& dy, const Tape::Sink& to) {
-  std::vector<Var> W, h{x};
-  for (const Place& place : pass.places) {
-    const Tensor weights({place.out, place.in},
-                         std::span(pass.at(place.W), std::size_t(place.in * place.out)));
-    const Tensor bias(Shape{place.out}, std::span(pass.at(place.b), std::size_t(place.out)));
-    W.push_back(to.tape.leaf(weights, &place.layer->W));
-    if (W.size() < pass.places.size())
-      h.push_back(
-          leaky_relu(linear(h.back(), W.back(), to.tape.leaf(bias, &place.layer->b)), kLeakySlope));
+// The pass in operations that have rules of their own, to be differentiated twice.
+Var composed_again(const Pass& pass, const Var& x, Tape& tape) {
+  Var h = x;
+  for (const auto& [layer, in, out, W, b, place] : pass.places) {
+    if (&layer != &pass.places[0].layer) h = leaky_relu(h, kLeakySlope);
+    const std::span<const real> numbers(pass.at(W), std::size_t(in * out + out));
+    const auto weights = numbers.first(std::size_t(in * out)),
+               bias = numbers.last(std::size_t(out));
+    h = linear(h, tape.leaf(Tensor({out, in}, weights), &layer->W),
+               tape.leaf(Tensor(Shape{out}, bias), &layer->b));
   }
-  Var d = dy;
-  for (std::size_t l = pass.places.size(); l-- > 0;) {
-    to.add(&pass.places[l].layer->W, matmul(d, h[l], Trans::yes));
-    to.add(&pass.places[l].layer->b, sum(d, 0));
-    d = matmul(d, W[l]);
-    if (l > 0) d = d * leaky_relu_slope(h[l].value(), kLeakySlope);
-  }
-  to.add(x, d);
+  return h;
 }
 
 Var fused(const Var& x, const std::vector<Linear>& layers) {
   const Index in = layers[0].W.value.shape()[1];
-  require<ShapeError>(x.shape().rank() == 2 && x.shape()[1] == in,
-                      "Mlp: x {} given; (B, {}) is required", x.shape(), in);
+  require(x.shape().rank() == 2 && x.shape()[1] == in, "Mlp: x {} given; (B, {}) is required",
+          x.shape(), in);
   Pass pass = plan(layers, x.rows());
   Tensor y = forward(pass, x.value());
   return record_jointly(
       "mlp", std::move(y), std::span(&x, 1),
       [x, pass = std::move(pass)](const Var& dy, const Tape::Sink& to) {
-        if (to.record == Record::yes) return recorded_backward(pass, x, dy, to);
+        if (to.record == Record::yes) return to.through(composed_again(pass, x, to.tape), dy);
         Tensor dx = backward(pass, dy.value(), x.tracked(), to);
         if (x.tracked()) to.add(x, std::move(dx));
       },
@@ -155,8 +146,8 @@ std::vector<Index> layer_sizes(Index in, std::vector<Index> hidden, Index out) {
 }
 
 Mlp::Mlp(const std::vector<Index>& sizes, Rng& rng, Activation between) : activation(between) {
-  require<ShapeError>(sizes.size() >= 2, "Mlp: {} sizes given; at least an input's and an output's",
-                      sizes.size());
+  require(sizes.size() >= 2, "Mlp: {} sizes given; at least an input's and an output's",
+          sizes.size());
   for (std::size_t i = 0; i + 1 < sizes.size(); ++i)
     layers.emplace_back(sizes[i], sizes[i + 1], rng);
 }

@@ -5,7 +5,7 @@
 #include <cmath>
 #include <numbers>
 
-#include "tensor/math.h"
+#include "tensor/map.h"
 #include "tensor/parallel.h"
 
 namespace gradflow {
@@ -21,10 +21,10 @@ Optimizer::Optimizer(Parameters parameters, double rate, std::initializer_list<c
 void Optimizer::lay_together() {
   bool together = numbers_.owners() == 1 + std::ssize(parameters_);
   for (const auto& [parameter, offset, n] : layout_.places) {
-    require<ShapeError>(parameter->value.size() == n,
-                        "step: a parameter of shape {} given; it had {} numbers when the optimiser "
-                        "was made",
-                        parameter->value.shape(), n);
+    require(parameter->value.size() == n,
+            "step: a parameter of shape {} given; it had {} numbers when the optimiser "
+            "was made",
+            parameter->value.shape(), n);
     together &= parameter->value.data() == numbers_.data() + offset;
   }
   if (together) return;
@@ -40,11 +40,11 @@ void Optimizer::lay_together() {
 }
 
 void Optimizer::step(std::span<const Weighted> terms) {
-  require<ShapeError>(!terms.empty(), "step: no gradients given; at least one is required");
+  require(!terms.empty(), "step: no gradients given; at least one is required");
   for (const Weighted& term : terms)
-    require<ShapeError>(term.gradient.shape() == Shape{layout_.count},
-                        "step: a gradient of shape {} given; ({}) is required",
-                        term.gradient.shape(), layout_.count);
+    require(term.gradient.shape() == Shape{layout_.count},
+            "step: a gradient of shape {} given; ({}) is required", term.gradient.shape(),
+            layout_.count);
   lay_together();
   ++steps_;
   begin_step();
@@ -64,8 +64,8 @@ void Optimizer::step(std::span<const Weighted> terms) {
 void Optimizer::restore(const NamedTensors& state, Index steps) {
   for (const auto& [name, x] : state_) {
     const auto found = state.find(name);
-    require<ShapeError>(found != state.end() && found->second.shape() == x.shape(),
-                        "restore: no \"{}\" of shape {} given", name, x.shape());
+    require(found != state.end() && found->second.shape() == x.shape(),
+            "restore: no \"{}\" of shape {} given", name, x.shape());
   }
   for (auto& [name, x] : state_) x = state.at(name);
   steps_ = steps;
@@ -117,11 +117,8 @@ double norm(const Tensor& gradient) {
 
 void clip_norm(Tensor& gradient, double largest) {
   const double factor = clip_factor(norm(gradient), largest);
-  if (factor != 1) gradient = mul(gradient, Tensor::scalar(static_cast<real>(factor)));
-}
-
-Schedule constant_schedule(double rate) {
-  return [rate](Index) { return rate; };
+  const auto scaled = [factor = static_cast<real>(factor)](real g) { return factor * g; };
+  if (factor != 1) gradient = map("clip_norm", gradient, scaled);
 }
 
 Schedule cosine_schedule(double rate, Index epochs) {

@@ -122,7 +122,6 @@ void clip_norm(Tensor& gradient, double largest);  // the gradient so scaled
 
 // A learning rate for each epoch, counted from 0.
 using Schedule = std::function<double(Index epoch)>;
-Schedule constant_schedule(double rate);  // the same rate throughout
 // From `rate` down to 0 along half a cosine: rate (1 + cos(pi epoch / epochs)) / 2, without
 // restarts (Loshchilov and Hutter, "SGDR", 2017, equation 5).
 Schedule cosine_schedule(double rate, Index epochs);

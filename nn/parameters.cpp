@@ -11,8 +11,8 @@ void append(Parameters& list, const std::string& prefix, const Parameters& part)
 
 FlatLayout::FlatLayout(const Parameters& parameters) {
   for (const auto& [name, parameter] : parameters) {
-    require<ShapeError>(place_of.emplace(parameter, places.size()).second,
-                        "parameters: \"{}\" given, which the list has already; each once", name);
+    require(place_of.emplace(parameter, places.size()).second,
+            "parameters: \"{}\" given, which the list has already; each once", name);
     places.push_back({parameter, count, parameter->value.size()});
     count += parameter->value.size();
   }
@@ -21,9 +21,6 @@ FlatLayout::FlatLayout(const Parameters& parameters) {
 Tensor flatten(const Gradients& gradients, const FlatLayout& layout) {
   Tensor flat(Shape{layout.count});
   real* out = flat.mutable_data();
-  std::vector<std::span<const real>> pieces;
-  pieces.reserve(gradients.pieces().size());
-  for (const Var& piece : gradients.pieces()) pieces.push_back(piece.value().values());
   std::vector<bool> reached(layout.places.size());
   std::size_t next = 0;  // the term's place, most often
   for (const auto& [parameter, piece, offset] : gradients.terms()) {
@@ -35,13 +32,13 @@ Tensor flatten(const Gradients& gradients, const FlatLayout& layout) {
     }
     next = at + 1;
     const auto& place = layout.places[at];
-    const Index n = place.size, left = std::ssize(pieces[piece]) - offset;
-    require<ShapeError>(
-        n <= left,
-        "flatten: {} numbers of a gradient given for a parameter of {}; has it been "
-        "given another shape?",
-        left, n);
-    const real* term = pieces[piece].data() + offset;
+    const std::span<const real> numbers = gradients.pieces()[piece].value().values();
+    const Index n = place.size, left = std::ssize(numbers) - offset;
+    require(n <= left,
+            "flatten: {} numbers of a gradient given for a parameter of {}; has it been "
+            "given another shape?",
+            left, n);
+    const real* term = numbers.data() + offset;
     real* sum = out + place.offset;
     if (reached[at])
 #pragma omp simd
@@ -71,11 +68,11 @@ NamedTensors with_prefix(const NamedTensors& tensors, const std::string& prefix)
 void assign(const Parameters& parameters, const NamedTensors& values) {
   for (const auto& [name, parameter] : parameters) {  // all are checked before any is changed
     const auto found = values.find(name);
-    require<ShapeError>(found != values.end(), "assign: no value for parameter \"{}\" given", name);
+    require(found != values.end(), "assign: no value for parameter \"{}\" given", name);
     const Shape& given = found->second.shape();
     const Shape& required = parameter->value.shape();
-    require<ShapeError>(given == required, "assign: {} given for parameter \"{}\"; {} is required",
-                        given, name, required);
+    require(given == required, "assign: {} given for parameter \"{}\"; {} is required", given, name,
+            required);
   }
   for (const auto& [name, parameter] : parameters) parameter->value = values.at(name);
 }

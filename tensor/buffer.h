@@ -19,13 +19,9 @@
 
 namespace gradflow {
 
-// With the address sanitizer on, every block is its own allocation: a pool would hide the very
-// mistakes that the sanitizer is there to find.
-#if defined(__SANITIZE_ADDRESS__)  // g++
-inline constexpr bool kBuffersPooled = false;
-#elif !defined(__has_feature)
-inline constexpr bool kBuffersPooled = true;
-#elif __has_feature(address_sanitizer)  // clang
+// With the address sanitizer on (see the top CMakeLists.txt), every block is its own allocation: a
+// pool would hide the very mistakes that the sanitizer is there to find.
+#ifdef GRADFLOW_UNPOOLED
 inline constexpr bool kBuffersPooled = false;
 #else
 inline constexpr bool kBuffersPooled = true;

@@ -27,8 +27,8 @@ struct NonFiniteError : Error {  // a NaN or an infinity where training cannot g
 };
 
 // Throws an E with this message unless `holds`. The message is put together only then:
-//   require<ShapeError>(count >= 1, "threads: {} given; at least 1", count);
-template <class E, class... Args>
+//   require(count >= 1, "threads: {} given; at least 1", count);
+template <class E = ShapeError, class... Args>
 void require(bool holds, fmt::format_string<const Args&...> message, const Args&... args) {
   if (!holds) throw E(fmt::format(message, args...));
 }

@@ -1,8 +1,6 @@
 // Matrix products: the one place that knows BLAS.
 #pragma once
 
-#include <string>
-
 #include "tensor/small_gemm.h"
 #include "tensor/tensor.h"
 
@@ -23,14 +21,5 @@ Tensor affine(const Tensor& x, const Tensor& W, const Tensor& b);
 // C (m, n) = epilogue(A (m, k) B (k, n) + bias). One step of each view must be 1.
 void gemm(Index m, Index n, Index k, MatrixView A, MatrixView B, const Bias& bias, real* C,
           const Epilogue& epilogue = {});
-
-// What is underneath, for the benchmark's first line and the tests: OpenBLAS's version, the
-// processor it has recognised, and how it was built.
-struct BlasInfo {
-  std::string config;  // its version and options, in its own words
-  std::string core;    // the processor, e.g. "SkylakeX"
-  bool openmp;         // whether it is the OpenMP build
-};
-BlasInfo blas_info();  // of the OpenBLAS in use
 
 }  // namespace gradflow

@@ -18,7 +18,6 @@
 #include <utility>
 
 #include "tensor/error.h"
-#include "tensor/restored.h"
 
 namespace gradflow {
 namespace {
@@ -51,6 +50,8 @@ void wait_until(const std::atomic<int>& value, bool spin, Holds holds) {
   } while (Clock::now() < end);
   for (int now = value; !holds(now); now = value) value.wait(now);
 }
+
+thread_local bool in_task = false;  // this thread runs loops by itself
 
 class Team {
  public:
@@ -93,6 +94,7 @@ class Team {
 
  private:
   void take_tasks() {
+    in_task = true;
     for (Index i; (i = next_++) < count_;) {
       try {
         (*task_)(i);
@@ -102,6 +104,7 @@ class Team {
       --left_;
       left_.notify_all();
     }
+    in_task = false;
   }
 
   void keep_error(Index i) {
@@ -127,15 +130,13 @@ class Team {
 };
 
 thread_local Team* team = nullptr;  // that this thread may call on
-thread_local bool in_task = false;  // this thread runs loops by itself
 
 }  // namespace
 
 int threads() { return thread_count(); }
 
 void set_threads(int count) {
-  require<ShapeError>(1 <= count && count <= 1024, "set_threads: {} given; 1 to 1024 are possible",
-                      count);
+  require(1 <= count && count <= 1024, "set_threads: {} given; 1 to 1024 are possible", count);
   thread_count() = std::min(count, omp_get_thread_limit());
 }
 
@@ -155,8 +156,6 @@ void with_team(Index most, const std::function<void()>& body) {
     team = nullptr;
     own.dismiss();
   } else {
-    const Restored restored(in_task);
-    in_task = true;
     own.serve();
   }
   if (error) std::rethrow_exception(error);
@@ -168,8 +167,6 @@ void parallel_for(Index count, const std::function<void(Index)>& task) {
   } else if (!team) {
     with_team(count, [&] { parallel_for(count, task); });
   } else {
-    const Restored restored(in_task);
-    in_task = true;
     team->run(count, task);
   }
 }

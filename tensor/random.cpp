@@ -29,8 +29,8 @@ real upper_bits(std::uint32_t word) {
 constexpr real kUnit = real{1} / (1 << 24);
 
 void check_bound(const char* op, Index bound) {
-  require<ShapeError>(1 <= bound && bound <= 0xffffffff,
-                      "{}: bound {} given; 1 to 2^32 - 1 are possible", op, bound);
+  require(1 <= bound && bound <= 0xffffffff, "{}: bound {} given; 1 to 2^32 - 1 are possible", op,
+          bound);
 }
 
 }  // namespace
@@ -121,7 +121,7 @@ Index Rng::below(std::uint32_t bound, Block& block, int& left) {
 
 std::vector<Index> Rng::integers(Index bound, Index count) {
   check_bound("integers", bound);
-  require<ShapeError>(count >= 0, "integers: count {} given; 0 or more", count);
+  require(count >= 0, "integers: count {} given; 0 or more", count);
   std::vector<Index> result(static_cast<std::size_t>(count));
   Block block{};
   int left = 0;

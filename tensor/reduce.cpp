@@ -1,12 +1,8 @@
-#include "tensor/vector_math.h"
-// ^ first: it must come before <cmath>
+#include "tensor/reduce.h"
 
 #include <algorithm>
-#include <limits>
 
 #include "tensor/map.h"
-#include "tensor/math.h"
-#include "tensor/reduce.h"
 
 namespace gradflow {
 namespace {
@@ -63,12 +59,6 @@ Tensor reduce(const Tensor& x, int axis, KeepAxis keep, FoldRun fold_run, Fold f
   return y;
 }
 
-void require_elements(const char* op, Index n, const Shape& shape) {
-  require<ShapeError>(n > 0, "{}: shape {} given; at least one element is required", op, shape);
-}
-
-Tensor flat(const Tensor& x) { return x.reshaped(Shape{x.size()}); }
-
 }  // namespace
 
 Tensor sum(const Tensor& x, int axis, KeepAxis keep) {
@@ -78,44 +68,21 @@ Tensor sum(const Tensor& x, int axis, KeepAxis keep) {
   return reduce(x, axis, keep, sum_of, [](real a, real b) { return a + b; });
 }
 
-Tensor mean(const Tensor& x, int axis, KeepAxis keep) {
-  axis = checked_axis("mean", axis, x.shape());
-  const Index n = x.shape()[axis];
-  require_elements("mean", n, x.shape());
-  return mul(sum(x, axis, keep), Tensor::scalar(1 / real(n)));
+int nonempty_axis(const char* op, int axis, const Shape& shape) {
+  axis = checked_axis(op, axis, shape);
+  require(shape[axis] > 0, "{}: shape {} given; at least one element is required", op, shape);
+  return axis;
 }
 
 Tensor max(const Tensor& x, int axis, KeepAxis keep) {
-  axis = checked_axis("max", axis, x.shape());
-  require_elements("max", x.shape()[axis], x.shape());
-  return reduce(x, axis, keep, max_of, larger);
+  return reduce(x, nonempty_axis("max", axis, x.shape()), keep, max_of, larger);
 }
-
-Tensor logsumexp(const Tensor& x, int axis, KeepAxis keep) {
-  axis = checked_axis("logsumexp", axis, x.shape());
-  require_elements("logsumexp", x.shape()[axis], x.shape());
-  // An infinite maximum is not subtracted: inf - inf would be NaN where the answer is +-inf.
-  constexpr real kInfinity = std::numeric_limits<real>::infinity();
-  const Tensor top = map("logsumexp", max(x, axis, KeepAxis::yes),
-                         [](real m) { return std::abs(m) == kInfinity ? real{0} : m; });
-  const Tensor y = add(log(sum(exp(sub(x, top)), axis, KeepAxis::yes)), top);
-  return y.reshaped(reduced(x.shape(), axis, keep));
-}
-
-Tensor sum(const Tensor& x) { return Tensor::scalar(sum_of(x.data(), x.size())); }
-Tensor mean(const Tensor& x) {
-  require_elements("mean", x.size(), x.shape());
-  return Tensor::scalar(sum_of(x.data(), x.size()) / real(x.size()));
-}
-Tensor max(const Tensor& x) { return max(flat(x), 0); }
-Tensor logsumexp(const Tensor& x) { return logsumexp(flat(x), 0); }
 
 Tensor sum_to(const Tensor& x, const Shape& shape) {
   if (x.shape() == shape) return x;
-  require<ShapeError>(broadcast("sum_to", x.shape(), shape) == x.shape(),
-                      "sum_to: {} to {} given; the second must broadcast to the first", x.shape(),
-                      shape);
-  if (shape.size() == 1) return sum(x).reshaped(shape);
+  require(broadcast("sum_to", x.shape(), shape) == x.shape(),
+          "sum_to: {} to {} given; the second must broadcast to the first", x.shape(), shape);
+  if (shape.size() == 1) return sum(x.reshaped(Shape{x.size()}), 0).reshaped(shape);
   Tensor y = x;
   while (y.rank() > shape.rank()) y = sum(y, 0);
   for (int axis = 0; axis < shape.rank(); ++axis)
@@ -125,9 +92,8 @@ Tensor sum_to(const Tensor& x, const Shape& shape) {
 
 Tensor broadcast_to(const Tensor& x, const Shape& shape) {
   if (x.shape() == shape) return x;
-  require<ShapeError>(broadcast("broadcast_to", x.shape(), shape) == shape,
-                      "broadcast_to: {} to {} given; the first must broadcast to the second",
-                      x.shape(), shape);
+  require(broadcast("broadcast_to", x.shape(), shape) == shape,
+          "broadcast_to: {} to {} given; the first must broadcast to the second", x.shape(), shape);
   return map("broadcast_to", x, Tensor(shape), [](real v, real) { return v; });
 }
 

@@ -1,4 +1,5 @@
-// Reductions: sums, means, maxima over one axis or over all elements.
+// Reductions: sums and maxima along an axis. (Means and the rest are made of them in
+// autograd/ops.cpp.)
 //
 // Every sum is taken in one fixed order, so the result is the same bits in every run, whatever the
 // number of threads.
@@ -10,19 +11,13 @@ namespace gradflow {
 
 enum class KeepAxis { no, yes };  // yes: the reduced axis stays, with size 1, ready to broadcast
 
-// Over all elements; the result is a scalar of shape (). The sum of no elements is 0;
-// mean, max and logsumexp of none throw ShapeError.
-Tensor sum(const Tensor& x);
-Tensor mean(const Tensor& x);
-Tensor max(const Tensor& x);
-Tensor logsumexp(const Tensor& x);
-
-// Along one axis (negative: from the end), which the result no longer has.
+// Along one axis (negative: from the end), which the result no longer has. The sum of no elements
+// is 0; the maximum of none throws ShapeError.
 Tensor sum(const Tensor& x, int axis, KeepAxis keep = KeepAxis::no);
-Tensor mean(const Tensor& x, int axis, KeepAxis keep = KeepAxis::no);
 Tensor max(const Tensor& x, int axis, KeepAxis keep = KeepAxis::no);
-// log sum exp(x): the largest element is taken out first, so that nothing overflows.
-Tensor logsumexp(const Tensor& x, int axis, KeepAxis keep = KeepAxis::no);
+
+// Axis as checked_axis() gives it, of one element at least. Throws ShapeError, naming `op`.
+int nonempty_axis(const char* op, int axis, const Shape& shape);
 
 // The adjoint of broadcasting: x summed over the axes along which `shape` was repeated.
 Tensor sum_to(const Tensor& x, const Shape& shape);

@@ -5,10 +5,10 @@
 namespace gradflow {
 
 Shape::Shape(std::span<const Index> sizes) {
-  require<ShapeError>(sizes.size() <= kMaxRank, "Shape: {} axes given; at most {} are supported",
-                      sizes.size(), kMaxRank);
+  require(sizes.size() <= kMaxRank, "Shape: {} axes given; at most {} are supported", sizes.size(),
+          kMaxRank);
   for (const Index size : sizes) {
-    require<ShapeError>(size >= 0, "Shape: size {} given; sizes are 0 or more", size);
+    require(size >= 0, "Shape: size {} given; sizes are 0 or more", size);
     append(size);
   }
   check_size();
@@ -19,8 +19,8 @@ void Shape::check_large() const {
   bool fits = true;
   for (const Index size : *this)
     fits &= !__builtin_mul_overflow(product, std::max<Index>(size, 1), &product);
-  require<ShapeError>(fits && product <= Index{1} << 58,
-                      "Shape: {} given; more elements than any memory can hold", *this);
+  require(fits && product <= Index{1} << 58,
+          "Shape: {} given; more elements than any memory can hold", *this);
 }
 
 Shape Shape::with(int axis, Index size) const {
@@ -51,9 +51,8 @@ Shape broadcast(const char* op, const Shape& a, const Shape& b) {
   for (int axis = 0; axis < shorter.rank(); ++axis) {
     const Index m = longer[axis + shift];
     const Index n = shorter[axis];
-    require<ShapeError>(m == n || m == 1 || n == 1,
-                        "{}: {} and {} given; sizes must agree from the last axis on, or be 1", op,
-                        a, b);
+    require(m == n || m == 1 || n == 1,
+            "{}: {} and {} given; sizes must agree from the last axis on, or be 1", op, a, b);
     if (m == 1) result = result.with(axis + shift, n);
   }
   return result;
@@ -69,9 +68,8 @@ AxisSplit split_at(const Shape& shape, int axis) {
 
 int checked_axis(const char* op, int axis, const Shape& shape) {
   const int rank = shape.rank();
-  require<ShapeError>(-rank <= axis && axis < rank,
-                      "{}: axis {} of a tensor of shape {} given; it has {} axes", op, axis, shape,
-                      rank);
+  require(-rank <= axis && axis < rank, "{}: axis {} of a tensor of shape {} given; it has {} axes",
+          op, axis, shape, rank);
   return axis < 0 ? axis + rank : axis;
 }
 

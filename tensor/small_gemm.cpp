@@ -33,6 +33,10 @@ constexpr int kWidest = 4 * kLanes;   // strip of columns
 constexpr Index kFew = 64;            // rows of B, a copy of which needs no memory but the stack
 constexpr real kZeros[kWidest] = {};  // the bias of a product without one
 
+// As long as A stays in the caches this product is as fast as BLAS or faster: it does less before
+// the first multiplication, and bias and activation on the way. BLAS also cuts A into blocks.
+constexpr Index kMostOfA = 1 << 21;
+
 // From and to anywhere: numbers in memory need not be aligned like a vector. The copy is one
 // instruction. (A reference to a vector of lower alignment would do for g++; clang forgets it.)
 template <class V = Vector>
@@ -59,21 +63,22 @@ struct Strip {  // the part of a product that is a few vectors of C wide
   const real* bias;  // of the strip's columns, or of all rows
   Bias::Kind bias_kind;
   real* C;
-  const real* h;
   Index c_row;  // from one row of C, and of h, to the next
+  Kind kind;    // the epilogue's
   real slope;
+  const real* h;
 };
 
-template <Kind kind, class V>
+template <class V>
 V finished(const Strip& s, V v, Index at) {
-  if constexpr (kind == Kind::leaky_relu) return v > 0 ? v : v * s.slope;
-  if constexpr (kind == Kind::leaky_relu_gradient) return load<V>(s.h + at) > 0 ? v : v * s.slope;
-  return v;
+  if (s.kind == Kind::none) return v;
+  const V sign = s.kind == Kind::leaky_relu ? v : load<V>(s.h + at);
+  return sign > 0 ? v : v * s.slope;
 }
 
 // C[i .. i+R)[0 .. width): sums over k of A[i.., k] B[k, ..], plus the bias. Not inlined: the
 // compiler would keep numbers of the loops around it in vector registers.
-template <Kind kind, Steps steps, int R, int width>
+template <Steps steps, int R, int width>
 [[gnu::noinline]] void tile(const Strip& strip, Index i) {
   using V = std::conditional_t<(width >= kWideLanes), Wide, Vector>;
   constexpr int kIn = sizeof(V) / sizeof(real), N = width / kIn;  // numbers in a vector; vectors
@@ -104,22 +109,22 @@ template <Kind kind, Steps steps, int R, int width>
 #pragma GCC unroll 8
     for (int v = 0; v < N; ++v) {
       const Index at = (i + r) * s.c_row + v * kIn;
-      store(s.C + at, finished<kind>(s, sum[r][v], at));
+      store(s.C + at, finished(s, sum[r][v], at));
     }
 }
 
 // All rows of a strip: tiles of the full height, then smaller ones for what is left. As many sums
 // as leave some registers free.
-template <Kind kind, Steps steps, int width>
+template <Steps steps, int width>
 void run(const Strip& s, Index m) {
   constexpr int kVectors = std::max(1, width / kWideLanes);
   constexpr int kRows = kRegisters == 32 || kVectors == 1 ? 8 : kVectors == 2 ? 6 : 0;
   Index i = 0;
   if constexpr (kRows > 0)
-    for (; i + kRows <= m; i += kRows) tile<kind, steps, kRows, width>(s, i);
-  if (i + 4 <= m) tile<kind, steps, 4, width>(s, i), i += 4;
-  if (i + 2 <= m) tile<kind, steps, 2, width>(s, i), i += 2;
-  if (i < m) tile<kind, steps, 1, width>(s, i);
+    for (; i + kRows <= m; i += kRows) tile<steps, kRows, width>(s, i);
+  if (i + 4 <= m) tile<steps, 4, width>(s, i), i += 4;
+  if (i + 2 <= m) tile<steps, 2, width>(s, i), i += 2;
+  if (i < m) tile<steps, 1, width>(s, i);
 }
 
 // One step in transposing kLanes vectors: numbers of x whose place has the bit `s` change places
@@ -170,7 +175,7 @@ void pack(real* out, MatrixView B, Index k, Index column, Index width) {
 }
 
 // The whole product, strip by strip; n is kLanes or more.
-template <Kind kind, Steps steps>
+template <Steps steps>
 void run(Index m, Index n, Index k, MatrixView A, MatrixView B, const Bias& bias, real* C,
          const Epilogue& epilogue) {
   // A strip of B is copied first where its rows are not contiguous, or so far apart that each is on
@@ -181,7 +186,8 @@ void run(Index m, Index n, Index k, MatrixView A, MatrixView B, const Bias& bias
   real few_numbers[kFew * kWidest];
   const Buffer many_numbers(few ? 0 : k * widest);
   real* const packed = few ? few_numbers : many_numbers.data();
-  Strip strip{k, A, packed, B.row_step, bias.data, bias.kind, C, epilogue.h, n, epilogue.slope};
+  Strip strip{k, A, packed,        B.row_step,     bias.data, bias.kind,
+              C, n, epilogue.kind, epilogue.slope, nullptr};
   if (bias.kind == Bias::Kind::none) strip.bias = kZeros;
   for (Index column = 0; column < n;) {
     Index width = widest;
@@ -194,11 +200,11 @@ void run(Index m, Index n, Index k, MatrixView A, MatrixView B, const Bias& bias
       strip.b_row = width;
     }
     strip.C = C + column;
-    if (kind == Kind::leaky_relu_gradient) strip.h = epilogue.h + column;
+    if (strip.kind == Kind::leaky_relu_gradient) strip.h = epilogue.h + column;
     if (bias.kind == Bias::Kind::per_column) strip.bias = bias.data + column;
-    width == kWidest       ? run<kind, steps, kWidest>(strip, m)
-    : width == kWidest / 2 ? run<kind, steps, kWidest / 2>(strip, m)
-                           : run<kind, steps, kLanes>(strip, m);
+    width == kWidest       ? run<steps, kWidest>(strip, m)
+    : width == kWidest / 2 ? run<steps, kWidest / 2>(strip, m)
+                           : run<steps, kLanes>(strip, m);
     column += width;
   }
 }
@@ -245,47 +251,21 @@ void run_dots(Index m, Index n, Index k, MatrixView A, MatrixView B, real* C) {
       sums_of_rows<true>(B.data, B.column_step, n, k, A.data + i * A.row_step, C + i * n, 1);
 }
 
-// Fewer columns than a vector has lanes, but enough rows: the transposed product, turned.
-void run_turned(Index m, Index n, Index k, MatrixView A, MatrixView B, real* C) {
-  const auto turned = [](MatrixView x) { return MatrixView{x.data, x.column_step, x.row_step}; };
-  const Buffer transposed(m * n);  // (n, m)
-  small_gemm(n, m, k, turned(B), turned(A), {}, transposed.data());
-  for (Index i = 0; i < m; ++i)
-    for (Index j = 0; j < n; ++j) C[i * n + j] = transposed.data()[j * m + i];
-}
-
-// As a product is defined.
-void run_plain(Index m, Index n, Index k, MatrixView A, MatrixView B, real* C) {
-  for (Index i = 0; i < m; ++i)
-    for (Index j = 0; j < n; ++j, ++C) {
-      *C = 0;
-      for (Index p = 0; p < k; ++p)
-        *C +=
-            A.data[i * A.row_step + p * A.column_step] * B.data[p * B.row_step + j * B.column_step];
-    }
-}
-
 }  // namespace
 
-void small_gemm(Index m, Index n, Index k, MatrixView A, MatrixView B, const Bias& bias, real* C,
+bool small_gemm(Index m, Index n, Index k, MatrixView A, MatrixView B, const Bias& bias, real* C,
                 const Epilogue& epilogue) {
-  const bool dots = std::min(m, n) <= 4 && A.column_step == 1 && B.row_step == 1;
-  if (dots || n < kLanes) {
-    (dots ? run_dots : m < kLanes ? run_plain : run_turned)(m, n, k, A, B, C);
-    return finish(m, n, bias, epilogue, C);
+  if (std::min(m, n) <= 4 && A.column_step == 1 && B.row_step == 1) {
+    run_dots(m, n, k, A, B, C);
+    finish(m, n, bias, epilogue, C);
+  } else if (n < kLanes || (m * k > kMostOfA && std::min({m, n, k}) > 16)) {
+    return false;
+  } else if (A.column_step == 1) {
+    run<Steps::along_rows>(m, n, k, A, B, bias, C, epilogue);
+  } else {
+    run<Steps::along_columns>(m, n, k, A, B, bias, C, epilogue);
   }
-  const auto run_kind = [&]<Kind kind>() {
-    return A.column_step == 1 ? run<kind, Steps::along_rows>(m, n, k, A, B, bias, C, epilogue)
-                              : run<kind, Steps::along_columns>(m, n, k, A, B, bias, C, epilogue);
-  };
-  switch (epilogue.kind) {
-    case Kind::none:
-      return run_kind.template operator()<Kind::none>();
-    case Kind::leaky_relu:
-      return run_kind.template operator()<Kind::leaky_relu>();
-    case Kind::leaky_relu_gradient:
-      return run_kind.template operator()<Kind::leaky_relu_gradient>();
-  }
+  return true;
 }
 
 void finish(Index m, Index n, const Bias& bias, const Epilogue& epilogue, real* C) {

@@ -3,7 +3,7 @@
 // Library BLAS is built for large matrices: at 128 x 8 x 8, the size of a small network's layer, it
 // spends most of its time on set-up, and what a layer does besides (bias, activation) takes passes
 // of its own over memory. This one has no set-up and does both while the results are in registers.
-// gemm() in matmul.h chooses between the two; the plain triple loop that says what both compute
+// gemm() in matmul.h takes one or the other; the plain triple loop that says what both compute
 // stands in tests/test_matmul.cpp.
 #pragma once
 
@@ -38,8 +38,9 @@ struct Bias {
   const real* data = nullptr;                     // (n) or (m)
 };
 
-// C (m, n) = epilogue(A (m, k) B (k, n) + bias), C dense and row-major.
-void small_gemm(Index m, Index n, Index k, MatrixView A, MatrixView B, const Bias& bias, real* C,
+// C (m, n) = epilogue(A (m, k) B (k, n) + bias), C dense and row-major. False, with nothing done,
+// for a product that is better left to BLAS.
+bool small_gemm(Index m, Index n, Index k, MatrixView A, MatrixView B, const Bias& bias, real* C,
                 const Epilogue& epilogue = {});
 
 // Adds the bias to a product C (m, n) without one, and applies the epilogue.

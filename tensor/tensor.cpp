@@ -14,9 +14,8 @@ Tensor::Tensor(const Shape& shape, real value) : Tensor(shape) {
 }
 
 Tensor::Tensor(const Shape& shape, std::span<const real> values) : Tensor(shape) {
-  require<ShapeError>(std::ssize(values) == size(),
-                      "Tensor: {} values given for shape {}; {} are required", values.size(), shape,
-                      size());
+  require(std::ssize(values) == size(), "Tensor: {} values given for shape {}; {} are required",
+          values.size(), shape, size());
   std::copy(values.begin(), values.end(), data_);
 }
 
@@ -27,16 +26,14 @@ Tensor::Tensor(std::initializer_list<std::initializer_list<real>> rows)
     : Tensor(Shape{std::ssize(rows), rows.size() ? std::ssize(*rows.begin()) : 0}) {
   real* out = data_;
   for (const auto& row : rows) {
-    require<ShapeError>(std::ssize(row) == shape_[1],
-                        "Tensor: rows of {} and {} elements given; all must be equal", shape_[1],
-                        row.size());
+    require(std::ssize(row) == shape_[1],
+            "Tensor: rows of {} and {} elements given; all must be equal", shape_[1], row.size());
     out = std::copy(row.begin(), row.end(), out);
   }
 }
 
 real Tensor::item() const {
-  require<ShapeError>(size() == 1, "item: a tensor of shape {} given; one element is required",
-                      shape_);
+  require(size() == 1, "item: a tensor of shape {} given; one element is required", shape_);
   return *data_;
 }
 
@@ -44,13 +41,12 @@ real Tensor::at(std::initializer_list<Index> position) const {
   Index offset = 0;
   int axis = 0;
   for (const Index i : position) {
-    require<ShapeError>(axis < rank() && 0 <= i && i < shape_[axis],
-                        "at: position {} on axis {} of a tensor of shape {} given", i, axis,
-                        shape_);
+    require(axis < rank() && 0 <= i && i < shape_[axis],
+            "at: position {} on axis {} of a tensor of shape {} given", i, axis, shape_);
     offset = offset * shape_[axis++] + i;
   }
-  require<ShapeError>(axis == rank(), "at: {} positions given for shape {}; {} are required", axis,
-                      shape_, rank());
+  require(axis == rank(), "at: {} positions given for shape {}; {} are required", axis, shape_,
+          rank());
   return data_[offset];
 }
 
@@ -61,17 +57,16 @@ void Tensor::copy_storage() {
 }
 
 Tensor Tensor::reshaped(const Shape& shape) const {
-  require<ShapeError>(shape.size() == size(),
-                      "reshape: {} to {} given; the number of elements must stay {}", shape_, shape,
-                      size());
+  require(shape.size() == size(), "reshape: {} to {} given; the number of elements must stay {}",
+          shape_, shape, size());
   Tensor result = *this;
   result.shape_ = shape;
   return result;
 }
 
 Tensor Tensor::rows(Index begin, Index end) const {
-  require<ShapeError>(rank() > 0 && 0 <= begin && begin <= end && end <= rows(),
-                      "rows: {} to {} of a tensor of shape {} given", begin, end, shape_);
+  require(rank() > 0 && 0 <= begin && begin <= end && end <= rows(),
+          "rows: {} to {} of a tensor of shape {} given", begin, end, shape_);
   Tensor result = *this;
   const Index row_size = rows() ? size() / rows() : 0;
   result.data_ += begin * row_size;
@@ -99,6 +94,18 @@ void copy_runs(Index count, Index n, const real* in, Index in_step, real* out, I
     for (Index i = 0; i < count; ++i) std::copy_n(in + i * in_step, n, out + i * out_step);
 }
 
+// Sets positions begin ... along an axis of y to x.
+void copy_into(Tensor& y, int axis, Index begin, const Tensor& x) {
+  const auto [outer, n, inner] = split_at(x.shape(), axis);
+  const Index size = y.shape()[axis];
+  copy_runs(outer, n * inner, x.data(), n * inner, y.mutable_data() + begin * inner, size * inner);
+}
+
+void check_indices(const char* op, const std::vector<Index>& indices, Index size) {
+  for (const Index i : indices)
+    require(0 <= i && i < size, "{}: index {} given; indices are 0 to {}", op, i, size - 1);
+}
+
 }  // namespace
 
 Tensor transpose(const Tensor& x, int axis_a, int axis_b) {
@@ -123,28 +130,11 @@ Tensor transpose(const Tensor& x, int axis_a, int axis_b) {
   return y;
 }
 
-namespace {
-
-// Sets positions begin ... along an axis of y to x.
-void copy_into(Tensor& y, int axis, Index begin, const Tensor& x) {
-  const auto [outer, n, inner] = split_at(x.shape(), axis);
-  const Index size = y.shape()[axis];
-  copy_runs(outer, n * inner, x.data(), n * inner, y.mutable_data() + begin * inner, size * inner);
-}
-
-void check_indices(const char* op, const std::vector<Index>& indices, Index size) {
-  for (const Index i : indices)
-    require<ShapeError>(0 <= i && i < size, "{}: index {} given; indices are 0 to {}", op, i,
-                        size - 1);
-}
-
-}  // namespace
-
 Tensor slice(const Tensor& x, int axis, Index begin, Index end) {
   axis = checked_axis("slice", axis, x.shape());
   const auto [outer, n, inner] = split_at(x.shape(), axis);
-  require<ShapeError>(0 <= begin && begin <= end && end <= n,
-                      "slice: {} to {} on axis {} of shape {} given", begin, end, axis, x.shape());
+  require(0 <= begin && begin <= end && end <= n, "slice: {} to {} on axis {} of shape {} given",
+          begin, end, axis, x.shape());
   const Shape shape = x.shape().with(axis, end - begin);
   if (outer == 1)  // whole rows: no copy
     return x.reshaped(Shape{n, inner}).rows(begin, end).reshaped(shape);
@@ -157,22 +147,21 @@ Tensor slice(const Tensor& x, int axis, Index begin, Index end) {
 Tensor pad(const Tensor& x, int axis, Index begin, Index size) {
   axis = checked_axis("pad", axis, x.shape());
   const Index n = x.shape()[axis];
-  require<ShapeError>(0 <= begin && begin + n <= size,
-                      "pad: {} positions from {} on given; they must fit in {}", n, begin, size);
+  require(0 <= begin && begin + n <= size,
+          "pad: {} positions from {} on given; they must fit in {}", n, begin, size);
   Tensor y = zeros(x.shape().with(axis, size));
   copy_into(y, axis, begin, x);
   return y;
 }
 
 Tensor concat(std::span<const Tensor> parts, int axis) {
-  require<ShapeError>(!parts.empty(), "concat: no tensors given; at least one is required");
+  require(!parts.empty(), "concat: no tensors given; at least one is required");
   const Shape& first = parts[0].shape();
   axis = checked_axis("concat", axis, first);
   Index total = 0;
   for (const Tensor& part : parts) {
-    require<ShapeError>(
-        part.rank() == first.rank() && part.shape().with(axis, 0) == first.with(axis, 0),
-        "concat: {} and {} given; all axes but axis {} must agree", first, part.shape(), axis);
+    require(part.rank() == first.rank() && part.shape().with(axis, 0) == first.with(axis, 0),
+            "concat: {} and {} given; all axes but axis {} must agree", first, part.shape(), axis);
     total += part.shape()[axis];
   }
   Tensor y(first.with(axis, total));
@@ -204,9 +193,8 @@ Tensor gather(const Tensor& x, const std::vector<Index>& indices, int axis) {
 Tensor scatter_add(const Tensor& x, const std::vector<Index>& indices, Index size, int axis) {
   axis = checked_axis("scatter_add", axis, x.shape());
   const auto [outer, n, inner] = split_at(x.shape(), axis);
-  require<ShapeError>(n == std::ssize(indices),
-                      "scatter_add: {} indices for {} positions given; one for each",
-                      indices.size(), n);
+  require(n == std::ssize(indices), "scatter_add: {} indices for {} positions given; one for each",
+          indices.size(), n);
   check_indices("scatter_add", indices, size);
   Tensor y = zeros(x.shape().with(axis, size));
   const real* in = x.data();
@@ -215,6 +203,26 @@ Tensor scatter_add(const Tensor& x, const std::vector<Index>& indices, Index siz
     for (const Index i : indices)
       for (Index k = 0; k < inner; ++k) out[(o * size + i) * inner + k] += *in++;
   return y;
+}
+
+void add_in_place(Tensor& a, const Tensor& b, real factor) {
+  require(a.shape() == b.shape(), "add_in_place: {} and {} given; the shapes must be equal",
+          a.shape(), b.shape());
+  const Index n = a.size();
+  real* out = a.mutable_data();
+  const real* in = b.data();
+#pragma omp simd
+  for (Index i = 0; i < n; ++i) out[i] += factor * in[i];
+}
+
+bool all_finite(const Tensor& x) {
+  // v * 0 is 0 for every finite v and NaN for the others; NaN survives the sum.
+  const Index n = x.size();
+  const real* in = x.data();
+  real sum = 0;
+#pragma omp simd reduction(+ : sum)
+  for (Index i = 0; i < n; ++i) sum += in[i] * 0;
+  return sum == 0;
 }
 
 std::string to_string(const Tensor& x) {

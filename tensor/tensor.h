@@ -87,6 +87,11 @@ Tensor gather(const Tensor& x, const std::vector<Index>& indices, int axis = 0);
 // The reverse of gather: y[.., indices[i], ..] += x[.., i, ..], where y has `size` positions.
 Tensor scatter_add(const Tensor& x, const std::vector<Index>& indices, Index size, int axis = 0);
 
+// a += factor b, in a's own storage if nobody shares it. Throws ShapeError unless the shapes are
+// equal.
+void add_in_place(Tensor& a, const Tensor& b, real factor = 1);
+bool all_finite(const Tensor& x);  // true if no element is NaN or infinite
+
 std::string to_string(const Tensor& x);  // for people: shape and elements, long ones shortened
 
 }  // namespace gradflow

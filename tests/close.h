@@ -15,6 +15,7 @@
 #include <limits>
 #include <string>
 
+#include "autograd/var.h"
 #include "tests/reference.h"
 
 namespace gradflow {
@@ -44,9 +45,17 @@ inline std::string difference(const Tensor& x, const Reference& expected, double
   return "";
 }
 
+inline std::string difference(const Var& x, const Reference& expected, double roundings,
+                              double scale = 0) {
+  return difference(x.value(), expected, roundings, scale);
+}
+
 // No tolerance: for what only moves elements, and for "the same bits in every run".
 inline std::string difference(const Tensor& x, const Tensor& expected) {
   return difference(x, reference(expected), 0);
+}
+inline std::string difference(const Var& x, const Tensor& expected) {
+  return difference(x.value(), expected);
 }
 
 }  // namespace gradflow

@@ -11,7 +11,6 @@
 #include "autograd/ops.h"
 #include "experiments/files/safetensors.h"
 #include "nn/parameters.h"
-#include "tensor/math.h"
 #include "tensor/parallel.h"
 #include "tensor/random.h"
 
@@ -24,7 +23,7 @@ inline std::string bits(const Parameters& parameters) { return hash_tensors(valu
 inline void randomize(const Parameters& parameters, real size, std::uint64_t seed) {
   Rng rng(seed);
   for (const auto& [name, parameter] : parameters)
-    parameter->value = mul(rng.normal(parameter->value.shape()), Tensor::scalar(size));
+    parameter->value = (size * rng.normal(parameter->value.shape())).value();
 }
 
 // The first parameter to which `loss` gives no gradient, or one of zeros; "" if there is none.

@@ -6,7 +6,6 @@
 #include <vector>
 
 #include "autograd/ops.h"
-#include "tensor/math.h"
 #include "tensor/random.h"
 #include "tests/catch.h"
 #include "tests/close.h"
@@ -23,7 +22,7 @@ void step(Model& model, const Tensor& x, const Tensor& y) {
   Tape tape;
   const Gradients gradients = tape.backward(mean(square(model(x) - y)));
   for (Parameter* p : {&model.W1, &model.b1, &model.W2, &model.b2})
-    add_in_place(p->value, mul(Tensor::scalar(real(-0.1)), gradients[*p].value()));
+    add_in_place(p->value, gradients[*p].value(), real(-0.1));
 }
 
 TEST_CASE("a training loop allocates nothing after its first steps") {

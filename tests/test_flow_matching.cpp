@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "experiments/training.h"
 #include "flows/path.h"
 #include "tensor/error.h"
 #include "tests/catch.h"
@@ -269,7 +270,7 @@ TEST_CASE("the formula for Gaussians carries noise to data") {
 TEST_CASE("flow matching learns the velocity between two Gaussians") {
   Rng rng(14);
   FlowMatching model(1, {.hidden = {32, 32}}, rng);
-  const Tensor points = add(mul(rng.normal({10'000, 1}), Tensor::scalar(kS)), Tensor::scalar(kMu));
+  const Tensor points = (kMu + kS * rng.normal({10'000, 1})).value();
   const WithThreads one(1);
   const auto result = train(
       model.parameters(), [&](const Data& batch, Rng& noise) { return model.loss(batch, noise); },
@@ -299,7 +300,7 @@ TEST_CASE("conditional flow matching learns which class is where") {
   Rng rng(15);
   FlowMatching model(1, {.hidden = {32, 32}, .classes = 3, .class_dim = 4}, rng);
   const std::vector<Index> labels = cycled_labels(6000, 3);
-  Tensor points = mul(rng.normal({6000, 1}), Tensor::scalar(real(0.3)));
+  Tensor points = (real(0.3) * rng.normal({6000, 1})).value();
   for (Index i = 0; i < 6000; ++i) points.mutable_data()[i] += real(2 * (i % 3) - 2);  // -2, 0, 2
   const WithThreads one(1);
   train(model.parameters(), [&](const Data& batch, Rng& noise) { return model.loss(batch, noise); },

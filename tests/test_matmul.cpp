@@ -5,10 +5,11 @@
 
 #include <limits>
 
+#include "autograd/ops.h"
 #include "tensor/error.h"
-#include "tensor/math.h"
+#include "tensor/map.h"
 #include "tensor/random.h"
-#include "tensor/small_gemm.h"
+#include "tests/blas_info.h"
 #include "tests/catch.h"
 #include "tests/close.h"
 #include "tests/reference.h"
@@ -49,19 +50,16 @@ std::string check(const Tensor& C, const Product& expected, Index k) {
   return "";
 }
 
-using Gemm = void (*)(Index, Index, Index, MatrixView, MatrixView, const Bias&, real*,
-                      const Epilogue&);
-
-// A product by gemm(), which chooses, or by small_gemm().
-Tensor product(Gemm f, const Tensor& A, const Tensor& B, bool ta, bool tb, const Bias& bias = {},
+// A product by gemm(), with views of any kind.
+Tensor product(const Tensor& A, const Tensor& B, bool ta, bool tb, const Bias& bias = {},
                const Epilogue& epilogue = {}) {
   const auto view = [](const Tensor& x, bool transposed) {
     const Index columns = x.shape()[1];
     return MatrixView{x.data(), transposed ? 1 : columns, transposed ? columns : 1};
   };
   Tensor C({A.shape()[ta], B.shape()[!tb]});
-  f(C.shape()[0], C.shape()[1], A.shape()[!ta], view(A, ta), view(B, tb), bias, C.mutable_data(),
-    epilogue);
+  gemm(C.shape()[0], C.shape()[1], A.shape()[!ta], view(A, ta), view(B, tb), bias, C.mutable_data(),
+       epilogue);
   return C;
 }
 
@@ -77,7 +75,6 @@ std::string check_all(Index m, Index k, Index n) {
   const Product row_biased = plain_product(A, B, row_bias);
   const Bias columns{Bias::Kind::per_column, bias.data()},
       rowwise{Bias::Kind::per_row, row_bias.data()};
-  const auto small = [](const auto&... arguments) { return product(small_gemm, arguments...); };
   const struct {
     const char* name;
     Tensor C;
@@ -88,19 +85,17 @@ std::string check_all(Index m, Index k, Index n) {
       {"matmul A B^T", matmul(A, Bt, no, yes), plain},
       {"matmul A^T B^T", matmul(At, Bt, yes, yes), plain},
       {"affine", affine(A, Bt, bias), biased},
-      {"small A B", small(A, B, false, false), plain},
-      {"small A^T B", small(At, B, true, false), plain},
-      {"small A B^T", small(A, Bt, false, true), plain},
-      {"small A^T B^T", small(At, Bt, true, true), plain},
-      {"small A B + bias", small(A, B, false, false, columns), biased},
-      {"small A^T B + bias", small(At, B, true, false, columns), biased},
-      {"small A B^T + bias", small(A, Bt, false, true, columns), biased},
-      {"small A^T B^T + bias", small(At, Bt, true, true, columns), biased},
-      {"small A B + row bias", small(A, B, false, false, rowwise), row_biased},
-      {"small A^T B + row bias", small(At, B, true, false, rowwise), row_biased},
-      {"small A B^T + row bias", small(A, Bt, false, true, rowwise), row_biased},
-      {"gemm A B^T + bias", product(gemm, A, Bt, false, true, columns), biased},
-      {"gemm A B + row bias", product(gemm, A, B, false, false, rowwise), row_biased},
+      {"gemm A B", product(A, B, false, false), plain},
+      {"gemm A^T B", product(At, B, true, false), plain},
+      {"gemm A B^T", product(A, Bt, false, true), plain},
+      {"gemm A^T B^T", product(At, Bt, true, true), plain},
+      {"gemm A B + bias", product(A, B, false, false, columns), biased},
+      {"gemm A^T B + bias", product(At, B, true, false, columns), biased},
+      {"gemm A B^T + bias", product(A, Bt, false, true, columns), biased},
+      {"gemm A^T B^T + bias", product(At, Bt, true, true, columns), biased},
+      {"gemm A B + row bias", product(A, B, false, false, rowwise), row_biased},
+      {"gemm A^T B + row bias", product(At, B, true, false, rowwise), row_biased},
+      {"gemm A B^T + row bias", product(A, Bt, false, true, rowwise), row_biased},
   };
   for (const auto& row : rows)
     if (const std::string wrong = check(row.C, row.expected, k); !wrong.empty())
@@ -130,19 +125,19 @@ TEST_CASE("a product with an activation on the way is the product, then the acti
   for (const Index m : {1, 4, 7, 19, 130})
     for (const Index k : {1, 3, 16, 150})
       for (const Index n : {1, 3, 8, 15, 21, 130})
-        for (const Gemm f : {&gemm, &small_gemm})
-          for (const bool tb : {false, true}) {
-            CAPTURE(m, k, n, tb);
-            Rng rng(6);
-            const Tensor A = rng.normal({m, k}), B = rng.normal(tb ? Shape{n, k} : Shape{k, n});
-            const Tensor h = rng.normal({m, n});
-            const Tensor plain = product(f, A, B, false, tb);
-            const Tensor up = product(f, A, B, false, tb, {}, {Epilogue::Kind::leaky_relu, kSlope});
-            const Tensor down = product(f, A, B, false, tb, {},
-                                        {Epilogue::Kind::leaky_relu_gradient, kSlope, h.data()});
-            REQUIRE(difference(up, leaky_relu(plain, kSlope)) == "");
-            REQUIRE(difference(down, mul(plain, leaky_relu_slope(h, kSlope))) == "");
-          }
+        for (const bool tb : {false, true}) {
+          CAPTURE(m, k, n, tb);
+          Rng rng(6);
+          const Tensor A = rng.normal({m, k}), B = rng.normal(tb ? Shape{n, k} : Shape{k, n});
+          const Tensor h = rng.normal({m, n});
+          const Tensor plain = product(A, B, false, tb);
+          const Tensor up = product(A, B, false, tb, {}, {Epilogue::Kind::leaky_relu, kSlope});
+          const Tensor down =
+              product(A, B, false, tb, {}, {Epilogue::Kind::leaky_relu_gradient, kSlope, h.data()});
+          REQUIRE(difference(up, leaky_relu(plain, kSlope).value()) == "");
+          const auto by_sign = [](real v, real s) { return s > 0 ? v : kSlope * v; };
+          REQUIRE(difference(down, map("test", plain, h, by_sign)) == "");
+        }
 }
 
 Tensor eye(Index n) {

@@ -9,8 +9,8 @@
 #include <regex>
 #include <set>
 
+#include "autograd/ops.h"
 #include "tensor/error.h"
-#include "tensor/math.h"
 #include "tests/catch.h"
 #include "tests/close.h"
 #include "tests/registry.h"
@@ -32,13 +32,12 @@ const Row kSolvers[] = {{"euler", euler, 1, 100},
 void count(const char* check, const Row& row) { counted("solvers", check, row.name); }
 
 // dy/dt = y cos(t): y = y(0) exp(sin t)
-const Velocity kSwing = [](const Tensor& y, real t) { return mul(y, Tensor::scalar(std::cos(t))); };
+const Velocity kSwing = [](const Tensor& y, real t) { return (std::cos(t) * y).value(); };
 
 // A circle that is run through faster and faster: dy/dt = 2t (-y_2, y_1), at the angle t^2. Here
 // the state turns while the clock runs, so that a method that is wrong in either is seen.
 const Velocity kCircle = [](const Tensor& y, real t) {
-  const Tensor turned = mul(gather(y, {1, 0}, 1), Tensor({2}, {-1, 1}));
-  return mul(turned, Tensor::scalar(2 * t));
+  return (2 * t * (gather(y, {1, 0}, 1) * Tensor({2}, {-1, 1}))).value();
 };
 
 double swing_error(const Row& row, Index steps) {

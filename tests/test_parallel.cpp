@@ -5,8 +5,8 @@
 #include <atomic>
 #include <thread>
 
+#include "autograd/ops.h"
 #include "tensor/error.h"
-#include "tensor/math.h"
 #include "tensor/matmul.h"
 #include "tensor/random.h"
 #include "tensor/reduce.h"
@@ -115,7 +115,7 @@ TEST_CASE("one thread and four give the same bits") {
     const Threads scope(count);
     std::vector<Tensor> parts(tasks, Tensor());
     parallel_for(tasks, [&](Index i) {
-      const Tensor y = tanh(matmul(A.rows(i * rows, (i + 1) * rows), B));
+      const Tensor y = tanh(matmul(A.rows(i * rows, (i + 1) * rows), B)).value();
       parts[static_cast<std::size_t>(i)] = sum(y, 1);
     });
     return concat(parts, 0);
@@ -148,7 +148,7 @@ TEST_CASE("tensors travel between threads") {
     parallel_for(8, [&](Index i) {
       Tensor& mine = results[static_cast<std::size_t>(i)];
       mine.mutable_data()[0] = real(i);  // copies: all eight share their storage
-      mine = mul(mine, Tensor::scalar(2));
+      mine = (2 * mine).value();
     });
     for (Index i = 0; i < 8; ++i)
       REQUIRE(results[static_cast<std::size_t>(i)].at({0}) == real(2 * i));

@@ -1,7 +1,7 @@
 // The training loop: what each epoch does, that a run is a function of its settings alone (whatever
 // the threads, wherever it was stopped), and what it refuses.
 
-#include "nn/training.h"
+#include "experiments/training.h"
 
 #include <algorithm>
 #include <atomic>
@@ -581,7 +581,7 @@ TEST_CASE("NaN in the data ends training with the model as it was") {
   const std::string before = bits(model.parameters());
   const std::string message = message_of<NonFiniteError>(
       [&] { train(model.parameters(), model.loss(), data, {.epochs = 1, .batch = 10}); });
-  CHECK(contains(message, "the loss is not finite in epoch 1, step 1"));
+  CHECK(contains(message, "epoch 1, step 1: the loss is not finite"));
   CHECK(contains(message, ": row 4 of the data is not finite; hint: "));
   CHECK(bits(model.parameters()) == before);
 }
@@ -598,7 +598,7 @@ TEST_CASE("a loss that becomes NaN leaves the model of the step before") {
     const std::string message = message_of<NonFiniteError>([&] {
       train(model.parameters(), breaking, products(10), {.epochs = 3, .batch = 4, .shards = 1});
     });
-    CHECK(contains(message, "the loss is not finite in epoch 2, step 3"));
+    CHECK(contains(message, "epoch 2, step 3: the loss is not finite"));
     CHECK(contains(message, ": each number is finite"));  // this loss is good when asked again
 
     std::atomic<bool> stop = false;
@@ -619,7 +619,7 @@ TEST_CASE("a gradient that is not finite is named") {
   const std::string message = message_of<NonFiniteError>([&] {
     train({{"good", &good}, {"bad", &bad}}, loss, numbered(4), {.epochs = 1});
   });
-  CHECK(contains(message, "the gradient of bad is not finite in epoch 1, step 1"));
+  CHECK(contains(message, "epoch 1, step 1: the gradient of bad is not finite"));
   CHECK(contains(message, "a gradient from sqrt is not finite, at parameter bad; hint: "));
   CHECK(difference(good.value, ones({2})) == "");
 }

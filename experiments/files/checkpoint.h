@@ -9,7 +9,7 @@
 #pragma once
 
 #include "experiments/files/safetensors.h"
-#include "nn/training.h"
+#include "experiments/training.h"
 
 namespace gradflow {
 

@@ -11,7 +11,7 @@
 #include "experiments/views.h"
 #include "nn/mlp.h"
 #include "nn/optimizer.h"
-#include "tensor/math.h"
+#include "autograd/ops.h"
 
 namespace gradflow {
 namespace {

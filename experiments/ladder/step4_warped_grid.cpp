@@ -14,7 +14,7 @@
 #include "experiments/views.h"
 #include "flows/normalizing_flow.h"
 #include "flows/permutation.h"
-#include "tensor/math.h"
+#include "autograd/ops.h"
 
 namespace gradflow {
 namespace {

@@ -12,7 +12,7 @@
 #include "flows/flow_matching.h"
 #include "flows/path.h"
 #include "nn/optimizer.h"
-#include "tensor/math.h"
+#include "autograd/ops.h"
 
 namespace gradflow {
 namespace {

@@ -10,7 +10,7 @@
 #include "flows/normalizing_flow.h"
 #include "flows/path.h"
 #include "tensor/error.h"
-#include "tensor/math.h"
+#include "autograd/ops.h"
 #include "tensor/matmul.h"
 #include "tensor/parallel.h"
 

@@ -6,7 +6,7 @@
 #include <memory>
 #include <nlohmann/json_fwd.hpp>
 
-#include "nn/training.h"
+#include "experiments/training.h"
 #include "tests/benchmark/meter.h"
 
 namespace gradflow {

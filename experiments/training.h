@@ -1,14 +1,12 @@
-// The training loop: epochs of shuffled batches, in shards.
+// The training loop: epochs of shuffled batches, with what surrounds them in an experiment.
 //
-// The one idea: a run is a function of its settings alone. Each batch is cut into a fixed number of
-// shards; each shard records its own tape, with random numbers of its own, and the shards'
-// gradients are added in their order. So shards can run on different cores, and any number of
-// threads gives the same bits. And since randomness comes from counters (tensor/random.h), the
-// place where a run stands is (epoch, step): a run that was stopped continues as if it had not
-// been, if somebody keeps that place, the parameters and the optimiser's memory
-// (experiments/files/checkpoint.h).
+// The one idea: a run is a function of its settings alone. Each step is computed in shards
+// (nn/sharded_gradient.h), so that any number of threads gives the same bits; and since randomness
+// comes from counters (tensor/random.h), the place where a run stands is (epoch, step): a run that
+// was stopped continues as if it had not been, if somebody keeps that place, the parameters and the
+// optimiser's memory (files/checkpoint.h).
 //
-// In its simplest form, without shards, training is three lines:
+// In its simplest form, without all that, training is three lines:
 //   Tape tape;
 //   const Var loss = -mean(flow.log_prob(batch));
 //   adam.step(tape.backward(loss));
@@ -16,34 +14,20 @@
 
 #include <atomic>
 #include <functional>
+#include <map>
 #include <string>
 #include <vector>
 
-#include "nn/optimizer.h"
-#include "tensor/random.h"
+#include "nn/sharded_gradient.h"
 
 namespace gradflow {
-
-// Points with, if the data has classes, a label for each.
-struct Data {
-  Tensor points;              // (N, D)
-  std::vector<Index> labels;  // N of them, or none
-
-  Index size() const { return points.rows(); }         // N
-  Data rows(const std::vector<Index>& indices) const;  // those rows, in that order
-};
-
-// The mean loss over a batch, a scalar. Called from several threads at once, with a shard of the
-// batch and the shard's own random numbers; it must only read the model.
-using Loss = std::function<Var(const Data& batch, Rng& rng)>;
 
 struct TrainingOptions {        // how long, in what steps, from which random numbers
   Index epochs = 20;            // times that each point is seen
   Index batch = 128;            // points in a step
   Index shards = 2;             // how many parts of a batch may be computed at the same time
   double learning_rate = 1e-3;  // at the beginning; falls to 0 along a cosine
-  // Longer gradients are clipped to this norm; infinity: none are. Each shard's is clipped before
-  // they are averaged, so that a few wild points in one do not drown what the others have to say.
+  // Longer gradients, of a shard each, are clipped to this norm; infinity: none are.
   double largest_gradient = 1;
   std::uint64_t seed = 0;  // of the order of the data and of the loss's random numbers
 };
