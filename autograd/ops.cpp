@@ -231,9 +231,17 @@ Var logsumexp(const Var& x, int axis, KeepAxis keep) {
   return y + reshape(c, y.shape());
 }
 
-// The same of all elements
+// y = (1/n) sum of all n elements of x               dx = dy / n everywhere
+Var mean(const Var& x) {  // the end of nearly every loss: with a rule of its own
+  const Tensor all = x.value().reshaped(Shape{x.value().size()});
+  const auto n = real(all.shape()[nonempty_axis("mean", 0, all.shape())]);
+  return record(
+      "mean", Tensor::scalar(sum(all, 0).item() / n),
+      wrt(x, [n, shape = x.shape()](const Var& dy) { return broadcast_to(dy / n, shape); }));
+}
+
+// The others, of all elements
 Var sum(const Var& x) { return sum(flat("sum", x), 0); }
-Var mean(const Var& x) { return mean(flat("mean", x), 0); }
 Var max(const Var& x) { return max(flat("max", x), 0); }
 Var logsumexp(const Var& x) { return logsumexp(flat("logsumexp", x), 0); }
 

@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <cmath>
 
-#include "flows/normal.h"
 #include "autograd/ops.h"
+#include "flows/normal.h"
 #include "tensor/parallel.h"
 
 namespace gradflow {
@@ -23,7 +23,7 @@ Tensor velocity_and_divergence(const FlowMatching& model, const Tensor& points, 
   for (const Index i : {0, 1}) {
     const Tensor one_hot({{i == 0 ? real(1) : real(0), i == 1 ? real(1) : real(0)}});
     const Gradients gradients = tape.backward(v, broadcast_to(one_hot, v.shape()));
-    divergence = add(divergence, slice(gradients[y].value(), 1, i, i + 1));
+    add_in_place(divergence, slice(gradients[y].value(), 1, i, i + 1));
   }
   return concat(std::vector<Tensor>{v.value(), divergence}, 1);
 }
@@ -60,8 +60,8 @@ Tensor log_density(const FlowMatching& model, const Tensor& y, Index steps) {
   };
   const Tensor start = concat(std::vector<Tensor>{y, zeros({y.rows(), 1})}, 1);
   const Tensor end = integrate(field, start, {1, 0, steps}, midpoint);
-  const Tensor log_prior = standard_normal_log_prob(slice(end, 1, 0, 2)).value();
-  return add(log_prior.reshaped({y.rows(), 1}), slice(end, 1, 2, 3));
+  const Var log_prior = standard_normal_log_prob(slice(end, 1, 0, 2));
+  return (reshape(log_prior, {y.rows(), 1}) + slice(end, 1, 2, 3)).value();
 }
 
 double DensityGrid::cell_area() const {

@@ -10,12 +10,12 @@
 #include <cmath>
 #include <nlohmann/json.hpp>
 
+#include "autograd/ops.h"
 #include "experiments/animation.h"
 #include "experiments/density.h"
 #include "experiments/gallery.h"
 #include "experiments/trained.h"
 #include "experiments/views.h"
-#include "autograd/ops.h"
 
 namespace gradflow {
 namespace {
@@ -373,9 +373,7 @@ std::vector<Cloud> clouds_by_ring(const Tensor& points, const std::vector<std::s
 // Between two couplings the points glide: at a share of the way from 0 to 1, slowly at both ends.
 Tensor between(const Tensor& a, const Tensor& b, double share) {
   const auto eased = static_cast<real>(share * share * (3 - 2 * share));
-  Tensor result = a;
-  add_in_place(result, sub(b, a), eased);
-  return result;
+  return (a + eased * (b - a)).value();
 }
 
 Animation animation(const Flow& flow, const Field& field, bool quick) {

@@ -14,6 +14,7 @@
 
 #include "experiments/figure.h"
 #include "nn/data.h"
+#include "nn/parameters.h"
 
 namespace gradflow {
 

@@ -1,15 +1,14 @@
 // map: apply a function element by element, with broadcasting. The one walk of all such operations.
 //
 // The one idea: a broadcast axis is an axis with step 0. Each operand gets a step per axis (how far
-// to move in memory when the index grows by one); neighbouring axes that all operands cross in one
-// even stride are merged; what is left is a loop over the last axis, in which every operand either
-// moves by one or stands still, inside loops over the others. The compiler turns that last loop
-// into vector instructions, a version for each combination of moving and standing.
+// to move in memory when the index grows by one): a loop over the last axis, in which every operand
+// either moves by one or stands still, inside loops over the others. The compiler turns that last
+// loop into vector instructions, a version for each combination of moving and standing. Where no
+// operand is repeated, or only single numbers are, one such loop does it all.
 //
 // Read next: math.cpp, where most uses of it are.
 #pragma once
 
-#include <algorithm>
 #include <array>
 #include <span>
 #include <type_traits>
@@ -29,28 +28,20 @@ struct Axis {
 };
 using Axes = std::array<Axis, Shape::kMaxRank>;  // the last axis first; the rest are of size 1
 
-inline Axes merged_axes(const Shape& result, std::span<const Tensor* const> operands) {
+inline Axes axes_of(const Shape& result, std::span<const Tensor* const> operands) {
   Axes axes;
-  std::size_t last = 0;
+  std::size_t level = 0;
   std::array<Index, kMostOperands> strides{1, 1, 1};  // along the next axis
   for (int back = 1; back <= result.rank(); ++back) {
     Axis axis{result[result.rank() - back]};
     if (axis.size == 1) continue;
-    Axis& before = axes[last];
-    bool even = true;  // all operands go on as they do along the axis before
     for (std::size_t k = 0; k < operands.size(); ++k) {
       const Shape& shape = operands[k]->shape();
       const Index size = back <= shape.rank() ? shape[shape.rank() - back] : 1;
       if (size != 1) axis.steps[k] = strides[k];
       strides[k] *= size;
-      even = even && axis.steps[k] == before.steps[k] * before.size;
     }
-    if (before.size == 1)
-      before = axis;
-    else if (even)
-      before.size *= axis.size;
-    else
-      axes[++last] = axis;
+    axes[level++] = axis;
   }
   return axes;
 }
@@ -95,12 +86,18 @@ Tensor map(const char* op, const std::array<const Tensor*, N>& operands, F f) {
   Tensor y(shape);
   if (y.size() == 0) return y;
   Pointers in{};
-  for (std::size_t k = 0; k < N; ++k) in[k] = operands[k]->data();
+  Axis line{y.size()};  // if each operand is read number by number, or is one number
+  bool even = true;
+  for (std::size_t k = 0; k < N; ++k) {
+    in[k] = operands[k]->data();
+    line.steps[k] = operands[k]->size() == y.size();
+    even &= line.steps[k] == 1 || operands[k]->size() == 1;
+  }
   real* out = y.mutable_data();
-  if (std::all_of(operands.begin(), operands.end(), [&](auto* x) { return x->shape() == shape; }))
-    dispatch<N>(out, {y.size(), {1, 1, 1}}, f, in);  // the same as below, with less planning
+  if (even)
+    dispatch<N>(out, line, f, in);
   else
-    walk<N>(merged_axes(shape, operands), Shape::kMaxRank - 1, out, f, in);
+    walk<N>(axes_of(shape, operands), Shape::kMaxRank - 1, out, f, in);
   return y;
 }
 

@@ -64,21 +64,20 @@ struct Strip {  // the part of a product that is a few vectors of C wide
   Bias::Kind bias_kind;
   real* C;
   Index c_row;  // from one row of C, and of h, to the next
-  Kind kind;    // the epilogue's
   real slope;
   const real* h;
 };
 
-template <class V>
+template <Kind kind, class V>
 V finished(const Strip& s, V v, Index at) {
-  if (s.kind == Kind::none) return v;
-  const V sign = s.kind == Kind::leaky_relu ? v : load<V>(s.h + at);
+  if (kind == Kind::none) return v;
+  const V sign = kind == Kind::leaky_relu ? v : load<V>(s.h + at);
   return sign > 0 ? v : v * s.slope;
 }
 
 // C[i .. i+R)[0 .. width): sums over k of A[i.., k] B[k, ..], plus the bias. Not inlined: the
 // compiler would keep numbers of the loops around it in vector registers.
-template <Steps steps, int R, int width>
+template <Kind kind, Steps steps, int R, int width>
 [[gnu::noinline]] void tile(const Strip& strip, Index i) {
   using V = std::conditional_t<(width >= kWideLanes), Wide, Vector>;
   constexpr int kIn = sizeof(V) / sizeof(real), N = width / kIn;  // numbers in a vector; vectors
@@ -109,22 +108,22 @@ template <Steps steps, int R, int width>
 #pragma GCC unroll 8
     for (int v = 0; v < N; ++v) {
       const Index at = (i + r) * s.c_row + v * kIn;
-      store(s.C + at, finished(s, sum[r][v], at));
+      store(s.C + at, finished<kind>(s, sum[r][v], at));
     }
 }
 
 // All rows of a strip: tiles of the full height, then smaller ones for what is left. As many sums
 // as leave some registers free.
-template <Steps steps, int width>
+template <Kind kind, Steps steps, int width>
 void run(const Strip& s, Index m) {
   constexpr int kVectors = std::max(1, width / kWideLanes);
   constexpr int kRows = kRegisters == 32 || kVectors == 1 ? 8 : kVectors == 2 ? 6 : 0;
   Index i = 0;
   if constexpr (kRows > 0)
-    for (; i + kRows <= m; i += kRows) tile<steps, kRows, width>(s, i);
-  if (i + 4 <= m) tile<steps, 4, width>(s, i), i += 4;
-  if (i + 2 <= m) tile<steps, 2, width>(s, i), i += 2;
-  if (i < m) tile<steps, 1, width>(s, i);
+    for (; i + kRows <= m; i += kRows) tile<kind, steps, kRows, width>(s, i);
+  if (i + 4 <= m) tile<kind, steps, 4, width>(s, i), i += 4;
+  if (i + 2 <= m) tile<kind, steps, 2, width>(s, i), i += 2;
+  if (i < m) tile<kind, steps, 1, width>(s, i);
 }
 
 // One step in transposing kLanes vectors: numbers of x whose place has the bit `s` change places
@@ -175,7 +174,7 @@ void pack(real* out, MatrixView B, Index k, Index column, Index width) {
 }
 
 // The whole product, strip by strip; n is kLanes or more.
-template <Steps steps>
+template <Kind kind, Steps steps>
 void run(Index m, Index n, Index k, MatrixView A, MatrixView B, const Bias& bias, real* C,
          const Epilogue& epilogue) {
   // A strip of B is copied first where its rows are not contiguous, or so far apart that each is on
@@ -186,8 +185,7 @@ void run(Index m, Index n, Index k, MatrixView A, MatrixView B, const Bias& bias
   real few_numbers[kFew * kWidest];
   const Buffer many_numbers(few ? 0 : k * widest);
   real* const packed = few ? few_numbers : many_numbers.data();
-  Strip strip{k, A, packed,        B.row_step,     bias.data, bias.kind,
-              C, n, epilogue.kind, epilogue.slope, nullptr};
+  Strip strip{k, A, packed, B.row_step, bias.data, bias.kind, C, n, epilogue.slope, nullptr};
   if (bias.kind == Bias::Kind::none) strip.bias = kZeros;
   for (Index column = 0; column < n;) {
     Index width = widest;
@@ -200,11 +198,11 @@ void run(Index m, Index n, Index k, MatrixView A, MatrixView B, const Bias& bias
       strip.b_row = width;
     }
     strip.C = C + column;
-    if (strip.kind == Kind::leaky_relu_gradient) strip.h = epilogue.h + column;
+    if (kind == Kind::leaky_relu_gradient) strip.h = epilogue.h + column;
     if (bias.kind == Bias::Kind::per_column) strip.bias = bias.data + column;
-    width == kWidest       ? run<steps, kWidest>(strip, m)
-    : width == kWidest / 2 ? run<steps, kWidest / 2>(strip, m)
-                           : run<steps, kLanes>(strip, m);
+    width == kWidest       ? run<kind, steps, kWidest>(strip, m)
+    : width == kWidest / 2 ? run<kind, steps, kWidest / 2>(strip, m)
+                           : run<kind, steps, kLanes>(strip, m);
     column += width;
   }
 }
@@ -258,13 +256,16 @@ bool small_gemm(Index m, Index n, Index k, MatrixView A, MatrixView B, const Bia
   if (std::min(m, n) <= 4 && A.column_step == 1 && B.row_step == 1) {
     run_dots(m, n, k, A, B, C);
     finish(m, n, bias, epilogue, C);
-  } else if (n < kLanes || (m * k > kMostOfA && std::min({m, n, k}) > 16)) {
-    return false;
-  } else if (A.column_step == 1) {
-    run<Steps::along_rows>(m, n, k, A, B, bias, C, epilogue);
-  } else {
-    run<Steps::along_columns>(m, n, k, A, B, bias, C, epilogue);
+    return true;
   }
+  if (n < kLanes || (m * k > kMostOfA && std::min({m, n, k}) > 16)) return false;
+  const auto go = [&]<Kind kind>() {
+    A.column_step == 1 ? run<kind, Steps::along_rows>(m, n, k, A, B, bias, C, epilogue)
+                       : run<kind, Steps::along_columns>(m, n, k, A, B, bias, C, epilogue);
+  };
+  epilogue.kind == Kind::none         ? go.template operator()<Kind::none>()
+  : epilogue.kind == Kind::leaky_relu ? go.template operator()<Kind::leaky_relu>()
+                                      : go.template operator()<Kind::leaky_relu_gradient>();
   return true;
 }
 

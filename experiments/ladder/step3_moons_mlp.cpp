@@ -11,7 +11,7 @@
 #include "experiments/views.h"
 #include "nn/mlp.h"
 #include "nn/optimizer.h"
-#include "autograd/ops.h"
+#include "tensor/map.h"
 
 namespace gradflow {
 namespace {
@@ -24,8 +24,8 @@ Tensor as_column(const std::vector<Index>& labels) {
 }
 
 double accuracy(const Mlp& network, const Data& data) {
-  const Tensor says_1 = greater(network(data.points).value(), Tensor::scalar(0));
-  return mean(equal(says_1, as_column(data.labels))).item();
+  const auto right = [](real u, real label) { return real((u > 0) == (label == 1)); };
+  return mean(map("accuracy", network(data.points).value(), as_column(data.labels), right)).item();
 }
 
 // Points (N, 2) as two clouds, by the sign of a number for each.
@@ -45,7 +45,7 @@ Panel picture(int step, const Mlp& network, const Data& data) {
       concat({broadcast_to(x, both), broadcast_to(y, both)}, 2).value().reshaped({168 * 240, 2});
   const auto area = parted(grid, network(grid).value(), {.color = 0xDCE9F5, .opacity = 1},
                            {.color = 0xFBE3D6, .opacity = 1});
-  const auto moon = parted(data.points, sub(as_column(data.labels), Tensor::scalar(real(0.5))),
+  const auto moon = parted(data.points, (as_column(data.labels) - real(0.5)).value(),
                            {.color = colors::blue, .label = "upper moon", .size = 1.5},
                            {.color = 0xD55E00, .label = "lower moon", .size = 1.5});
   return {.title = fmt::format("{} steps", step), .clouds = {area[0], area[1], moon[0], moon[1]}};

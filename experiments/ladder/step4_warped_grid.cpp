@@ -10,11 +10,11 @@
 
 #include <cmath>
 
+#include "autograd/ops.h"
 #include "experiments/ladder/ladder.h"
 #include "experiments/views.h"
 #include "flows/normalizing_flow.h"
 #include "flows/permutation.h"
-#include "autograd/ops.h"
 
 namespace gradflow {
 namespace {
@@ -23,7 +23,7 @@ AffineCoupling smooth_coupling(Rng& rng) {
   AffineCoupling layer(2, {.hidden = {16}, .scale_bound = 1, .start_as_identity = false}, rng);
   layer.scale.activation = layer.shift.activation = [](const Var& x) { return tanh(x); };
   for (const auto& [name, parameter] : layer.parameters())  // untrained; larger weights bend more
-    parameter->value = mul(parameter->value, Tensor::scalar(real(2.2)));
+    parameter->value = (real(2.2) * parameter->value).value();
   return layer;
 }
 

@@ -12,7 +12,7 @@
 #include "flows/flow_matching.h"
 #include "flows/path.h"
 #include "nn/optimizer.h"
-#include "autograd/ops.h"
+#include "tensor/map.h"
 
 namespace gradflow {
 namespace {
@@ -21,8 +21,9 @@ constexpr real kMean = real(1.5), kStddev = real(0.3);
 
 // Half of the points ~ N(-1.5, 0.3^2), the others ~ N(1.5, 0.3^2).
 Tensor sample_data(Index n, Rng& rng) {
-  const Tensor side = sign(rng.uniform({n, 1}, -1, 1));
-  return (kMean * Var(side) + kStddev * Var(rng.normal({n, 1}))).value();
+  const auto sign = [](real u) { return u < 0 ? real{-1} : real{1}; };
+  const Var side = map("side", rng.uniform({n, 1}, -1, 1), sign);
+  return (kMean * side + kStddev * Var(rng.normal({n, 1}))).value();
 }
 
 // E[y_1 - y_0 | y_t = y], y and t (N, 1). For one Gaussian it is linear in y, with the slope

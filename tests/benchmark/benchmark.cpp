@@ -16,12 +16,12 @@
 #include <thread>
 
 #include "experiments/files/file_error.h"
-#include "tensor/matmul.h"
 #include "tests/benchmark/child.h"
 #include "tests/benchmark/compare.h"
 #include "tests/benchmark/options.h"
 #include "tests/benchmark/scaling.h"
 #include "tests/benchmark/workloads.h"
+#include "tests/blas_info.h"
 
 namespace gradflow {
 namespace {

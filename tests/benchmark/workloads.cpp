@@ -5,14 +5,15 @@
 #include <nlohmann/json.hpp>
 #include <numeric>
 
+#include "autograd/ops.h"
 #include "experiments/files/safetensors.h"
 #include "flows/flow_matching.h"
 #include "flows/normalizing_flow.h"
 #include "flows/path.h"
 #include "tensor/error.h"
-#include "autograd/ops.h"
 #include "tensor/matmul.h"
 #include "tensor/parallel.h"
+#include "tests/blas_info.h"
 
 namespace gradflow {
 namespace {
@@ -180,7 +181,7 @@ void put_training(Trained& model, bool random_path, Prefixed& tensors) {
   clip_norm(gradient, benchmark::kLongestGradient);
   Adam adam(parameters, {.learning_rate = benchmark::kLearningRate});
   adam.step(gradient);
-  adam.step(mul(gradient, Tensor::scalar(real(0.25))));  // the first is the same for any betas
+  adam.step((real(0.25) * gradient).value());  // the first is the same for any betas
   put(tensors, "stepped ", values(parameters));
 }
 
