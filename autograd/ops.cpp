@@ -16,7 +16,6 @@
 #include <limits>
 
 #include "autograd/ops.h"
-#include "tensor/map.h"
 
 namespace gradflow {
 
@@ -24,28 +23,25 @@ namespace gradflow {
 
 // y = a + b          da = dy          db = dy
 Var add(const Var& a, const Var& b) {
-  return record("add", map("add", a.value(), b.value(), std::plus<>()),
-                wrt(a, [](const Var& dy) { return dy; }), wrt(b, [](const Var& dy) { return dy; }));
+  return record("add", a.value() + b.value(), wrt(a, [](const Var& dy) { return dy; }),
+                wrt(b, [](const Var& dy) { return dy; }));
 }
 
 // y = a - b          da = dy          db = -dy
 Var sub(const Var& a, const Var& b) {
-  return record("sub", map("sub", a.value(), b.value(), std::minus<>()),
-                wrt(a, [](const Var& dy) { return dy; }),
+  return record("sub", a.value() - b.value(), wrt(a, [](const Var& dy) { return dy; }),
                 wrt(b, [](const Var& dy) { return -dy; }));
 }
 
 // y = a b            da = dy b        db = dy a
 Var mul(const Var& a, const Var& b) {
-  return record("mul", map("mul", a.value(), b.value(), std::multiplies<>()),
-                wrt(a, [b](const Var& dy) { return dy * b; }),
+  return record("mul", a.value() * b.value(), wrt(a, [b](const Var& dy) { return dy * b; }),
                 wrt(b, [a](const Var& dy) { return dy * a; }));
 }
 
 // y = a / b          da = dy / b      db = -dy a / b^2 = -dy y / b
 Var div(const Var& a, const Var& b) {
-  return record("div", map("div", a.value(), b.value(), std::divides<>()),
-                wrt(a, [b](const Var& dy) { return dy / b; }),
+  return record("div", a.value() / b.value(), wrt(a, [b](const Var& dy) { return dy / b; }),
                 wrt(b, [b](const Var& dy, const Var& y) { return -(dy * y / b); }));
 }
 

@@ -6,10 +6,11 @@
 // loop into vector instructions, a version for each combination of moving and standing. Where no
 // operand is repeated, or only single numbers are, one such loop does it all.
 //
-// Read next: math.cpp, where most uses of it are.
+// Read next: autograd/ops.cpp, where most uses of it are.
 #pragma once
 
 #include <array>
+#include <functional>
 #include <span>
 #include <type_traits>
 #include <utility>
@@ -116,6 +117,16 @@ Tensor map(const char* op, const Tensor& a, const Tensor& b, F f) {
 template <class F>
 Tensor map(const char* op, const Tensor& m, const Tensor& a, const Tensor& b, F f) {
   return detail::map<3>(op, {&m, &a, &b}, f);
+}
+
+// Arithmetic, element by element.
+inline Tensor operator+(const Tensor& a, const Tensor& b) { return map("add", a, b, std::plus()); }
+inline Tensor operator-(const Tensor& a, const Tensor& b) { return map("sub", a, b, std::minus()); }
+inline Tensor operator*(const Tensor& a, const Tensor& b) {
+  return map("mul", a, b, std::multiplies());
+}
+inline Tensor operator/(const Tensor& a, const Tensor& b) {
+  return map("div", a, b, std::divides());
 }
 
 }  // namespace gradflow

@@ -252,7 +252,7 @@ train "$nf" "${small[@]}" --lr 1000 --out wild
 check "a learning rate of 1000: 1" [ "$status" -eq 1 ]
 check "in one line" one_line stderr
 check "that names the step, the operation and the parameter" \
-  grep -Eq "not finite in epoch 1, step [0-9]+ .* the result of [a-z_]+ .* at parameter [0-9a-z.]+;" stderr
+  grep -Eq "epoch 1, step [0-9]+: .* not finite .* the result of [a-z_]+ .* at parameter [0-9a-z.]+;" stderr
 
 touch file
 run "$nf" "${small[@]}" --out file/results

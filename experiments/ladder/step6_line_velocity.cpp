@@ -12,7 +12,6 @@
 #include "flows/flow_matching.h"
 #include "flows/path.h"
 #include "nn/optimizer.h"
-#include "tensor/map.h"
 
 namespace gradflow {
 namespace {
@@ -23,7 +22,7 @@ constexpr real kMean = real(1.5), kStddev = real(0.3);
 Tensor sample_data(Index n, Rng& rng) {
   const auto sign = [](real u) { return u < 0 ? real{-1} : real{1}; };
   const Var side = map("side", rng.uniform({n, 1}, -1, 1), sign);
-  return (kMean * side + kStddev * Var(rng.normal({n, 1}))).value();
+  return (kMean * side + kStddev * rng.normal({n, 1})).value();
 }
 
 // E[y_1 - y_0 | y_t = y], y and t (N, 1). For one Gaussian it is linear in y, with the slope
