@@ -19,9 +19,6 @@ double seconds_now() {
 void check_options(const Data& data, const TrainingOptions& options) {
   require(data.points.rank() == 2 && data.size() > 0,
           "train: points {} given; (N, D) with N > 0 is required", data.points.shape());
-  require(data.labels.empty() || std::ssize(data.labels) == data.size(),
-          "train: {} labels for {} points given; one for each, or none", data.labels.size(),
-          data.size());
   require(options.epochs >= 1, "train: {} epochs given; at least 1", options.epochs);
   require(options.batch >= 1, "train: a batch of {} given; at least 1", options.batch);
   require(options.shards >= 1, "train: {} shards given; at least 1", options.shards);

@@ -1,3 +1,8 @@
+// The formulas of a coupling, twice: in operations on Vars (composed_to_latent, to_data), and, in
+// the direction that training takes, fused into two operations with rules of their own. A coupling
+// of two coordinates moves one number a point: what an operation costs besides its arithmetic would
+// be most of the time.
+
 #include "tensor/vector_math.h"
 // ^ first: it must come before <cmath>
 

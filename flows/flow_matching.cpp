@@ -1,3 +1,6 @@
+// What matters is in two places: loss(), which is what the model learns, and carry(), which is what
+// it is for. The rest says who gets which labels.
+
 #include "flows/flow_matching.h"
 
 #include <algorithm>

@@ -15,8 +15,11 @@ struct Data {
   std::vector<Index> labels;  // N of them, or none
 
   Index size() const { return points.rows(); }  // N
-  // Those rows, in that order. Throws ShapeError for a row that is not there.
+  // Those rows, in that order. Throws ShapeError for a row that is not there, and if the labels are
+  // not as many as the points.
   Data rows(const std::vector<Index>& indices) const {
+    require(labels.empty() || std::ssize(labels) == size(),
+            "Data: {} labels for {} points given; one for each, or none", labels.size(), size());
     Data part{gather(points, indices), {}};
     for (const Index i : indices)
       if (!labels.empty()) part.labels.push_back(labels[static_cast<std::size_t>(i)]);

@@ -107,18 +107,17 @@ Tensor backward(const Pass& pass, const Tensor& dy, bool want_dx, const Tape::Si
   return transpose(Tensor({in, B}, std::span(d, std::size_t(in * B))));
 }
 
-// The pass in operations that have rules of their own, to be differentiated twice.
+// y again, from the pass's own weights, in operations that have rules: to be differentiated twice.
 Var composed_again(const Pass& pass, const Var& x, Tape& tape) {
-  Var h = x;
-  for (const auto& [layer, in, out, W, b, place] : pass.places) {
-    if (&layer != &pass.places[0].layer) h = leaky_relu(h, kLeakySlope);
-    const std::span<const real> numbers(pass.at(W), std::size_t(in * out + out));
-    const auto weights = numbers.first(std::size_t(in * out)),
-               bias = numbers.last(std::size_t(out));
-    h = linear(h, tape.leaf(Tensor({out, in}, weights), &layer->W),
-               tape.leaf(Tensor(Shape{out}, bias), &layer->b));
+  Var y = x;
+  for (std::size_t l = 0; l < pass.places.size(); ++l) {
+    const auto& [layer, in, out, W, b, h] = pass.places[l];
+    const Tensor weights({out, in}, std::span(pass.at(W), std::size_t(in * out)));
+    const Tensor bias(Shape{out}, std::span(pass.at(b), std::size_t(out)));
+    y = linear(y, tape.leaf(weights, &layer->W), tape.leaf(bias, &layer->b));
+    if (l + 1 < pass.places.size()) y = leaky_relu(y, kLeakySlope);
   }
-  return h;
+  return y;
 }
 
 Var fused(const Var& x, const std::vector<Linear>& layers) {

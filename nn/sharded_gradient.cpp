@@ -11,6 +11,8 @@ namespace gradflow {
 
 double ShardedGradient::compute(const Data& data, std::span<const Index> rows, const Rng& rng) {
   const Index size = std::ssize(rows), count = std::min(std::ssize(shards_), size);
+  require(count >= 1, "ShardedGradient: {} rows in {} shards given; at least 1 of each", size,
+          shards_.size());
   const std::span shards = std::span(shards_).first(static_cast<std::size_t>(count));
   parallel_for(count, [&](Index s) {
     Shard& shard = shards[static_cast<std::size_t>(s)];

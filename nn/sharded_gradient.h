@@ -7,6 +7,7 @@
 // Read next: experiments/training.h, the loop around it.
 #pragma once
 
+#include <algorithm>
 #include <span>
 
 #include "nn/data.h"
@@ -23,10 +24,11 @@ class ShardedGradient {
       : loss_(loss),
         optimizer_(optimizer),
         largest_(largest),
-        shards_(static_cast<std::size_t>(shards)) {}
+        shards_(static_cast<std::size_t>(std::max(shards, Index{0}))) {}
 
   // The mean loss over these rows of the data; its gradient is then terms(). Throws NonFiniteError,
-  // saying where it came from, if one of the two is not finite.
+  // saying where it came from, if one of the two is not finite; ShapeError for no rows or no
+  // shards.
   double compute(const Data& data, std::span<const Index> rows, const Rng& rng);
 
   // What to add up, for Optimizer::step(). They point into this.

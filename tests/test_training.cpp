@@ -297,6 +297,20 @@ TEST_CASE("the seed, the shards and the batch are part of the result, and nothin
   CHECK(run(data, batch) != result);
 }
 
+TEST_CASE("the gradient of no rows, or in no shards, is refused") {
+  Parameter p{zeros({1})};
+  const Adam adam({{"p", &p}});
+  const Loss loss = [&](const Data& batch, Rng&) { return mean(square(p - batch.points)); };
+  const std::vector<Index> rows{0, 1};
+  ShardedGradient two(loss, adam, 2, 1), none(loss, adam, 0, 1), negative(loss, adam, -1, 1);
+  CHECK(message_of<ShapeError>([&] { two.compute(numbered(3), {}, Rng(0)); }) ==
+        "ShardedGradient: 0 rows in 2 shards given; at least 1 of each");
+  CHECK_THROWS_AS(none.compute(numbered(3), rows, Rng(0)), ShapeError);
+  CHECK_THROWS_AS(negative.compute(numbered(3), rows, Rng(0)), ShapeError);
+  CHECK_THROWS_AS(two.compute(numbered(1), rows, Rng(0)), ShapeError);  // row 1 is not there
+  CHECK(two.compute(numbered(2), rows, Rng(0)) == Approx(0.5));         // of 0^2 and 1^2
+}
+
 // --- stopping and resuming ---
 
 struct FileOptions : TrainingOptions {
@@ -685,7 +699,7 @@ TEST_CASE("options and data that make no sense are refused") {
       {[](auto&, auto& d) {
          d.labels = {1, 2};
        },
-       "train: 2 labels for 10 points given; one for each, or none"},
+       "Data: 2 labels for 10 points given; one for each, or none"},
   };
   for (const Row& row : rows) {
     TrainingOptions options;
