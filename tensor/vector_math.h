@@ -1,4 +1,4 @@
-// Vector forms of exp, log, tanh ... for the loops in math.cpp and random.cpp.
+// Vector forms of exp, log, tanh ... for the loops of autograd/ops.cpp and its like.
 //
 // The one idea: glibc has versions of these functions that work on a whole vector register (its
 // libmvec). The declarations below tell the compiler so, and it calls them from loops marked

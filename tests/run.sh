@@ -13,6 +13,7 @@
 #   tests/tidy.sh            clang-tidy
 #   tests/coverage.sh        line coverage of tensor, autograd, nn and flows
 #   tests/docs.sh            the API documentation, by Doxygen; a name without a comment is an error
+#   tests/size.sh            how many lines of code tensor, autograd, nn and flows are
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -23,7 +24,7 @@ packages=("${build_packages[@]}" "${figure_packages[@]}" "${test_packages[@]}")
 case "$preset" in
   release | sanitize) ;;
   clang | thread) packages+=("${clang_packages[@]}") ;;
-  -h | --help) sed -n '2,15s/^# \?//p' "$0"; exit 0 ;;
+  -h | --help) sed -n '2,16s/^# \?//p' "$0"; exit 0 ;;
   *) echo "tests/run.sh: unknown: $preset; it is release, sanitize, clang or thread" >&2; exit 2 ;;
 esac
 
