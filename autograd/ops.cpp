@@ -12,9 +12,6 @@
 #include "tensor/vector_math.h"
 // ^ first: it must come before <cmath>
 
-#include <functional>
-#include <limits>
-
 #include "autograd/ops.h"
 
 namespace gradflow {
@@ -230,15 +227,18 @@ Var logsumexp(const Var& x, int axis, KeepAxis keep) {
 // y = (1/n) sum of all n elements of x               dx = dy / n everywhere
 Var mean(const Var& x) {  // the end of nearly every loss: with a rule of its own
   const Tensor all = x.value().reshaped(Shape{x.value().size()});
-  const auto n = real(all.shape()[nonempty_axis("mean", 0, all.shape())]);
+  require(all.size() > 0, "mean: shape {} given; at least one element is required", x.shape());
+  const auto n = real(all.size());
   return record(
       "mean", Tensor::scalar(sum(all, 0).item() / n),
       wrt(x, [n, shape = x.shape()](const Var& dy) { return broadcast_to(dy / n, shape); }));
 }
 
-// The others, of all elements
+// y = sum of all elements of x
 Var sum(const Var& x) { return sum(flat("sum", x), 0); }
+// y = the largest of all elements of x
 Var max(const Var& x) { return max(flat("max", x), 0); }
+// y = log of the sum of e^x over all elements
 Var logsumexp(const Var& x) { return logsumexp(flat("logsumexp", x), 0); }
 
 // --- Matrices --------------------------------------------------------------------------------

@@ -62,11 +62,12 @@ void Tape::look_at(const Tensor& x, const char* format, const char* op, const Pa
   throw NonFiniteError(fmt::format(fmt::runtime(format), op));
 }
 
-Var Tape::add_node(const char* op, Tensor value) {
-  look_at(value, "the result of {} is not finite", op, suspect_);
-  const auto node = static_cast<std::uint32_t>(storage_->nodes.size());
+Var Tape::add_node(const char* op, Var value) {
+  look_at(value.value_, "the result of {} is not finite", op, suspect_);
+  value.tape_ = id_;
+  value.node_ = static_cast<std::uint32_t>(storage_->nodes.size());
   storage_->nodes.push_back({op, value.shape(), nullptr, nullptr});
-  return Var(std::move(value), id_, node);
+  return value;
 }
 
 bool Tape::tracks(const char* op, const Var& x) {
@@ -106,7 +107,7 @@ Gradients Tape::backward(const Var& y, const Var& dy, Record record) {
   Gradients result;
   result.tape_ = id_;
   result.terms_.reserve(storage_->terms);
-  walk(size(), 0, {*this, record, result, size()});
+  walk(size(), 0, {*this, record, result});
   storage_->terms = result.terms_.size();
   return result;
 }
@@ -120,12 +121,14 @@ void Tape::walk(std::size_t end, std::size_t begin, Sink sink) {
       sink.result.variables_.emplace(i, reached ? std::move(*reached) : Var(zeros(node.shape)));
     if (!reached) continue;
     sink.op = node.op;
+    sink.first = size();
     if (node.parameter) sink.add(node.parameter, std::move(*reached));
     for (const Rule* rule = node.rules; rule; rule = rule->next) rule->apply(*reached, sink);
   }
 }
 
 void Tape::Sink::through(const Var& y, const Var& dy) const {
+  require<GraphError>(record == Record::yes, "{}: through() in a pass that is not recorded", op);
   tape.storage_->gradients.resize(tape.size());
   add(y, dy);
   tape.walk(y.node_ + 1, first, *this);

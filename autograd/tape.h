@@ -98,8 +98,8 @@ class Tape {
     Tape& tape;                   // the one that is differentiated
     Record record;                // whether rules record what they compute
     Gradients& result;            // what has been found so far
-    std::size_t first;            // of the nodes that are recorded by rules
     const char* op = "backward";  // whose rules are applied
+    std::size_t first = 0;        // of the nodes that these rules record
     // A term for a node, or for an argument if it is tracked; `term` is summed to its shape.
     void add(std::uint32_t node, Var term) const;
     void add(const Var& argument, Var term) const {
@@ -113,7 +113,8 @@ class Tape {
     std::size_t keep(Var piece) const;
     void add(const Parameter* parameter, std::size_t piece, Index offset) const;
     // For a fused operation that is to be recorded: y is its result, computed again, in this rule,
-    // from operations that have rules of their own. Theirs take dy on to the arguments.
+    // from operations that have rules of their own. Theirs take dy on to the arguments. Throws
+    // GraphError if the pass is not recorded.
     void through(const Var& y, const Var& dy) const;
   };
 
@@ -131,8 +132,9 @@ class Tape {
   // True if x is tracked on the tape in scope. Throws GraphError, naming `op`, if it is tracked on
   // another: one that has ended or does not record now.
   static bool tracks(const char* op, const Var& x);
-  // Appends a node of this value and returns the Var that stands for it.
-  Var add_node(const char* op, Tensor value);
+  // Appends a node of this value (its history does not matter) and returns the Var that stands for
+  // it.
+  Var add_node(const char* op, Var value);
   Var leaf(Tensor value, const Parameter* parameter);  // of a parameter; null: a variable
   // Give y's node a rule: for one argument, rule(dy) or rule(dy, y); for several, rule(dy, sink).
   template <class F>
@@ -199,13 +201,14 @@ Wrt<F> wrt(const Var& argument, F rule) {
 }
 
 // The result of operation `op`, with this value (a Tensor, or a Var whose history does not matter):
-// on the tape in scope if one of the arguments is, else a constant. Throws GraphError if an argument is on a tape that does not record now.
+// on the tape in scope if one of the arguments is, else a constant. Throws GraphError if an
+// argument is on a tape that does not record now.
 template <class... F>
 Var record(const char* op, Var value, Wrt<F>... rules) {
   const bool tracked = (int{Tape::tracks(op, rules.argument)} | ...) != 0;  // not ||: checks all
   Tape* tape = tracked ? Tape::recording() : nullptr;
   if (!tape) return std::move(value).value();
-  Var y = tape->add_node(op, std::move(value).value());
+  Var y = tape->add_node(op, std::move(value));
   (tape->add_rule(y, rules.argument, std::move(rules.rule)), ...);
   return y;
 }
@@ -224,7 +227,7 @@ Var record_jointly(const char* op, Var value, std::span<const Var> arguments, F 
   for (const Var& argument : arguments) tracked |= Tape::tracks(op, argument);
   Tape* tape = tracked ? Tape::recording() : nullptr;
   if (!tape) return std::move(value).value();
-  Var y = tape->add_node(op, std::move(value).value());
+  Var y = tape->add_node(op, std::move(value));
   tape->add_joint_rule(y, std::move(rule));
   return y;
 }

@@ -26,7 +26,7 @@ class Var {
   Var(const Parameter& parameter);                 // a leaf of this thread's tape, if one records
 
   const Tensor& value() const& { return value_; }  // the numbers, without their history
-  Tensor value() && { return std::move(value_); }
+  Tensor value() && { return std::move(value_); }  // the same, of a Var that is not needed any more
   const Shape& shape() const { return value_.shape(); }  // of the value
   Index rows() const { return value_.rows(); }           // the size of the batch axis
   real item() const { return value_.item(); }            // the only element; else throws ShapeError
@@ -36,9 +36,6 @@ class Var {
  private:
   friend class Tape;
   friend class Gradients;
-  Var(Tensor value, std::uint64_t tape, std::uint32_t node)
-      : value_(std::move(value)), tape_(tape), node_(node) {}
-
   Tensor value_;
   std::uint64_t tape_ = 0;  // the tape's number, which no other tape ever has; 0: on no tape
   std::uint32_t node_ = 0;

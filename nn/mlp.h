@@ -7,7 +7,7 @@
 // networks of a normalizing flow that is several times faster. tests/test_layers.cpp holds the two
 // against each other.
 //
-// Read next: optimizer.h, training.h.
+// Read next: optimizer.h, sharded_gradient.h.
 #pragma once
 
 #include <vector>

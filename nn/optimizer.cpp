@@ -116,6 +116,7 @@ double norm(const Tensor& gradient) {
 }
 
 void clip_norm(Tensor& gradient, double largest) {
+  require(largest > 0, "clip_norm: a largest norm of {} given; more than 0", largest);
   const double factor = clip_factor(norm(gradient), largest);
   const auto scaled = [factor = static_cast<real>(factor)](real g) { return factor * g; };
   if (factor != 1) gradient = map("clip_norm", gradient, scaled);

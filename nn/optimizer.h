@@ -7,7 +7,7 @@
 //   Adam adam(model.parameters());
 //   adam.step(tape.backward(loss));
 //
-// Read next: training.h.
+// Read next: sharded_gradient.h.
 #pragma once
 
 #include <array>
@@ -118,7 +118,7 @@ double norm(const Tensor& gradient);
 inline double clip_factor(double norm, double largest) {
   return norm > largest ? largest / norm : 1;
 }
-void clip_norm(Tensor& gradient, double largest);  // the gradient so scaled
+void clip_norm(Tensor& gradient, double largest);  // so; throws ShapeError unless largest > 0
 
 // A learning rate for each epoch, counted from 0.
 using Schedule = std::function<double(Index epoch)>;

@@ -11,8 +11,7 @@ namespace gradflow {
 
 double ShardedGradient::compute(const Data& data, std::span<const Index> rows, const Rng& rng) {
   const Index size = std::ssize(rows), count = std::min(std::ssize(shards_), size);
-  require(count >= 1, "ShardedGradient: {} rows in {} shards given; at least 1 of each", size,
-          shards_.size());
+  require(size >= 1, "ShardedGradient: {} rows given; at least 1", size);
   const std::span shards = std::span(shards_).first(static_cast<std::size_t>(count));
   parallel_for(count, [&](Index s) {
     Shard& shard = shards[static_cast<std::size_t>(s)];
@@ -30,10 +29,12 @@ double ShardedGradient::compute(const Data& data, std::span<const Index> rows, c
     finite &= std::isfinite(shard.loss) && std::isfinite(shard.length);
     terms_.push_back({shard.gradient, static_cast<real>(share * factor)});
   }
-  if (!finite)
+  if (!finite) {
+    terms_.clear();
     throw NonFiniteError(fmt::format("{} is not finite (loss {}): {}",
                                      std::isfinite(loss) ? blamed(shards) : "the loss", loss,
                                      cause(shards, data)));
+  }
   return loss;
 }
 

@@ -9,6 +9,8 @@
 
 #include <algorithm>
 #include <span>
+#include <string>
+#include <vector>
 
 #include "nn/data.h"
 #include "nn/optimizer.h"
@@ -17,14 +19,22 @@ namespace gradflow {
 
 class ShardedGradient {
  public:
-  // Of this loss, for this optimiser's parameters; both outlive it. Each shard's gradient is
-  // clipped to the norm `largest` before they are averaged, so that a few wild points in one do not
-  // drown what the others have to say.
-  ShardedGradient(const Loss& loss, const Optimizer& optimizer, Index shards, double largest)
-      : loss_(loss),
+  // Of this loss, for this optimiser's parameters; the optimiser outlives it. Each shard's gradient
+  // is clipped to the norm `largest` before they are averaged, so that a few wild points in one do
+  // not drown what the others have to say. Throws ShapeError for less than one shard, and unless
+  // `largest` is more than 0.
+  ShardedGradient(Loss loss, const Optimizer& optimizer, Index shards, double largest)
+      : loss_(std::move(loss)),
         optimizer_(optimizer),
         largest_(largest),
-        shards_(static_cast<std::size_t>(std::max(shards, Index{0}))) {}
+        shards_(static_cast<std::size_t>(std::max(shards, Index{0}))) {
+    require(
+        shards >= 1 && largest > 0,
+        "ShardedGradient: {} shards and a largest norm of {} given; at least 1, and more than 0",
+        shards, largest);
+  }
+  ShardedGradient(const ShardedGradient&) = delete;  // terms() point into it
+  ShardedGradient& operator=(const ShardedGradient&) = delete;
 
   // The mean loss over these rows of the data; its gradient is then terms(). Throws NonFiniteError,
   // saying where it came from, if one of the two is not finite; ShapeError for no rows or no
@@ -46,7 +56,7 @@ class ShardedGradient {
   std::string blamed(std::span<const Shard> shards) const;
   std::string cause(std::span<const Shard> shards, const Data& data) const;
 
-  const Loss& loss_;
+  const Loss loss_;
   const Optimizer& optimizer_;
   double largest_;
   std::vector<Shard> shards_;

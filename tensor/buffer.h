@@ -21,7 +21,7 @@ namespace gradflow {
 
 // With the address sanitizer on (see the top CMakeLists.txt), every block is its own allocation: a
 // pool would hide the very mistakes that the sanitizer is there to find.
-#ifdef GRADFLOW_UNPOOLED
+#if defined(GRADFLOW_UNPOOLED) || defined(__SANITIZE_ADDRESS__)
 inline constexpr bool kBuffersPooled = false;
 #else
 inline constexpr bool kBuffersPooled = true;

@@ -22,9 +22,9 @@ template <class Real>
 void blas_gemm(CBLAS_TRANSPOSE ta, CBLAS_TRANSPOSE tb, int m, int n, int k, const Real* A, int lda,
                const Real* B, int ldb, Real* C) {
   if constexpr (sizeof(Real) == sizeof(float))
-    cblas_sgemm(CblasRowMajor, ta, tb, m, n, k, 1, A, lda, B, ldb, 0, C, n);
+    cblas_sgemm(CblasRowMajor, ta, tb, m, n, k, 1, A, lda, B, ldb, 0, C, std::max(n, 1));
   else
-    cblas_dgemm(CblasRowMajor, ta, tb, m, n, k, 1, A, lda, B, ldb, 0, C, n);
+    cblas_dgemm(CblasRowMajor, ta, tb, m, n, k, 1, A, lda, B, ldb, 0, C, std::max(n, 1));
 }
 
 // BLAS wants rows (or, transposed, columns) that are contiguous, and their distance: at least their
@@ -32,7 +32,7 @@ void blas_gemm(CBLAS_TRANSPOSE ta, CBLAS_TRANSPOSE tb, int m, int n, int k, cons
 CBLAS_TRANSPOSE blas_trans(MatrixView v) { return v.column_step == 1 ? CblasNoTrans : CblasTrans; }
 int blas_distance(MatrixView v, Index rows, Index columns) {
   return blas_size(v.column_step == 1 ? std::max({v.row_step, columns, Index{1}})
-                                      : std::max(v.column_step, rows));
+                                      : std::max({v.column_step, rows, Index{1}}));
 }
 
 MatrixView view(const Tensor& x, Trans trans) {

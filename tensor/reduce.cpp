@@ -94,7 +94,7 @@ Tensor broadcast_to(const Tensor& x, const Shape& shape) {
   if (x.shape() == shape) return x;
   require(broadcast("broadcast_to", x.shape(), shape) == shape,
           "broadcast_to: {} to {} given; the first must broadcast to the second", x.shape(), shape);
-  return map("broadcast_to", x, Tensor(shape), [](real v, real) { return v; });
+  return map("broadcast_to", x, zeros(shape), [](real v, real) { return v; });
 }
 
 }  // namespace gradflow

@@ -1,4 +1,4 @@
-// A matrix product for small and narrow matrices, with bias and activation done on the way.
+// A matrix product for small matrices, with bias and activation done on the way.
 //
 // Library BLAS is built for large matrices: at 128 x 8 x 8, the size of a small network's layer, it
 // spends most of its time on set-up, and what a layer does besides (bias, activation) takes passes

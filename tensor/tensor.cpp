@@ -147,7 +147,7 @@ Tensor slice(const Tensor& x, int axis, Index begin, Index end) {
 Tensor pad(const Tensor& x, int axis, Index begin, Index size) {
   axis = checked_axis("pad", axis, x.shape());
   const Index n = x.shape()[axis];
-  require(0 <= begin && begin + n <= size,
+  require(0 <= begin && n <= size && begin <= size - n,
           "pad: {} positions from {} on given; they must fit in {}", n, begin, size);
   Tensor y = zeros(x.shape().with(axis, size));
   copy_into(y, axis, begin, x);

@@ -37,6 +37,13 @@ scratch_directory() {
   trap 'cd / && rm -rf "$scratch"' EXIT
 }
 
+# fake_gnuplot NAME SCRIPT: makes a gnuplot, for the front of PATH, in the directory NAME.
+fake_gnuplot() {
+  mkdir "$scratch/$1"
+  printf '#!/bin/sh\n%s\n' "$2" > "$scratch/$1/gnuplot"
+  chmod +x "$scratch/$1/gnuplot"
+}
+
 is_png() { [ "$(head -c 8 "$1" 2> /dev/null | od -An -tx1 | tr -d ' ')" = 89504e470d0a1a0a ]; }
 one_line() { [ "$(wc -l < "$1")" -eq 1 ]; }
 says() { grep -qF -- "$1" "${2:-stderr}"; }

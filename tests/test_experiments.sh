@@ -196,12 +196,7 @@ check "and report.json" same_hash undrawn normalizing_flow.1
 run "$nf" --figures-only --out undrawn
 check "the figures can be drawn later" is_png undrawn/fig01_nf_validation_loss.png
 
-# gnuplot is there but does not do its work: fake_gnuplot NAME SCRIPT makes NAME/gnuplot.
-fake_gnuplot() {
-  mkdir "$scratch/$1"
-  printf '#!/bin/sh\n%s\n' "$2" > "$scratch/$1/gnuplot"
-  chmod +x "$scratch/$1/gnuplot"
-}
+# gnuplot is there but does not do its work.
 # shellcheck disable=SC2016  # what is quoted is the fake's own script
 {
   half='file=$(printf %s "$3" | sed "s/.*file = .\(.*\)./\1/"); printf "\211PNG\r\n\032\nhalf" > "$file"'

@@ -284,9 +284,7 @@ check "report.json, all numbers null: a page all the same" [ "$status" -eq 0 ]
 
 # --- Ctrl-C while a figure is drawn ----------------------------------------------------------------
 
-mkdir hanging
-printf '#!/bin/sh\necho $$ >> "%s/drawing"\nexec sleep 300\n' "$scratch" > hanging/gnuplot
-chmod +x hanging/gnuplot
+fake_gnuplot hanging "echo \$\$ >> '$scratch/drawing'; exec sleep 300"
 PATH="$scratch/hanging:$PATH" "$nf" --figures-only --out good > stdout 2> stderr &
 pid=$!
 for _ in {1..300}; do [ -s drawing ] && break; sleep 0.1; done

@@ -332,5 +332,22 @@ TEST_CASE("an error in the middle of a computation leaves the tape usable") {
   CHECK(exp(x).tracked());  // recording was not left paused
 }
 
+TEST_CASE("a fused rule cannot go through its composed form where nothing is recorded") {
+  Tape tape;
+  const Var x = tape.variable(Tensor::scalar(3));
+  const auto cube = [](const Var& v) {
+    return record_jointly("cube", v.value() * v.value() * v.value(), std::span(&v, 1),
+                          [v](const Var& dy, const Tape::Sink& to) { to.through(v * v * v, dy); });
+  };
+  const Var y = cube(x);
+  CHECK(tape.backward(y, Record::yes)[x].item() == 27);
+  // Differentiated again, and twice on the way: y^3 = x^9.
+  const Var slope = tape.backward(cube(y), Record::yes)[x];
+  CHECK(slope.item() == 9 * 6561);
+  CHECK(tape.backward(slope, Record::yes)[x].item() == 72 * 2187);
+  CHECK(message_of<GraphError>([&] { tape.backward(y); }) ==
+        "cube: through() in a pass that is not recorded");
+}
+
 }  // namespace
 }  // namespace gradflow

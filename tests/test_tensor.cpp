@@ -3,6 +3,7 @@
 
 #include "tensor/tensor.h"
 
+#include <limits>
 #include <numeric>
 #include <utility>
 
@@ -247,6 +248,7 @@ TEST_CASE("slice and pad stay inside") {
   CHECK(message_of<ShapeError>([&] { pad(x, 1, 2, 4); }) ==
         "pad: 3 positions from 2 on given; they must fit in 4");
   CHECK_THROWS_AS(pad(x, 0, -1, 5), ShapeError);
+  CHECK_THROWS_AS(pad(x, 0, std::numeric_limits<Index>::max(), 5), ShapeError);
   CHECK_THROWS_AS(pad(x, -3, 0, 5), ShapeError);
 }
 

@@ -302,13 +302,23 @@ TEST_CASE("the gradient of no rows, or in no shards, is refused") {
   const Adam adam({{"p", &p}});
   const Loss loss = [&](const Data& batch, Rng&) { return mean(square(p - batch.points)); };
   const std::vector<Index> rows{0, 1};
-  ShardedGradient two(loss, adam, 2, 1), none(loss, adam, 0, 1), negative(loss, adam, -1, 1);
+  ShardedGradient two(loss, adam, 2, 1);
   CHECK(message_of<ShapeError>([&] { two.compute(numbered(3), {}, Rng(0)); }) ==
-        "ShardedGradient: 0 rows in 2 shards given; at least 1 of each");
-  CHECK_THROWS_AS(none.compute(numbered(3), rows, Rng(0)), ShapeError);
-  CHECK_THROWS_AS(negative.compute(numbered(3), rows, Rng(0)), ShapeError);
+        "ShardedGradient: 0 rows given; at least 1");
+  for (const Index shards : {0, -1})
+    CHECK(message_of<ShapeError>([&] { ShardedGradient(loss, adam, shards, 1); }) ==
+          fmt::format("ShardedGradient: {} shards and a largest norm of 1 given; at least 1, and "
+                      "more than 0",
+                      shards));
+  for (const double largest : {0.0, -1.0, kNaN})
+    CHECK_THROWS_AS(ShardedGradient(loss, adam, 1, largest), ShapeError);
   CHECK_THROWS_AS(two.compute(numbered(1), rows, Rng(0)), ShapeError);  // row 1 is not there
   CHECK(two.compute(numbered(2), rows, Rng(0)) == Approx(0.5));         // of 0^2 and 1^2
+  CHECK(two.terms().size() == 2);
+  Data bad = numbered(2);
+  bad.points.mutable_data()[1] = real(kNaN);
+  CHECK_THROWS_AS(two.compute(bad, rows, Rng(0)), NonFiniteError);
+  CHECK(two.terms().empty());  // nobody can step against a NaN
 }
 
 // --- stopping and resuming ---
