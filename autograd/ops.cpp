@@ -5,9 +5,10 @@
 // of that argument's gradient. Shapes left out: elementwise operations keep them (or broadcast),
 // and the engine sums a gradient over the axes along which its argument was repeated.
 //
-// To add an operation: write an entry here and its declaration in ops.h, and a row in each of the
-// tables tests/ops_table.cpp and tests/test_ops_limits.cpp; the tests say what is missing. (For one
-// in a header of its own the first table is enough: README.md shows how.)
+// To add an operation: write an entry here and its declaration in ops.h, a row in each of the
+// tables tests/ops_table.cpp, tests/test_ops_limits.cpp and tests/test_oracle.cpp, and what PyTorch
+// gets; the tests say what is missing. (For one in a header of its own the first table is enough:
+// README.md shows how.)
 
 #include "tensor/vector_math.h"
 // ^ first: it must come before <cmath>

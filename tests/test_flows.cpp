@@ -19,6 +19,7 @@
 #include "tensor/error.h"
 #include "tests/catch.h"
 #include "tests/close.h"
+#include "tests/declared_ops.h"
 #include "tests/model.h"
 #include "tests/registry.h"
 
@@ -162,8 +163,10 @@ TEST_CASE("every bijection has a row in the table", "[registry]") {
     tested.insert(row.type);
     if (row.dim == 2) tested_in_the_plane.insert(row.type);
   }
-  CHECK(tested == declared);
-  CHECK(tested_in_the_plane == declared);
+  INFO("a bijection that a header of flows/ declares needs a row in kBijections, and one of dim 2");
+  CHECK(missing_from(tested, declared) == std::vector<std::string>{});
+  CHECK(missing_from(tested_in_the_plane, declared) == std::vector<std::string>{});
+  CHECK(missing_from(declared, tested) == std::vector<std::string>{});
 }
 
 TEST_CASE("bijections keep the shape and give a determinant for each point", "[registry]") {
