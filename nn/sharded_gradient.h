@@ -37,8 +37,7 @@ class ShardedGradient {
   ShardedGradient& operator=(const ShardedGradient&) = delete;
 
   // The mean loss over these rows of the data; its gradient is then terms(). Throws NonFiniteError,
-  // saying where it came from, if one of the two is not finite; ShapeError for no rows or no
-  // shards.
+  // saying where it came from, if one of the two is not finite; ShapeError for no rows.
   double compute(const Data& data, std::span<const Index> rows, const Rng& rng);
 
   // What to add up, for Optimizer::step(). They point into this.
