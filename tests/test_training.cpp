@@ -321,6 +321,24 @@ TEST_CASE("the gradient of no rows, or in no shards, is refused") {
   CHECK(two.terms().empty());  // nobody can step against a NaN
 }
 
+TEST_CASE("each shard has random numbers of its own, and each step others") {
+  Parameter p{zeros({1})};
+  const Adam adam({{"p", &p}});
+  std::mutex mutex;
+  std::vector<real> seen;
+  const Loss loss = [&](const Data& batch, Rng& rng) {
+    const std::lock_guard lock(mutex);
+    seen.push_back(rng.uniform({1}).item());
+    return mean(square(p - batch.points));
+  };
+  ShardedGradient gradient(loss, adam, 3, 1);
+  const std::vector<Index> rows{0, 1, 2, 3, 4, 5};
+  for (const std::uint64_t step : {1, 2}) gradient.compute(numbered(6), rows, Rng(0).fork(step));
+  std::sort(seen.begin(), seen.end());
+  CHECK(seen.size() == 6);
+  CHECK(std::unique(seen.begin(), seen.end()) == seen.end());
+}
+
 // --- stopping and resuming ---
 
 struct FileOptions : TrainingOptions {
