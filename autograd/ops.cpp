@@ -227,11 +227,11 @@ Var logsumexp(const Var& x, int axis, KeepAxis keep) {
 
 // y = (1/n) sum of all n elements of x               dx = dy / n everywhere
 Var mean(const Var& x) {  // the end of nearly every loss: with a rule of its own
-  const Tensor all = x.value().reshaped(Shape{x.value().size()});
-  require(all.size() > 0, "mean: shape {} given; at least one element is required", x.shape());
-  const auto n = real(all.size());
+  require(x.value().size() > 0, "mean: shape {} given; at least one element is required",
+          x.shape());
+  const auto n = real(x.value().size());
   return record(
-      "mean", Tensor::scalar(sum(all, 0).item() / n),
+      "mean", Tensor::scalar(sum_to(x.value(), {}).item() / n),
       wrt(x, [n, shape = x.shape()](const Var& dy) { return broadcast_to(dy / n, shape); }));
 }
 
