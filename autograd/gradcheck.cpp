@@ -17,7 +17,7 @@ namespace {
 // sum(w y) with fixed random weights w, between 0.5 and 1.5 in size and of either sign.
 Var contract(const Var& y, Rng rng) {
   const auto away_from_0 = [](real u) { return u < 0 ? u - real(0.5) : u + real(0.5); };
-  return sum(map("weights", rng.uniform(y.shape(), -1, 1), away_from_0) * y);
+  return sum(kernel::map("weights", rng.uniform(y.shape(), -1, 1), away_from_0) * y);
 }
 
 std::vector<Var> variables(Tape& tape, const std::vector<Tensor>& inputs) {

@@ -6,40 +6,42 @@
 // and the engine sums a gradient over the axes along which its argument was repeated.
 //
 // To add an operation: write an entry here and its declaration in ops.h, a row in each of the
-// tables tests/ops_table.cpp, tests/test_ops_limits.cpp and tests/test_oracle.cpp, and what PyTorch
+// tables tests/tables/ops_table.cpp, tests/tables/test_ops_limits.cpp and tests/oracle/test_oracle.cpp, and what PyTorch
 // gets; the tests say what is missing. (For one in a header of its own the first table is enough:
 // README.md shows how.)
 
-#include "tensor/vector_math.h"
+#include "tensor/kernels/vector_math.h"
 // ^ first: it must come before <cmath>
 
 #include "autograd/ops.h"
 
 namespace gradflow {
 
+using kernel::map;
+
 // --- Arithmetic ------------------------------------------------------------------------------
 
 // y = a + b          da = dy          db = dy
 Var add(const Var& a, const Var& b) {
-  return record("add", a.value() + b.value(), wrt(a, [](const Var& dy) { return dy; }),
+  return record("add", map("add", a.value(), b.value(), std::plus()), wrt(a, [](const Var& dy) { return dy; }),
                 wrt(b, [](const Var& dy) { return dy; }));
 }
 
 // y = a - b          da = dy          db = -dy
 Var sub(const Var& a, const Var& b) {
-  return record("sub", a.value() - b.value(), wrt(a, [](const Var& dy) { return dy; }),
+  return record("sub", map("sub", a.value(), b.value(), std::minus()), wrt(a, [](const Var& dy) { return dy; }),
                 wrt(b, [](const Var& dy) { return -dy; }));
 }
 
 // y = a b            da = dy b        db = dy a
 Var mul(const Var& a, const Var& b) {
-  return record("mul", a.value() * b.value(), wrt(a, [b](const Var& dy) { return dy * b; }),
+  return record("mul", map("mul", a.value(), b.value(), std::multiplies()), wrt(a, [b](const Var& dy) { return dy * b; }),
                 wrt(b, [a](const Var& dy) { return dy * a; }));
 }
 
 // y = a / b          da = dy / b      db = -dy a / b^2 = -dy y / b
 Var div(const Var& a, const Var& b) {
-  return record("div", a.value() / b.value(), wrt(a, [b](const Var& dy) { return dy / b; }),
+  return record("div", map("div", a.value(), b.value(), std::divides()), wrt(a, [b](const Var& dy) { return dy / b; }),
                 wrt(b, [b](const Var& dy, const Var& y) { return -(dy * y / b); }));
 }
 
@@ -193,17 +195,17 @@ Var flat(const char* op, const Var& x) {
 // y = sum of x along an axis         x (.., n, ..)   y (.., ..) or (.., 1, ..)
 //                                    dx = dy at every position of the axis
 Var sum(const Var& x, int axis, KeepAxis keep) {
-  return record("sum", sum(x.value(), axis, keep), wrt(x, [axis, shape = x.shape()](const Var& dy) {
+  return record("sum", kernel::sum(x.value(), axis, keep), wrt(x, [axis, shape = x.shape()](const Var& dy) {
                   return broadcast_to(with_axis(dy, axis, shape), shape);
                 }));
 }
 
 // y = largest x along an axis        dx = dy where x = y (shared among equals), else 0
 Var max(const Var& x, int axis, KeepAxis keep) {
-  return record("max", max(x.value(), axis, keep), wrt(x, [x, axis](const Var& dy) {
+  return record("max", kernel::max(x.value(), axis, keep), wrt(x, [x, axis](const Var& dy) {
                   const auto equal = [](real a, real b) { return real(a == b); };
                   const Var largest =
-                      map("max", x.value(), max(x.value(), axis, KeepAxis::yes), equal);
+                      map("max", x.value(), kernel::max(x.value(), axis, KeepAxis::yes), equal);
                   const Var share = largest / sum(largest, axis, KeepAxis::yes);
                   return with_axis(dy, axis, x.shape()) * share;
                 }));
@@ -220,7 +222,7 @@ Var mean(const Var& x, int axis, KeepAxis keep) {
 Var logsumexp(const Var& x, int axis, KeepAxis keep) {
   axis = axis_of("logsumexp", axis, x);
   const auto finite = [](real v) { return std::isinf(v) ? 0 : v; };
-  const Var c = map("logsumexp", max(x.value(), axis, KeepAxis::yes), finite);
+  const Var c = map("logsumexp", kernel::max(x.value(), axis, KeepAxis::yes), finite);
   const Var y = log(sum(exp(x - c), axis, keep));
   return y + reshape(c, y.shape());
 }
@@ -231,7 +233,7 @@ Var mean(const Var& x) {  // the end of nearly every loss: with a rule of its ow
           x.shape());
   const auto n = real(x.value().size());
   return record(
-      "mean", Tensor::scalar(sum_to(x.value(), {}).item() / n),
+      "mean", Tensor::scalar(kernel::sum_to(x.value(), {}).item() / n),
       wrt(x, [n, shape = x.shape()](const Var& dy) { return broadcast_to(dy / n, shape); }));
 }
 
@@ -254,13 +256,13 @@ Var matmul(const Var& A, const Var& B, Trans ta, Trans tb) {
   const auto dB = [=](const Var& dC) {
     return tb == Trans::no ? matmul(A, dC, flipped(ta), Trans::no) : matmul(dC, A, Trans::yes, ta);
   };
-  return record("matmul", matmul(A.value(), B.value(), ta, tb), wrt(A, dA), wrt(B, dB));
+  return record("matmul", kernel::matmul(A.value(), B.value(), ta, tb), wrt(A, dA), wrt(B, dB));
 }
 
 // y = x W^T + b      x (B, in)   W (out, in)   b (out)   y (B, out)
 //                    dx = dy W        dW = dy^T x        db = dy (summed over the batch)
 Var linear(const Var& x, const Var& W, const Var& b) {
-  return record("linear", affine(x.value(), W.value(), b.value()),
+  return record("linear", kernel::affine(x.value(), W.value(), b.value()),
                 wrt(x, [W](const Var& dy) { return matmul(dy, W); }),
                 wrt(W, [x](const Var& dy) { return matmul(dy, x, Trans::yes); }),
                 wrt(b, [](const Var& dy) { return dy; }));
@@ -277,13 +279,13 @@ Var reshape(const Var& x, const Shape& shape) {
 
 // y = x with two axes exchanged      dx = dy with the same two exchanged
 Var transpose(const Var& x, int a, int b) {
-  return record("transpose", transpose(x.value(), a, b),
+  return record("transpose", kernel::transpose(x.value(), a, b),
                 wrt(x, [a, b](const Var& dy) { return transpose(dy, a, b); }));
 }
 
 // y = positions begin .. end-1 of x along an axis            dx = dy there, zeros elsewhere
 Var slice(const Var& x, int axis, Index begin, Index end) {
-  return record("slice", slice(x.value(), axis, begin, end),
+  return record("slice", kernel::slice(x.value(), axis, begin, end),
                 wrt(x, [axis, begin, shape = x.shape()](const Var& dy) {
                   return pad(dy, axis, begin, shape[checked_axis("slice", axis, shape)]);
                 }));
@@ -291,7 +293,7 @@ Var slice(const Var& x, int axis, Index begin, Index end) {
 
 // y = x at positions begin .. of an axis of `size`, zeros elsewhere          dx = dy there
 Var pad(const Var& x, int axis, Index begin, Index size) {
-  return record("pad", pad(x.value(), axis, begin, size),
+  return record("pad", kernel::pad(x.value(), axis, begin, size),
                 wrt(x, [axis, begin, shape = x.shape()](const Var& dy) {
                   const Index n = shape[checked_axis("pad", axis, shape)];
                   return slice(dy, axis, begin, begin + n);
@@ -306,7 +308,7 @@ Var concat(const std::vector<Var>& parts, int axis) {
     values.push_back(part.value());
     begins.push_back(begins.back() + part.shape()[checked_axis("concat", axis, part.shape())]);
   }
-  return record_jointly("concat", concat(values, axis), parts,
+  return record_jointly("concat", kernel::concat(values, axis), parts,
                         [axis, parts, begins](const Var& dy, const Tape::Sink& to) {
                           for (std::size_t k = 0; k < parts.size(); ++k)
                             to.add(parts[k], slice(dy, axis, begins[k], begins[k + 1]));
@@ -315,7 +317,7 @@ Var concat(const std::vector<Var>& parts, int axis) {
 
 // y[.., i, ..] = x[.., indices[i], ..]       dx[.., indices[i], ..] += dy[.., i, ..]
 Var gather(const Var& x, const std::vector<Index>& indices, int axis) {
-  return record("gather", gather(x.value(), indices, axis),
+  return record("gather", kernel::gather(x.value(), indices, axis),
                 wrt(x, [axis, shape = x.shape(), indices](const Var& dy) {
                   return scatter_add(dy, indices, shape[checked_axis("gather", axis, shape)], axis);
                 }));
@@ -323,19 +325,19 @@ Var gather(const Var& x, const std::vector<Index>& indices, int axis) {
 
 // y[.., indices[i], ..] += x[.., i, ..]      dx[.., i, ..] = dy[.., indices[i], ..]
 Var scatter_add(const Var& x, const std::vector<Index>& indices, Index size, int axis) {
-  return record("scatter_add", scatter_add(x.value(), indices, size, axis),
+  return record("scatter_add", kernel::scatter_add(x.value(), indices, size, axis),
                 wrt(x, [axis, indices](const Var& dy) { return gather(dy, indices, axis); }));
 }
 
 // y = x repeated to a shape          dx = dy summed over the repeated axes
 Var broadcast_to(const Var& x, const Shape& shape) {
-  return record("broadcast_to", broadcast_to(x.value(), shape),
+  return record("broadcast_to", kernel::broadcast_to(x.value(), shape),
                 wrt(x, [](const Var& dy) { return dy; }));
 }
 
 // y = x summed to a shape from which it was repeated         dx = dy repeated
 Var sum_to(const Var& x, const Shape& shape) {
-  return record("sum_to", sum_to(x.value(), shape),
+  return record("sum_to", kernel::sum_to(x.value(), shape),
                 wrt(x, [from = x.shape()](const Var& dy) { return broadcast_to(dy, from); }));
 }
 

@@ -152,7 +152,7 @@ void Tape::Sink::add(std::uint32_t node, Var term) const {
   else if (record == Record::yes)
     sum = *sum + term;
   else
-    add_in_place(sum->value_, term.value());  // copies first if others share the storage
+    kernel::add_in_place(sum->value_, term.value());  // copies first if others share the storage
 }
 
 std::size_t Tape::Sink::keep(Var piece) const {

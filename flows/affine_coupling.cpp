@@ -3,7 +3,7 @@
 // of two coordinates moves one number a point: what an operation costs besides its arithmetic would
 // be most of the time.
 
-#include "tensor/vector_math.h"
+#include "tensor/kernels/vector_math.h"
 // ^ first: it must come before <cmath>
 
 #include "flows/affine_coupling.h"
@@ -32,7 +32,7 @@ inline real bounded(real raw, real c) {
 
 // ds/d(raw) = 1 - tanh^2(raw / c) = 1 - (s / c)^2
 Var softly_bounded(const Var& raw, real c) {
-  return record("soft_bound", map("soft_bound", raw.value(), [c](real v) { return bounded(v, c); }),
+  return record("soft_bound", kernel::map("soft_bound", raw.value(), [c](real v) { return bounded(v, c); }),
                 wrt(raw, [c](const Var& ds, const Var& s) { return ds * (1 - square(s / c)); }));
 }
 
@@ -106,7 +106,7 @@ Var fused_log_det(const Var& raw, const Formula& f, real c) {
       [raw, c, slope = f.slope](const Var& dy, const Tape::Sink& to) {
         if (to.record == Record::yes) return to.through(-sum(softly_bounded(raw, c), 1), dy);
         const Tensor column = dy.value().reshaped({dy.rows(), 1});
-        to.add(raw, map("log_det", column, slope, [](real d, real factor) { return -d * factor; }));
+        to.add(raw, kernel::map("log_det", column, slope, [](real d, real factor) { return -d * factor; }));
       });
 }
 

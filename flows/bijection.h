@@ -8,7 +8,7 @@
 // the function that was just called.
 //
 // To add a bijection: derive from this struct (affine_coupling.h is the example) and give it a row
-// in the table of tests/test_flows.cpp, which then checks all that must hold.
+// in the table of tests/tables/test_flows.cpp, which then checks all that must hold.
 //
 // Read next: affine_coupling.h, permutation.h, composition.h.
 #pragma once

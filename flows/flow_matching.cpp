@@ -6,7 +6,7 @@
 #include <algorithm>
 
 #include "flows/path.h"
-#include "tensor/parallel.h"
+#include "tensor/threads/parallel.h"
 
 namespace gradflow {
 namespace {
@@ -67,7 +67,7 @@ Tensor FlowMatching::carry(const Tensor& points, const TimeSpan& span,
     parts[static_cast<std::size_t>(i)] =
         integrate(field(own), points.rows(begin, end), span, solver);
   });
-  return parts.empty() ? points : concat(parts, 0);
+  return parts.empty() ? points : kernel::concat(parts, 0);
 }
 
 Tensor FlowMatching::sample(Index n, Rng& rng, Index steps) const {

@@ -8,7 +8,7 @@
 //
 // The conditional form also tells the network the class of the data point, as a learned vector.
 //
-// Read next: experiments/flow_matching.cpp.
+// Read next: experiments/programs/flow_matching.cpp.
 #pragma once
 
 #include <optional>

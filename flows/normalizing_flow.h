@@ -11,7 +11,7 @@
 //   ...
 //   const Var loss = -mean(flow.log_prob(batch));
 //
-// Read next: experiments/normalizing_flow.cpp.
+// Read next: experiments/programs/normalizing_flow.cpp.
 #pragma once
 
 #include "flows/affine_coupling.h"

@@ -7,7 +7,7 @@ namespace {
 
 // y + h k
 Tensor moved(Tensor y, const Tensor& k, real h) {
-  add_in_place(y, k, h);
+  kernel::add_in_place(y, k, h);
   return y;
 }
 

@@ -3,7 +3,7 @@
 // A solver is a function that makes one step; `integrate` repeats it. Time may run backwards: from
 // 1 to 0 the step dt is negative, and the same solver undoes what it did, up to its error.
 //
-// To add a solver: write its step here and give it a row in the table of tests/test_ode.cpp, which
+// To add a solver: write its step here and give it a row in the table of tests/tables/test_ode.cpp, which
 // measures its order.
 #pragma once
 

@@ -7,7 +7,7 @@
 // Liu et al., "Flow straight and fast" (2023).
 #pragma once
 
-#include "tensor/map.h"
+#include "autograd/ops.h"
 #include "tensor/random.h"
 
 namespace gradflow {
@@ -22,8 +22,8 @@ struct PathSample {  // a place on each of B paths
 inline PathSample sample_linear_path(const Tensor& y_1, Rng& rng) {
   const Tensor y_0 = rng.normal(y_1.shape());
   const Tensor t = rng.uniform({y_1.rows(), 1});
-  const Tensor velocity = y_1 - y_0;
-  return {y_0 + t * velocity, t, velocity};
+  const Tensor velocity = (y_1 - y_0).value();
+  return {(y_0 + t * velocity).value(), t, velocity};
 }
 
 }  // namespace gradflow

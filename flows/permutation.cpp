@@ -26,7 +26,7 @@ Mapped permuted(const char* op, const Var& points, const std::vector<Index>& ord
   require(points.shape().rank() == 2 && points.shape()[1] == std::ssize(order),
           "Permutation::{}: points {} given; (B, {}) are required", op, points.shape(),
           order.size());
-  return {record("permutation", gather(points.value(), order, 1),
+  return {record("permutation", kernel::gather(points.value(), order, 1),
                  wrt(points, [inverse](const Var& dy) { return gather(dy, inverse, 1); })),
           zeros(Shape{points.rows()})};
 }

@@ -1,5 +1,5 @@
 // The fused form, in short: the numbers of a pass lie in one block of memory, layer by layer, and a
-// layer is one call of gemm(), which adds the bias and applies the activation on the way.
+// layer is one call of kernel::gemm(), which adds the bias and applies the activation on the way.
 //
 // Inside, a batch lies features first: h (width, B) instead of (B, width), so that a layer is the
 // same product transposed, W h instead of h W^T. It is then the batch, and not the width, that is
@@ -55,7 +55,7 @@ Tensor forward(Pass& pass, const Tensor& x) {
   const Index B = pass.points;
   Tensor y({pass.places.back().out, B});
   real* memory = pass.memory.mutable_data();
-  std::copy_n(transpose(x).data(), x.size(), memory + pass.places[0].h);
+  std::copy_n(kernel::transpose(x).data(), x.size(), memory + pass.places[0].h);
   for (std::size_t l = 0; l < pass.places.size(); ++l) {
     const auto& [layer, in, out, W, b, h] = pass.places[l];
     const real *weights = layer->W.value.data(), *bias = layer->b.value.data();
@@ -65,10 +65,10 @@ Tensor forward(Pass& pass, const Tensor& x) {
     }
     const bool last = l + 1 == pass.places.size();
     real* next = last ? y.mutable_data() : memory + pass.places[l + 1].h;
-    gemm(out, B, in, {weights, in, 1}, {memory + h, B, 1}, {Bias::Kind::per_row, bias}, next,
+    kernel::gemm(out, B, in, {weights, in, 1}, {memory + h, B, 1}, {Bias::Kind::per_row, bias}, next,
          {last ? Epilogue::Kind::none : Epilogue::Kind::leaky_relu, kLeakySlope});
   }
-  return transpose(y);
+  return kernel::transpose(y);
 }
 
 // From the last layer to the first, d (out, B) being the gradient of the layer's output before
@@ -83,14 +83,14 @@ Tensor backward(const Pass& pass, const Tensor& dy, bool want_dx, const Tape::Si
   Tensor scratch({2, B * pass.widest});
   real* d = scratch.mutable_data();
   real* d_before = d + B * pass.widest;
-  std::copy_n(transpose(dy).data(), dy.size(), d);
+  std::copy_n(kernel::transpose(dy).data(), dy.size(), d);
   for (std::size_t l = pass.places.size(); l-- > 0;) {
     const auto& [layer, in, out, W, b, h] = pass.places[l];
     dW -= in * out + out;
-    gemm(out, in, B, {d, B, 1}, {pass.at(h), 1, B}, {}, dW);
+    kernel::gemm(out, in, B, {d, B, 1}, {pass.at(h), 1, B}, {}, dW);
     sum_rows(d, out, B, dW + in * out);
     if (l == 0 && !want_dx) break;
-    gemm(in, B, out, {pass.at(W), 1, in}, {d, B, 1}, {}, d_before,
+    kernel::gemm(in, B, out, {pass.at(W), 1, in}, {d, B, 1}, {}, d_before,
          {l == 0 ? Epilogue::Kind::none : Epilogue::Kind::leaky_relu_gradient, kLeakySlope,
           pass.at(h)});
     std::swap(d, d_before);
@@ -104,7 +104,7 @@ Tensor backward(const Pass& pass, const Tensor& dy, bool want_dx, const Tape::Si
   }
   if (!want_dx) return {};
   const Index in = pass.places[0].in;
-  return transpose(Tensor({in, B}, std::span(d, std::size_t(in * B))));
+  return kernel::transpose(Tensor({in, B}, std::span(d, std::size_t(in * B))));
 }
 
 // y again, from the pass's own weights, in operations that have rules: to be differentiated twice.

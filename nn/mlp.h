@@ -4,7 +4,7 @@
 // each an operation on the tape. The call operator computes the same as one operation, when the
 // activation is the usual one: bias and activation are done inside the matrix products, the tape
 // gets one node instead of nineteen, and the gradient is one pass through the layers. On the small
-// networks of a normalizing flow that is several times faster. tests/test_layers.cpp holds the two
+// networks of a normalizing flow that is several times faster. tests/nn/test_layers.cpp holds the two
 // against each other.
 //
 // Read next: optimizer.h, sharded_gradient.h.

@@ -6,7 +6,7 @@
 #include <numbers>
 
 #include "tensor/map.h"
-#include "tensor/parallel.h"
+#include "tensor/threads/parallel.h"
 
 namespace gradflow {
 
@@ -119,7 +119,7 @@ void clip_norm(Tensor& gradient, double largest) {
   require(largest > 0, "clip_norm: a largest norm of {} given; more than 0", largest);
   const double factor = clip_factor(norm(gradient), largest);
   const auto scaled = [factor = static_cast<real>(factor)](real g) { return factor * g; };
-  if (factor != 1) gradient = map("clip_norm", gradient, scaled);
+  if (factor != 1) gradient = kernel::map("clip_norm", gradient, scaled);
 }
 
 Schedule cosine_schedule(double rate, Index epochs) {

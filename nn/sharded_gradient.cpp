@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "tensor/parallel.h"
+#include "tensor/threads/parallel.h"
 
 namespace gradflow {
 

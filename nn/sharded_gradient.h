@@ -4,7 +4,7 @@
 // with random numbers of its own, and the shards' gradients are added in their order. So the result
 // depends on the number of shards and not on that of the threads: any number gives the same bits.
 //
-// Read next: experiments/training.h, the loop around it.
+// Read next: experiments/run/training.h, the loop around it.
 #pragma once
 
 #include <algorithm>

@@ -104,6 +104,8 @@ Tensor map(const char* op, const std::array<const Tensor*, N>& operands, F f) {
 
 }  // namespace detail
 
+namespace kernel {
+
 // y = f(x), y = f(a, b), y = f(m, a, b): the operands broadcast against each other. Throws
 // ShapeError, naming `op`, if their shapes cannot be lined up.
 template <class F>
@@ -129,4 +131,5 @@ inline Tensor operator/(const Tensor& a, const Tensor& b) {
   return map("div", a, b, std::divides());
 }
 
+}  // namespace kernel
 }  // namespace gradflow

@@ -6,7 +6,7 @@
 #include <limits>
 
 #include "tensor/error.h"
-#include "tensor/parallel.h"
+#include "tensor/threads/parallel.h"
 
 namespace gradflow {
 namespace {
@@ -42,6 +42,8 @@ MatrixView view(const Tensor& x, Trans trans) {
 
 }  // namespace
 
+namespace kernel {
+
 void gemm(Index m, Index n, Index k, MatrixView A, MatrixView B, const Bias& bias, real* C,
           const Epilogue& epilogue) {
   if (small_gemm(m, n, k, A, B, bias, C, epilogue)) return;
@@ -75,4 +77,5 @@ Tensor affine(const Tensor& x, const Tensor& W, const Tensor& b) {
   return y;
 }
 
+}  // namespace kernel
 }  // namespace gradflow

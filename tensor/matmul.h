@@ -1,12 +1,14 @@
 // Matrix products: the one place that knows BLAS.
 #pragma once
 
-#include "tensor/small_gemm.h"
+#include "tensor/kernels/small_gemm.h"
 #include "tensor/tensor.h"
 
 namespace gradflow {
 
 enum class Trans { no, yes };  // whether a matrix enters a product transposed
+
+namespace kernel {
 
 // op(A) op(B), where op transposes if asked to; (m, k) and (k, n) give (m, n).
 // Throws ShapeError unless both have rank 2 and the inner sizes agree.
@@ -22,4 +24,5 @@ Tensor affine(const Tensor& x, const Tensor& W, const Tensor& b);
 void gemm(Index m, Index n, Index k, MatrixView A, MatrixView B, const Bias& bias, real* C,
           const Epilogue& epilogue = {});
 
+}  // namespace kernel
 }  // namespace gradflow

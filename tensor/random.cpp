@@ -1,4 +1,4 @@
-#include "tensor/vector_math.h"
+#include "tensor/kernels/vector_math.h"
 // ^ first: it must come before <cmath>
 
 #include <algorithm>

@@ -61,17 +61,19 @@ Tensor reduce(const Tensor& x, int axis, KeepAxis keep, FoldRun fold_run, Fold f
 
 }  // namespace
 
+int nonempty_axis(const char* op, int axis, const Shape& shape) {
+  axis = checked_axis(op, axis, shape);
+  require(shape[axis] > 0, "{}: shape {} given; at least one element is required", op, shape);
+  return axis;
+}
+
+namespace kernel {
+
 Tensor sum(const Tensor& x, int axis, KeepAxis keep) {
   axis = checked_axis("sum", axis, x.shape());
   if (x.shape()[axis] == 0) return zeros(reduced(x.shape(), axis, keep));
   if (x.shape()[axis] == 1) return x.reshaped(reduced(x.shape(), axis, keep));
   return reduce(x, axis, keep, sum_of, [](real a, real b) { return a + b; });
-}
-
-int nonempty_axis(const char* op, int axis, const Shape& shape) {
-  axis = checked_axis(op, axis, shape);
-  require(shape[axis] > 0, "{}: shape {} given; at least one element is required", op, shape);
-  return axis;
 }
 
 Tensor max(const Tensor& x, int axis, KeepAxis keep) {
@@ -97,4 +99,5 @@ Tensor broadcast_to(const Tensor& x, const Shape& shape) {
   return map("broadcast_to", x, zeros(shape), [](real v, real) { return v; });
 }
 
+}  // namespace kernel
 }  // namespace gradflow

@@ -11,17 +11,21 @@ namespace gradflow {
 
 enum class KeepAxis { no, yes };  // yes: the reduced axis stays, with size 1, ready to broadcast
 
+namespace kernel {
+
 // Along one axis (negative: from the end), which the result no longer has. The sum of no elements
 // is 0; the maximum of none throws ShapeError.
 Tensor sum(const Tensor& x, int axis, KeepAxis keep = KeepAxis::no);
 Tensor max(const Tensor& x, int axis, KeepAxis keep = KeepAxis::no);
 
-// Axis as checked_axis() gives it, of one element at least. Throws ShapeError, naming `op`.
-int nonempty_axis(const char* op, int axis, const Shape& shape);
-
 // The adjoint of broadcasting: x summed over the axes along which `shape` was repeated.
 Tensor sum_to(const Tensor& x, const Shape& shape);
 // x repeated to `shape`. Throws ShapeError if x does not broadcast to exactly that.
 Tensor broadcast_to(const Tensor& x, const Shape& shape);
+
+}  // namespace kernel
+
+// Axis as checked_axis() gives it, of one element at least. Throws ShapeError, naming `op`.
+int nonempty_axis(const char* op, int axis, const Shape& shape);
 
 }  // namespace gradflow

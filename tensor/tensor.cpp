@@ -84,6 +84,24 @@ Tensor linspace(real first, real last, Index count) {
   return result;
 }
 
+bool all_finite(const Tensor& x) {
+  // v * 0 is 0 for every finite v and NaN for the others; NaN survives the sum.
+  const Index n = x.size();
+  const real* in = x.data();
+  real sum = 0;
+#pragma omp simd reduction(+ : sum)
+  for (Index i = 0; i < n; ++i) sum += in[i] * 0;
+  return sum == 0;
+}
+
+std::string to_string(const Tensor& x) {
+  constexpr Index kShown = 12;
+  std::string text = to_string(x.shape()) + " [";
+  for (Index i = 0; i < std::min(x.size(), kShown); ++i)
+    text += fmt::format("{}{:.6g}", i ? ", " : "", x.data()[i]);
+  return text + (x.size() > kShown ? ", ...]" : "]");
+}
+
 namespace {
 
 // Copies `count` runs of n numbers each, which begin `in_step` and `out_step` numbers apart.
@@ -107,6 +125,8 @@ void check_indices(const char* op, const std::vector<Index>& indices, Index size
 }
 
 }  // namespace
+
+namespace kernel {
 
 Tensor transpose(const Tensor& x, int axis_a, int axis_b) {
   const auto [a, b] = std::minmax(
@@ -215,22 +235,5 @@ void add_in_place(Tensor& a, const Tensor& b, real factor) {
   for (Index i = 0; i < n; ++i) out[i] += factor * in[i];
 }
 
-bool all_finite(const Tensor& x) {
-  // v * 0 is 0 for every finite v and NaN for the others; NaN survives the sum.
-  const Index n = x.size();
-  const real* in = x.data();
-  real sum = 0;
-#pragma omp simd reduction(+ : sum)
-  for (Index i = 0; i < n; ++i) sum += in[i] * 0;
-  return sum == 0;
-}
-
-std::string to_string(const Tensor& x) {
-  constexpr Index kShown = 12;
-  std::string text = to_string(x.shape()) + " [";
-  for (Index i = 0; i < std::min(x.size(), kShown); ++i)
-    text += fmt::format("{}{:.6g}", i ? ", " : "", x.data()[i]);
-  return text + (x.size() > kShown ? ", ...]" : "]");
-}
-
+}  // namespace kernel
 }  // namespace gradflow

@@ -17,7 +17,7 @@
 #include <string>
 #include <vector>
 
-#include "tensor/buffer.h"
+#include "tensor/kernels/buffer.h"
 #include "tensor/shape.h"
 
 namespace gradflow {
@@ -75,6 +75,14 @@ inline Tensor zeros(const Shape& shape) { return {shape, real{0}}; }
 inline Tensor ones(const Shape& shape) { return {shape, real{1}}; }
 Tensor linspace(real first, real last, Index count);  // (count): evenly spaced, both ends included
 
+bool all_finite(const Tensor& x);  // true if no element is NaN or infinite
+
+std::string to_string(const Tensor& x);  // for people: shape and elements, long ones shortened
+
+// Functions of plain numbers, of which the operations on Vars (autograd/ops.h) are made. They have a
+// namespace of their own: what a user writes with a + b or sum(x) is always an operation on Vars.
+namespace kernel {
+
 // Rearrangements: copies, unless the order in memory stays. `axis` may be negative: -1 is the last.
 Tensor transpose(const Tensor& x, int axis_a = 0, int axis_b = 1);  // two axes exchanged
 Tensor slice(const Tensor& x, int axis, Index begin, Index end);    // positions begin .. end-1
@@ -90,8 +98,6 @@ Tensor scatter_add(const Tensor& x, const std::vector<Index>& indices, Index siz
 // a += factor b, in a's own storage if nobody shares it. Throws ShapeError unless the shapes are
 // equal.
 void add_in_place(Tensor& a, const Tensor& b, real factor = 1);
-bool all_finite(const Tensor& x);  // true if no element is NaN or infinite
 
-std::string to_string(const Tensor& x);  // for people: shape and elements, long ones shortened
-
+}  // namespace kernel
 }  // namespace gradflow

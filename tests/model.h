@@ -9,9 +9,9 @@
 #include <string>
 
 #include "autograd/ops.h"
-#include "experiments/files/safetensors.h"
+#include "experiments/run/files/safetensors.h"
 #include "nn/parameters.h"
-#include "tensor/parallel.h"
+#include "tensor/threads/parallel.h"
 #include "tensor/random.h"
 
 namespace gradflow {

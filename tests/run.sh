@@ -7,12 +7,12 @@
 #   tests/run.sh thread      those that use threads, under clang's thread sanitizer
 #
 # More, each with --help:
-#   tests/kill.sh 40         kills trainings at random moments and goes on with --resume
-#   tests/fuzz.sh 60         fuzzes each reader of files
-#   tests/valgrind.sh        a short training of each experiment under valgrind
-#   tests/tidy.sh            clang-tidy
-#   tests/coverage.sh        line coverage of tensor, autograd, nn and flows
-#   tests/docs.sh            the API documentation, by Doxygen; a name without a comment is an error
+#   tests/tools/kill.sh 40         kills trainings at random moments and goes on with --resume
+#   tests/tools/fuzz.sh 60         fuzzes each reader of files
+#   tests/tools/valgrind.sh        a short training of each experiment under valgrind
+#   tests/tools/tidy.sh            clang-tidy
+#   tests/tools/coverage.sh        line coverage of tensor, autograd, nn and flows
+#   tests/tools/docs.sh            the API documentation, by Doxygen; a name without a comment is an error
 #   tests/size.sh            how many lines of code tensor, autograd, nn and flows are
 set -euo pipefail
 cd "$(dirname "$0")/.."

@@ -7,8 +7,8 @@
 #include <string>
 #include <vector>
 
-#include "experiments/options.h"
-#include "experiments/session.h"
+#include "experiments/run/options.h"
+#include "experiments/run/session.h"
 
 namespace gradflow {
 

@@ -10,7 +10,7 @@
 #include <cmath>
 
 #include "autograd/ops.h"
-#include "experiments/figure.h"
+#include "experiments/draw/figure.h"
 #include "experiments/ladder/ladder.h"
 
 namespace gradflow {

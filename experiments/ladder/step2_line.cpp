@@ -7,9 +7,9 @@
 
 #include <fmt/format.h>
 
-#include "experiments/figure.h"
+#include "experiments/draw/figure.h"
 #include "experiments/ladder/ladder.h"
-#include "experiments/views.h"
+#include "experiments/draw/views.h"
 #include "nn/layers.h"
 #include "nn/optimizer.h"
 

@@ -7,8 +7,8 @@
 #include <fmt/format.h>
 
 #include "experiments/ladder/ladder.h"
-#include "experiments/moons.h"
-#include "experiments/views.h"
+#include "experiments/data/moons.h"
+#include "experiments/draw/views.h"
 #include "nn/mlp.h"
 #include "nn/optimizer.h"
 #include "tensor/map.h"
@@ -25,7 +25,7 @@ Tensor as_column(const std::vector<Index>& labels) {
 
 double accuracy(const Mlp& network, const Data& data) {
   const auto right = [](real u, real label) { return real((u > 0) == (label == 1)); };
-  return mean(map("accuracy", network(data.points).value(), as_column(data.labels), right)).item();
+  return mean(kernel::map("accuracy", network(data.points).value(), as_column(data.labels), right)).item();
 }
 
 // Points (N, 2) as two clouds, by the sign of a number for each.

@@ -12,7 +12,7 @@
 
 #include "autograd/ops.h"
 #include "experiments/ladder/ladder.h"
-#include "experiments/views.h"
+#include "experiments/draw/views.h"
 #include "flows/normalizing_flow.h"
 #include "flows/permutation.h"
 

@@ -9,11 +9,11 @@
 
 #include <cmath>
 
-#include "experiments/figure.h"
+#include "experiments/draw/figure.h"
 #include "experiments/ladder/ladder.h"
-#include "experiments/moons.h"
-#include "experiments/rings.h"
-#include "experiments/views.h"
+#include "experiments/data/moons.h"
+#include "experiments/data/rings.h"
+#include "experiments/draw/views.h"
 #include "flows/normalizing_flow.h"
 #include "nn/optimizer.h"
 

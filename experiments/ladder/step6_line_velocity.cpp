@@ -7,7 +7,7 @@
 
 #include <fmt/format.h>
 
-#include "experiments/figure.h"
+#include "experiments/draw/figure.h"
 #include "experiments/ladder/ladder.h"
 #include "flows/flow_matching.h"
 #include "flows/path.h"
@@ -21,7 +21,7 @@ constexpr real kMean = real(1.5), kStddev = real(0.3);
 // Half of the points ~ N(-1.5, 0.3^2), the others ~ N(1.5, 0.3^2).
 Tensor sample_data(Index n, Rng& rng) {
   const auto sign = [](real u) { return u < 0 ? real{-1} : real{1}; };
-  const Var side = map("side", rng.uniform({n, 1}, -1, 1), sign);
+  const Var side = kernel::map("side", rng.uniform({n, 1}, -1, 1), sign);
   return (kMean * side + kStddev * rng.normal({n, 1})).value();
 }
 

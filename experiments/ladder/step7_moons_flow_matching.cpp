@@ -6,11 +6,11 @@
 
 #include <fmt/format.h>
 
-#include "experiments/figure.h"
+#include "experiments/draw/figure.h"
 #include "experiments/ladder/ladder.h"
-#include "experiments/moons.h"
-#include "experiments/rings.h"
-#include "experiments/views.h"
+#include "experiments/data/moons.h"
+#include "experiments/data/rings.h"
+#include "experiments/draw/views.h"
 #include "flows/flow_matching.h"
 #include "nn/optimizer.h"
 

@@ -15,7 +15,7 @@
 #include <nlohmann/json.hpp>
 #include <thread>
 
-#include "experiments/files/file_error.h"
+#include "experiments/run/files/file_error.h"
 #include "tests/benchmark/child.h"
 #include "tests/benchmark/compare.h"
 #include "tests/benchmark/options.h"

@@ -7,9 +7,9 @@
 #include <functional>
 #include <nlohmann/json.hpp>
 
-#include "experiments/figure.h"
-#include "experiments/files/file_error.h"
-#include "tensor/parallel.h"
+#include "experiments/draw/figure.h"
+#include "experiments/run/files/file_error.h"
+#include "tensor/threads/parallel.h"
 #include "tests/benchmark/child.h"
 #include "tests/benchmark/workloads.h"
 

@@ -11,8 +11,8 @@ programs=$(cd "${1:?usage: test_benchmark.sh DIRECTORY_OF_THE_PROGRAMS [brief]}"
 brief=${2:-}
 benchmark=$programs/benchmark libtorch=$programs/benchmark_libtorch
 here=$(cd "$(dirname "$0")/.." && pwd)
-# shellcheck source=tests/checks.sh
-. "$here/checks.sh"
+# shellcheck source=tests/tools/checks.sh
+. "$here/tools/checks.sh"
 limit=600  # seconds; some of these programs train
 scratch_directory
 

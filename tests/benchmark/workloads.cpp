@@ -6,13 +6,13 @@
 #include <numeric>
 
 #include "autograd/ops.h"
-#include "experiments/files/safetensors.h"
+#include "experiments/run/files/safetensors.h"
 #include "flows/flow_matching.h"
 #include "flows/normalizing_flow.h"
 #include "flows/path.h"
 #include "tensor/error.h"
 #include "tensor/matmul.h"
-#include "tensor/parallel.h"
+#include "tensor/threads/parallel.h"
 #include "tests/blas_info.h"
 
 namespace gradflow {

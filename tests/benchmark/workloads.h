@@ -6,7 +6,7 @@
 #include <memory>
 #include <nlohmann/json_fwd.hpp>
 
-#include "experiments/training.h"
+#include "experiments/run/training.h"
 #include "tests/benchmark/meter.h"
 
 namespace gradflow {

@@ -6,7 +6,7 @@
 // has characters; an empty text removes either.
 #include <cmath>
 
-#include "experiments/files/checkpoint.h"
+#include "experiments/run/files/checkpoint.h"
 #include "nn/layers.h"
 #include "tensor/error.h"
 #include "tests/fuzz/fuzz.h"

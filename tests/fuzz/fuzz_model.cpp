@@ -5,8 +5,8 @@
 #include <cmath>
 #include <stdexcept>
 
-#include "experiments/rings.h"
-#include "experiments/session.h"
+#include "experiments/data/rings.h"
+#include "experiments/run/session.h"
 #include "flows/permutation.h"
 #include "tensor/error.h"
 #include "tests/fuzz/fuzz.h"

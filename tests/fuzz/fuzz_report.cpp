@@ -1,8 +1,8 @@
 // The report page from any report.json: either an error that names the file, or a whole page.
 #include <stdexcept>
 
-#include "experiments/report_data.h"
-#include "experiments/report_page.h"
+#include "experiments/page/report_data.h"
+#include "experiments/page/report_page.h"
 #include "tests/fuzz/fuzz.h"
 
 using namespace gradflow;

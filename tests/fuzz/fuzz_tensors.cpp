@@ -1,6 +1,6 @@
 // decode_tensors: either an error in one line, or tensors that come back unchanged when they are
 // written and read again.
-#include "experiments/files/safetensors.h"
+#include "experiments/run/files/safetensors.h"
 #include "tensor/error.h"
 #include "tests/fuzz/fuzz.h"
 

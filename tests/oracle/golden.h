@@ -12,7 +12,7 @@
 #include <map>
 #include <string>
 
-#include "experiments/files/safetensors.h"
+#include "experiments/run/files/safetensors.h"
 #include "tests/catch.h"
 
 namespace gradflow {

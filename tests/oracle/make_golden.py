@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Makes the golden files of tests/test_oracle.cpp: what PyTorch says that results should be.
+"""Makes the golden files of tests/oracle/test_oracle.cpp: what PyTorch says that results should be.
 
   make_golden.py            writes the files beside this script
   make_golden.py --check    makes them anew, writes nothing, and compares them with those here

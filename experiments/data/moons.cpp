@@ -1,0 +1,70 @@
+#include "experiments/data/moons.h"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <numbers>
+
+namespace gradflow {
+namespace {
+
+constexpr double kPi = std::numbers::pi;
+
+// The place on a moon's arc that belongs to an angle.
+std::array<double, 2> on_moon(Index moon, double angle) {
+  const double c = std::cos(angle), s = std::sin(angle);
+  return moon == 0 ? std::array{c, s} : std::array{1 - c, 0.5 - s};
+}
+
+// From a point to the upper half of the unit circle: along the radius, or to one of its ends.
+double distance_to_half_circle(double x, double y) {
+  return y >= 0 ? std::abs(std::hypot(x, y) - 1) : std::hypot(std::abs(x) - 1, y);
+}
+
+}  // namespace
+
+Data sample_moons(Index n, Rng& rng, double noise) {
+  const Tensor angles = rng.uniform(Shape{n}, 0, std::numbers::pi_v<real>);
+  Data data{rng.normal({n, 2}), std::vector<Index>(static_cast<std::size_t>(n))};
+  real* out = data.points.mutable_data();
+  for (Index i = 0; i < n; ++i) {
+    const Index moon = i % 2;
+    const auto [x, y] = on_moon(moon, angles.data()[i]);
+    out[2 * i] = static_cast<real>(x + noise * out[2 * i]);
+    out[2 * i + 1] = static_cast<real>(y + noise * out[2 * i + 1]);
+    data.labels[static_cast<std::size_t>(i)] = moon;
+  }
+  return data;
+}
+
+// p(x, y) = the mean over both moons and all angles of N((x, y); on_moon(angle), noise^2 I)
+double moons_density(double x, double y, double noise) {
+  constexpr int kAngles = 400;
+  double sum = 0;
+  for (Index moon = 0; moon < 2; ++moon)
+    for (int i = 0; i < kAngles; ++i) {
+      const auto [u, v] = on_moon(moon, (i + 0.5) * kPi / kAngles);
+      sum += std::exp(-0.5 * ((x - u) * (x - u) + (y - v) * (y - v)) / (noise * noise));
+    }
+  return sum / (2 * kAngles) / (2 * kPi * noise * noise);
+}
+
+double mean_moons_log_density(const Tensor& points, double noise) {
+  double sum = 0;
+  for (Index i = 0; i < points.rows(); ++i)
+    sum += std::log(moons_density(points.data()[2 * i], points.data()[2 * i + 1], noise));
+  return sum / static_cast<double>(points.rows());
+}
+
+double distance_to_moons(double x, double y) {
+  return std::min(distance_to_half_circle(x, y), distance_to_half_circle(1 - x, 0.5 - y));
+}
+
+double share_on_moons(const Tensor& points, double tolerance) {
+  Index near = 0;
+  for (Index i = 0; i < points.rows(); ++i)
+    near += distance_to_moons(points.data()[2 * i], points.data()[2 * i + 1]) <= tolerance;
+  return static_cast<double>(near) / static_cast<double>(points.rows());
+}
+
+}  // namespace gradflow

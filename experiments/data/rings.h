@@ -1,0 +1,71 @@
+// The data of all experiments: points on the five Olympic rings.
+//
+// There are two ways to draw them, and they give different distributions:
+//  - sample_rings: uniform on the union of the rings, by rejection from a box. The box is a little
+//    smaller than the rings' extent, so their outermost edges are cut flat. No labels.
+//  - sample_rings_by_class: the same number from each ring, its radius and angle uniform. Labels.
+//
+// Models are trained on normalised points: mean 0 and standard deviation 1 on each axis. The rings
+// then look like ellipses.
+#pragma once
+
+#include <array>
+#include <string>
+
+#include "experiments/draw/figure.h"
+#include "nn/data.h"
+#include "nn/parameters.h"
+
+namespace gradflow {
+
+struct Ring {  // around its centre, from kInnerRadius to kOuterRadius
+  const char* name;
+  double x, y;  // of its centre
+  Color color;
+};
+// In the order of the class ids, which is alphabetical.
+inline constexpr std::array<Ring, 5> kRings{{{"black", 2, 0, colors::black},
+                                             {"blue", 0, 0, colors::blue},
+                                             {"green", 3, -1, colors::green},
+                                             {"red", 4, 0, colors::red},
+                                             {"yellow", 1, -1, colors::yellow}}};
+inline constexpr double kInnerRadius = 0.875;
+inline constexpr double kOuterRadius = 1.125;
+
+// The lowest loss that any model can reach: entropies and conditional variances of the exact
+// distributions after normalisation, by quadrature.
+inline constexpr double kNllFloor = 1.5614;                      // nats, sample_rings
+inline constexpr double kFlowMatchingFloor = 1.4856;             // per element, sample_rings
+inline constexpr double kConditionalFlowMatchingFloor = 0.8777;  // sample_rings_by_class, labelled
+
+Tensor sample_rings(Index n, Rng& rng);         // (n, 2)
+Data sample_rings_by_class(Index n, Rng& rng);  // n / 5 from each ring; n must be at least 5
+
+// x -> (x - mean) / stddev on each axis, and back.
+struct Normalization {
+  std::array<double, 2> mean, stddev;
+
+  static Normalization of(const Tensor& points);  // (N, 2): its own mean and deviation (ddof 0)
+  Tensor apply(const Tensor& points) const;
+  Tensor undo(const Tensor& points) const;
+
+  NamedTensors tensors() const;                            // to be saved with a model
+  static Normalization from(const NamedTensors& tensors);  // throws ShapeError if they are missing
+};
+
+// The distance of each raw point to the nearest band; 0 on it. `ring` < 0: of all rings, else its
+// own.
+double distance_to_band(double x, double y, int ring = -1);
+// The share of raw points (N, 2) at most `tolerance` from a band.
+double share_on_rings(const Tensor& raw_points, double tolerance = 0);
+double share_on_ring(const Tensor& raw_points, int ring);
+
+// The five points, normalised, that the report follows: three on the rings, two off them.
+inline const std::array<std::array<real, 2>, 5> kFivePoints{{{-0.68536588f, 1.04613213f},
+                                                             {-0.83722729f, 1.48307046f},
+                                                             {0.71348099f, -0.03766172f},
+                                                             {-1.44f, -1.44f},
+                                                             {1.8f, 1.8f}}};
+Tensor five_points();  // (5, 2)
+
+}  // namespace gradflow

@@ -1,0 +1,53 @@
+#include "experiments/draw/views.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "experiments/data/rings.h"
+
+namespace gradflow {
+
+Points2 to_points(const Tensor& points) {
+  Points2 result;
+  for (Index i = 0; i < points.rows(); ++i)
+    result.push_back({points.data()[2 * i], points.data()[2 * i + 1]});
+  return result;
+}
+
+Cloud background(const Tensor& data) {
+  return {.points = to_points(data.rows(0, std::min<Index>(3000, data.rows()))),
+          .color = colors::faint};
+}
+
+std::vector<Path> paths(const std::vector<Tensor>& states, const std::vector<double>& times) {
+  std::vector<Path> result(static_cast<std::size_t>(states[0].rows()));
+  for (const Tensor& state : states) {
+    const Points2 points = to_points(state);
+    for (std::size_t i = 0; i < result.size(); ++i) result[i].points.push_back(points[i]);
+  }
+  for (Path& path : result) path.times = times;
+  return result;
+}
+
+std::vector<double> evenly(double first, double last, std::size_t count) {
+  std::vector<double> result;
+  for (std::size_t i = 0; i < count; ++i) {
+    const double share = static_cast<double>(i) / static_cast<double>(count - 1);
+    result.push_back((1 - share) * first + share * last);
+  }
+  return result;
+}
+
+std::vector<Label> five_labels() {
+  std::vector<Label> labels;
+  for (std::size_t i = 0; i < kFivePoints.size(); ++i)
+    labels.push_back({fmt::format("y{}", i + 1), {kFivePoints[i][0], kFivePoints[i][1]}});
+  return labels;
+}
+
+std::vector<double> epoch_numbers(std::size_t count) {
+  return evenly(1, static_cast<double>(count), count);
+}
+
+}  // namespace gradflow

@@ -1,0 +1,35 @@
+// From tensors to what figures are made of: clouds, paths, panels. Shared by the experiments, so
+// that figures of different models can be laid side by side.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "experiments/draw/figure.h"
+#include "tensor/tensor.h"
+
+namespace gradflow {
+
+// Limits shared by figures that are to be compared: of clouds that begin as noise, of trajectories,
+// and of points on the rings.
+inline const Limits kNoiseLimits{{-3.7, 3.7}, {-3.7, 3.7}};
+inline const Limits kPathLimits{{-2.9, 2.9}, {-2.9, 2.9}};
+inline const Limits kRingLimits{{-2.4, 2.4}, {-2.4, 2.4}};
+
+Points2 to_points(const Tensor& points);  // (N, 2)
+
+// Up to 3000 of the data's points (N, 2), to stand faintly behind trajectories.
+Cloud background(const Tensor& data);
+
+// The way of each point through a list of states, all (B, 2); state k is visited at times[k].
+std::vector<Path> paths(const std::vector<Tensor>& states, const std::vector<double>& times);
+
+// `count` numbers, evenly spaced from `first` to `last`.
+std::vector<double> evenly(double first, double last, std::size_t count);
+
+// Names y1 to y5 beside the report's five points.
+std::vector<Label> five_labels();
+
+std::vector<double> epoch_numbers(std::size_t count);  // 1, 2, ..., count
+
+}  // namespace gradflow

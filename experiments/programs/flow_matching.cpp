@@ -1,0 +1,241 @@
+// Experiment 2: flow matching learns the Olympic rings. Figures 6 to 10.
+//
+// Read `run` first; it is the same story as in normalizing_flow.cpp: make the data, make the model,
+// train it, measure it, draw it.
+
+#include "flows/flow_matching.h"
+
+#include <fmt/format.h>
+
+#include <cmath>
+#include <nlohmann/json.hpp>
+
+#include "experiments/run/files/safetensors.h"
+#include "experiments/draw/gallery.h"
+#include "experiments/data/rings.h"
+#include "experiments/run/session.h"
+#include "experiments/draw/views.h"
+
+namespace gradflow {
+namespace {
+
+using nlohmann::json;
+
+constexpr const char* kName = "flow_matching";
+constexpr Index kMeasuredSamples = 10'000;
+constexpr Index kSteps = 1000;     // dt = 0.001
+constexpr Index kDrawnEvery = 20;  // of the states of a trajectory
+constexpr double kStepSizes[] = {0.001, 0.002, 0.02, 0.05, 0.1, 0.2, 1.0 / 3};
+
+const TimeSpan kToData{0, 1, kSteps}, kToNoise{1, 0, kSteps};
+
+std::string step_name(double dt) { return dt == 1.0 / 3 ? "1/3" : fmt::format("{}", dt); }
+
+Tensor noise(Index n, std::uint64_t id) { return Rng(1).fork(id).normal({n, 2}); }
+
+// Every kDrawnEvery-th of a trajectory's states, the first and the last included.
+std::vector<Tensor> thinned(const std::vector<Tensor>& states) {
+  std::vector<Tensor> result;
+  for (std::size_t k = 0; k < states.size(); k += kDrawnEvery) result.push_back(states[k]);
+  return result;
+}
+
+double standard_deviation(const Tensor& points) {  // the mean of both axes'
+  const Normalization own = Normalization::of(points);
+  return (own.stddev[0] + own.stddev[1]) / 2;
+}
+
+// What a step size costs in quality, by one of the two rules.
+json measure_step_sizes(const FlowMatching& model, const Normalization& normalization,
+                        Solver solver) {
+  const Tensor start = noise(kMeasuredSamples, 100);
+  json rows = json::array();
+  for (const double dt : kStepSizes) {
+    const Tensor samples = model.carry(start, {0, 1, steps_of_size(dt)}, {}, solver);
+    rows.push_back({{"dt", dt},
+                    {"on_ring", share_on_rings(normalization.undo(samples))},
+                    {"std", standard_deviation(samples)}});
+  }
+  return rows;
+}
+
+std::vector<double> distances(const Tensor& a, const Tensor& b) {
+  std::vector<double> result;
+  for (Index i = 0; i < a.rows(); ++i)
+    result.push_back(std::hypot(a.at({i, 0}) - b.at({i, 0}), a.at({i, 1}) - b.at({i, 1})));
+  return result;
+}
+
+// The five points to the noise and back.
+struct RoundTrip {
+  Tensor z;
+  std::vector<double> errors;
+};
+RoundTrip round_trip(const FlowMatching& model, Index steps) {
+  const Tensor y = five_points();
+  const Tensor z = model.carry(y, {1, 0, steps});
+  return {z, distances(model.carry(z, {0, 1, steps}), y)};
+}
+
+json measure_points(const FlowMatching& model) {
+  const RoundTrip trip = round_trip(model, kSteps);
+  json points = json::array();
+  for (std::size_t i = 0; i < kFivePoints.size(); ++i) {
+    const Index row = static_cast<Index>(i);
+    points.push_back({{"y", {kFivePoints[i][0], kFivePoints[i][1]}},
+                      {"z", {trip.z.at({row, 0}), trip.z.at({row, 1})}},
+                      {"round_trip_error", trip.errors[i]}});
+  }
+  return points;
+}
+
+// The round trip's mean error over the five points against the step: of first order in it.
+json measure_round_trips(const FlowMatching& model) {
+  json rows = json::array();
+  for (const Index steps : {100, 1000, 10'000}) {
+    double mean = 0;
+    for (const double error : round_trip(model, steps).errors)
+      mean += error / static_cast<double>(kFivePoints.size());
+    rows.push_back({{"dt", 1.0 / static_cast<double>(steps)}, {"error", mean}});
+  }
+  return rows;
+}
+
+void measure(FlowMatching& model, const Normalization& normalization, const History& history,
+             const RunOptions& options) {
+  json section = report_basics(model.parameters(), history, options);
+  section["euler"] = measure_step_sizes(model, normalization, euler);
+  section["euler_right"] = measure_step_sizes(model, normalization, euler_right_end);
+  section["points"] = measure_points(model);
+  section["round_trips"] = measure_round_trips(model);
+  write_report(options.out, kName, section);
+  fmt::print("{}: loss {:.4f} (floor {:.4f}), {:.1f} % of {} samples on a ring\n", kName,
+             history.epochs.back().loss, kFlowMatchingFloor,
+             100 * section["euler"][0]["on_ring"].get<double>(), kMeasuredSamples);
+}
+
+// Figure 6: the loss and the lowest value it can have.
+LineFigure loss_figure(const History& history) {
+  std::vector<double> losses;
+  for (const Epoch& epoch : history.epochs) losses.push_back(epoch.loss);
+  return {.name = "fig06_fm_loss",
+          .title = "Flow matching: training loss",
+          .x_label = "epoch",
+          .y_label = "squared error per element",
+          .series = {{.x = epoch_numbers(losses.size()), .y = losses}},
+          .references = {
+              {.label = fmt::format("floor {:.4f}", kFlowMatchingFloor), .y = kFlowMatchingFloor}}};
+}
+
+// Figure 7: the same points at six times.
+PointFigure times_figure(const FlowMatching& model) {
+  const std::vector<Tensor> states = model.carry_states(noise(1000, 300), kToData);
+  PointFigure figure{.name = "fig07_fm_samples_over_time", .limits = kNoiseLimits};
+  for (std::size_t panel = 0; panel <= 5; ++panel)
+    figure.panels.push_back({.title = fmt::format("t = {:.1f}", 0.2 * static_cast<double>(panel)),
+                             .clouds = {{.points = to_points(states[panel * (kSteps / 5)])}}});
+  return figure;
+}
+
+// Figure 8: ten samples on their way.
+PointFigure trajectories_figure(const FlowMatching& model, const Tensor& data) {
+  const auto states = thinned(model.carry_states(Rng(2).fork(400).normal({10, 2}), kToData));
+  return {.name = "fig08_fm_trajectories",
+          .panels = {{.title = "Ten samples along the velocity field",
+                      .clouds = {background(data)},
+                      .paths = paths(states, evenly(0, 1, states.size()))}},
+          .limits = kPathLimits};
+}
+
+// Figure 9: the same noise with larger and larger steps; and the same by the other rule.
+PointFigure step_size_figure(const FlowMatching& model, const std::string& name, Solver solver) {
+  const Tensor start = noise(1000, 500);
+  PointFigure figure{.name = name, .limits = kNoiseLimits};
+  for (const double dt : kStepSizes) {
+    if (dt == kStepSizes[0]) continue;  // six panels; 0.001 looks like 0.002
+    const Tensor samples = model.carry(start, {0, 1, steps_of_size(dt)}, {}, solver);
+    figure.panels.push_back({.title = fmt::format("dt = {}", step_name(dt)),
+                             .clouds = {{.points = to_points(samples)}}});
+  }
+  return figure;
+}
+
+// Figure 10: the five points to the noise, and from there forward again.
+PointFigure round_trip_figure(const FlowMatching& model, const Tensor& data, bool forward) {
+  auto states = model.carry_states(five_points(), kToNoise);
+  std::string title = "Five points back to the noise";
+  if (forward) {
+    states = model.carry_states(states.back(), kToData);
+    title = "Forward again from where they ended";
+  }
+  states = thinned(states);
+  return {
+      .name = forward ? "fig10b_fm_round_trip" : "fig10a_fm_inverse_trajectories",
+      .panels = {{.title = title,
+                  .clouds = {background(data)},
+                  .paths = paths(states, evenly(forward ? 0 : 1, forward ? 1 : 0, states.size())),
+                  .labels = five_labels()}},
+      .limits = Limits{{-4.5, 4.5}, {-4.5, 4.5}}};
+}
+
+// Beyond the figures: how the model can be made to produce a point far from all data.
+PointFigure bonus_figure(const FlowMatching& model, const Tensor& data) {
+  const Tensor target({{4, 5}});
+  const auto back = model.carry_states(target, kToNoise);
+  const auto forward = model.carry_states(back.back(), kToData);
+  const double error = distances(forward.back(), target)[0];
+  const auto panel = [&](const std::string& title, const std::vector<Tensor>& states, double from) {
+    return Panel{.title = title,
+                 .clouds = {background(data)},
+                 .paths = paths(thinned(states), evenly(from, 1 - from, kSteps / kDrawnEvery + 1)),
+                 .labels = {{"(4, 5)", {4, 5}}}};
+  };
+  return {.name = "extra_fm_bonus_point",
+          .panels = {panel("(4, 5) back to the noise", back, 1),
+                     panel(fmt::format("and forward again: off by {:.4f}", error), forward, 0)}};
+}
+
+void run(RunOptions& options) {
+  Saved saved;
+  if (options.figures_only) saved = load_saved(kName, options);
+  Rng train_rng = Rng(options.seed).fork(1), model_rng(options.seed);
+  const Tensor raw = sample_rings(options.points, train_rng);
+  const auto normalization =
+      options.figures_only ? Normalization::from(saved.tensors) : Normalization::of(raw);
+  const Tensor data = normalization.apply(raw);
+  FlowMatching model(2, {}, model_rng);
+  if (options.figures_only) {
+    assign(model.parameters(), saved.tensors);
+    saved.history.weights_hash = hash_tensors(values(model.parameters()));
+  } else {
+    saved.history =
+        train_and_save({.name = kName,
+                        .parameters = model.parameters(),
+                        .loss = [&](const Data& batch, Rng& rng) { return model.loss(batch, rng); },
+                        .data = {data, {}},
+                        .constants = normalization.tensors()},
+                       options);
+  }
+  measure(model, normalization, saved.history, options);
+  Gallery gallery(options);
+  gallery.add(loss_figure(saved.history));
+  gallery.add(times_figure(model));
+  gallery.add(trajectories_figure(model, data));
+  gallery.add(step_size_figure(model, "fig09_fm_step_size", euler));
+  gallery.add(step_size_figure(model, "extra_fm_step_size_right_end", euler_right_end));
+  gallery.add(round_trip_figure(model, data, false));
+  gallery.add(round_trip_figure(model, data, true));
+  gallery.add(bonus_figure(model, data));
+  gallery.draw_all();
+}
+
+}  // namespace
+}  // namespace gradflow
+
+int main(int argc, char** argv) {
+  using namespace gradflow;
+  RunOptions options =
+      parse_options(argc, argv, Model::flow_matching,
+                    "Trains flow matching on the Olympic rings and draws figures 6 to 10.");
+  return run_experiment(options, [&] { run(options); });
+}

@@ -1,0 +1,166 @@
+#include "experiments/run/files/checkpoint.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <iomanip>
+#include <sstream>
+
+#include "experiments/run/files/parse.h"
+#include "tensor/error.h"
+
+namespace gradflow {
+namespace {
+
+constexpr const char* kFormat = "gradflow checkpoint 2";
+const std::string kModel = "model.", kOptimizer = "optimizer.", kConstant = "constant.";
+const std::string kSetting = "setting.";
+
+// Of each epoch: number, loss, rate, seconds, how many metrics, and their quoted names and values.
+// 17 digits give every double back exactly.
+std::string format_epochs(const std::vector<Epoch>& epochs) {
+  std::ostringstream text;
+  for (const Epoch& epoch : epochs) {
+    text << fmt::format("{} {:.17g} {:.17g} {:.17g} {}", epoch.number, epoch.loss,
+                        epoch.learning_rate, epoch.seconds, epoch.metrics.size());
+    for (const auto& [name, value] : epoch.metrics)
+      text << ' ' << std::quoted(name) << fmt::format(" {:.17g}", value);
+    text << '\n';
+  }
+  return text.str();
+}
+
+std::vector<Epoch> parse_epochs(const std::string& text) {
+  std::vector<Epoch> epochs;
+  std::istringstream words(text);
+  for (std::string number; words >> number;) {
+    std::string loss, rate, seconds, metrics;
+    words >> loss >> rate >> seconds >> metrics;
+    Epoch epoch{
+        parse<Index>(number), parse<double>(loss), parse<double>(rate), parse<double>(seconds), {}};
+    for (auto left = parse<Index>(metrics); left > 0; --left) {
+      std::string name, value;  // empty where the text has ended, which is no number
+      words >> std::quoted(name) >> value;
+      epoch.metrics[name] = parse<double>(value);
+    }
+    epochs.push_back(std::move(epoch));
+  }
+  return epochs;
+}
+
+std::string lookup(const TensorFile& file, const std::string& key) {
+  const auto found = file.metadata.find(key);
+  require<FileError>(found != file.metadata.end(), "it has no \"{}\"", key);
+  return found->second;
+}
+
+void check_settings(const TensorFile& file, const std::map<std::string, std::string>& settings) {
+  for (const auto& [name, value] : settings) {
+    const std::string saved = lookup(file, kSetting + name);
+    require<FileError>(saved == value,
+                       "it was made with {} {}, this run has {}; hint: give the same options, or "
+                       "start anew without --resume",
+                       name, saved, value);
+  }
+}
+
+void check_constants(const TensorFile& file, const NamedTensors& constants) {
+  for (const auto& [name, x] : constants) {
+    const auto saved = file.tensors.find(kConstant + name);
+    require<FileError>(saved != file.tensors.end(), "it has no constant {}", name);
+    require<FileError>(
+        hash_tensors({*saved}) == hash_tensors({{saved->first, x}}),
+        "it was made with another {}, by another version of the program; hint: start "
+        "anew without --resume",
+        name);
+  }
+}
+
+}  // namespace
+
+void save_checkpoint(const std::filesystem::path& path, const Optimizer& optimizer,
+                     const TrainingState& state, const RunIdentity& run) {
+  TensorFile file;
+  for (const auto& [name, x] : values(optimizer.parameters())) file.tensors[kModel + name] = x;
+  for (const auto& [name, x] : optimizer.state()) file.tensors[kOptimizer + name] = x;
+  for (const auto& [name, x] : run.constants) file.tensors[kConstant + name] = x;
+  for (const auto& [name, value] : run.settings) file.metadata[kSetting + name] = value;
+  file.metadata["format"] = kFormat;
+  file.metadata["optimizer_steps"] = fmt::format("{}", optimizer.steps());
+  file.metadata["epoch"] = fmt::format("{}", state.epochs.size());
+  file.metadata["step"] = fmt::format("{}", state.step);
+  file.metadata["loss_sum"] = fmt::format("{:.17g}", state.loss_sum);
+  file.metadata["seconds"] = fmt::format("{:.17g}", state.seconds);
+  file.metadata["epochs"] = format_epochs(state.epochs);
+  save_tensors(path, file);
+}
+
+TrainingState restore_checkpoint(const TensorFile& file, const std::string& name,
+                                 Optimizer& optimizer, const RunIdentity& run) {
+  try {
+    const std::string format =
+        file.metadata.contains("format") ? file.metadata.at("format") : "file without a format";
+    require<FileError>(format == kFormat, "it is not a \"{}\" but a \"{}\"", kFormat, format);
+    check_settings(file, run.settings);
+    check_constants(file, run.constants);
+    TrainingState state;
+    const auto epoch = parse<Index>(lookup(file, "epoch"));
+    state.step = parse<Index>(lookup(file, "step"));
+    state.loss_sum = parse<double>(lookup(file, "loss_sum"));
+    state.seconds = parse<double>(lookup(file, "seconds"));
+    state.epochs = parse_epochs(lookup(file, "epochs"));
+    const auto steps = parse<Index>(lookup(file, "optimizer_steps"));
+    require<FileError>(std::ssize(state.epochs) == epoch && epoch <= run.epochs &&
+                           state.step >= 0 && state.step <= run.steps &&
+                           steps == epoch * run.steps + state.step,
+                       "its epoch {}, step {} and optimizer_steps {} contradict each other, or the "
+                       "{} epochs of {} "
+                       "steps of this run",
+                       epoch, state.step, steps, run.epochs, run.steps);
+    const NamedTensors before = values(optimizer.parameters());
+    assign(optimizer.parameters(), with_prefix(file.tensors, kModel));
+    try {
+      optimizer.restore(with_prefix(file.tensors, kOptimizer), steps);
+    } catch (const Error&) {
+      assign(optimizer.parameters(), before);  // nothing is changed by half
+      throw;
+    }
+    return state;
+  } catch (const Error& error) {
+    throw FileError(fmt::format("resume: {}: {}", name, error.what()));
+  }
+}
+
+RunIdentity identity_of(const TrainingOptions& options, Index points,
+                        const std::map<std::string, std::string>& settings,
+                        const NamedTensors& constants) {
+  RunIdentity run{settings, constants, options.epochs, 0};
+  const Index batch = std::max<Index>(options.batch, 1);  // train() refuses what is less
+  run.steps = steps_in_epoch(points, batch);
+  run.settings["epochs"] = fmt::format("{}", options.epochs);
+  run.settings["points"] = fmt::format("{}", points);
+  run.settings["batch"] = fmt::format("{}", options.batch);
+  run.settings["shards"] = fmt::format("{}", options.shards);
+  run.settings["learning_rate"] = fmt::format("{}", options.learning_rate);
+  run.settings["largest_gradient"] = fmt::format("{}", options.largest_gradient);
+  run.settings["seed"] = fmt::format("{}", options.seed);
+  return run;
+}
+
+void keep_checkpoints(TrainingHooks& hooks, const std::filesystem::path& path, bool resume,
+                      const RunIdentity& run) {
+  hooks.save = [path, run](const Optimizer& optimizer, const TrainingState& state) {
+    save_checkpoint(path, optimizer, state, run);
+  };
+  if (!resume) return;
+  hooks.restore = [path, run](Optimizer& optimizer) {
+    return std::filesystem::exists(path) ? load_checkpoint(path, optimizer, run) : TrainingState{};
+  };
+}
+
+TrainingState load_checkpoint(const std::filesystem::path& path, Optimizer& optimizer,
+                              const RunIdentity& run) {
+  return restore_checkpoint(load_tensors(path), path.string(), optimizer, run);
+}
+
+}  // namespace gradflow

@@ -1,0 +1,232 @@
+#include "experiments/run/files/safetensors.h"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <bit>
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
+#include <fstream>
+#include <nlohmann/json.hpp>
+#include <set>
+#include <sstream>
+
+namespace gradflow {
+namespace {
+
+using Json = nlohmann::json;
+
+static_assert(std::endian::native == std::endian::little, "the format is little-endian");
+constexpr std::uint64_t kLongestHeader = 100'000'000;  // the reference implementation's limit
+constexpr std::uint64_t kLargestNumber = std::uint64_t{1} << 62;
+constexpr const char* kMetadata = "__metadata__";
+constexpr const char* kOwnDtype = sizeof(real) == 4 ? "F32" : "F64";
+
+// JSON as the format wants it: each key once, nothing nested deeper than a tensor's numbers, and
+// none of the liberties that the JSON library takes with byte order marks and zeros. What is no
+// JSON at all, and in the functions below what is of the wrong type, throws Json::exception.
+Json parse_header(std::string_view text) {
+  constexpr std::size_t kDepth = 3;
+  std::array<std::set<std::string>, kDepth + 2> keys;  // at each depth, of the object being read
+  const auto check = [&](int at, Json::parse_event_t event, const Json& parsed) {
+    const auto depth = static_cast<std::size_t>(at);
+    require<FileError>(depth <= kDepth, "its header is nested more than {} deep", kDepth);
+    if (event == Json::parse_event_t::object_start) keys[depth + 1].clear();
+    if (event == Json::parse_event_t::key)
+      require<FileError>(keys[depth].insert(parsed).second,
+                         "key \"{}\" is in its header more than once",
+                         parsed.get_ref<const std::string&>());
+    return true;
+  };
+  require<FileError>(text.find('\0') == text.npos && !text.starts_with("\xef\xbb\xbf"),
+                     "its header is not plain JSON text");
+  Json header = Json::parse(text, check);
+  require<FileError>(header.is_object(), "its header is not a JSON object");
+  return header;
+}
+
+struct Entry {       // what the header says of a tensor
+  Index begin, end;  // bytes, counted from the end of the header
+  std::string name, dtype;
+  std::vector<Index> shape;
+  // In the order of the bytes. NOLINTNEXTLINE(modernize-use-nullptr): clang-tidy 14 misreads <=>
+  auto operator<=>(const Entry&) const = default;
+};
+
+std::vector<Index> read_numbers(const std::string& name, const Json& numbers) {
+  for (const Json& number : numbers)
+    require<FileError>(number.is_number_unsigned() && number.get<std::uint64_t>() <= kLargestNumber,
+                       "the numbers of tensor \"{}\" must be whole, from 0 to 2^62", name);
+  return numbers;
+}
+
+Entry read_entry(const std::string& name, const Json& entry) {
+  const std::vector<Index> offsets = read_numbers(name, entry.at("data_offsets"));
+  require<FileError>(offsets.size() == 2 && entry.size() == 3,
+                     "tensor \"{}\" must have a dtype, a shape and two data_offsets, nothing else",
+                     name);
+  return {offsets[0], offsets[1], name, entry.at("dtype"), read_numbers(name, entry.at("shape"))};
+}
+
+// True if a tensor of these sizes has exactly that many bytes. Counted in double, which is exact up
+// to 2^53, more than any file holds, and cannot overflow. Nor must Shape::size(), even if a size is
+// 0 and the product of the others does not fit in an Index.
+bool fits(const std::vector<Index>& sizes, Index width, Index bytes) {
+  double count = 1, product = 1;
+  for (const Index size : sizes) {
+    count *= static_cast<double>(size);
+    product *= static_cast<double>(std::max<Index>(size, 1));
+  }
+  return count * static_cast<double>(width) == static_cast<double>(bytes) &&
+         product <= static_cast<double>(kLargestNumber);
+}
+
+template <class Stored>
+Tensor converted(const Shape& shape, const char* bytes) {
+  std::vector<Stored> values(static_cast<std::size_t>(shape.size()));
+  std::copy_n(bytes, values.size() * sizeof(Stored), reinterpret_cast<char*>(values.data()));
+  return {shape, std::vector<real>(values.begin(), values.end())};
+}
+
+Tensor read_tensor(const Entry& entry, std::string_view data) {
+  const auto& [begin, end, name, dtype, sizes] = entry;
+  const Index width = dtype == "F32" ? 4 : dtype == "F64" ? 8 : 0;
+  require<FileError>(width != 0, "tensor \"{}\" is of dtype {}; F32 or F64 is required", name,
+                     dtype);
+  require<FileError>(begin <= end && end <= std::ssize(data),
+                     "tensor \"{}\" lies at bytes {} to {}; the file holds {}", name, begin, end,
+                     data.size());
+  require<FileError>(sizes.size() <= Shape::kMaxRank,
+                     "tensor \"{}\" has {} axes; at most {} are supported", name, sizes.size(),
+                     Shape::kMaxRank);
+  require<FileError>(fits(sizes, width, end - begin),
+                     "tensor \"{}\" has {} bytes, which do not fit its shape", name, end - begin);
+  return (width == 4 ? converted<float> : converted<double>)(Shape(sizes), data.data() + begin);
+}
+
+TensorFile decode(std::string_view bytes) {
+  std::uint64_t header_size = 0;
+  require<FileError>(bytes.size() >= sizeof(header_size), "{} bytes; at least {} are required",
+                     bytes.size(), sizeof(header_size));
+  std::memcpy(&header_size, bytes.data(), sizeof(header_size));
+  const std::string_view rest = bytes.substr(sizeof(header_size));
+  require<FileError>(header_size <= kLongestHeader && header_size <= rest.size(),
+                     "a header of {} bytes announced in a file of {}; not a safetensors file, or "
+                     "cut short",
+                     header_size, bytes.size());
+  const Json header = parse_header(rest.substr(0, header_size));
+  const std::string_view data = rest.substr(header_size);
+  TensorFile contents;
+  std::set<Entry> entries;
+  for (const auto& [name, value] : header.items()) {
+    if (name == kMetadata)
+      contents.metadata = value;
+    else
+      entries.insert(read_entry(name, value));
+  }
+  // Tensors must lie one after another: overlaps and gaps would hide something.
+  Index end = 0;
+  for (const Entry& entry : entries) {
+    contents.tensors.emplace(entry.name, read_tensor(entry, data));
+    require<FileError>(entry.begin == end,
+                       "tensor \"{}\" begins at byte {}, the one before ends at {}", entry.name,
+                       entry.begin, end);
+    end = entry.end;
+  }
+  require<FileError>(end == std::ssize(data), "its tensors end at byte {} of {}", end, data.size());
+  return contents;
+}
+
+std::string system_message() { return std::strerror(errno); }
+
+}  // namespace
+
+std::string encode_tensors(const TensorFile& contents) {
+  nlohmann::ordered_json header = nlohmann::ordered_json::object();
+  if (!contents.metadata.empty()) header[kMetadata] = contents.metadata;
+  std::size_t end = 0;
+  for (const auto& [name, x] : contents.tensors) {
+    const std::size_t begin = std::exchange(end, end + x.values().size_bytes());
+    header[name] = {{"dtype", kOwnDtype}, {"shape", x.shape()}, {"data_offsets", {begin, end}}};
+  }
+  std::string text;
+  try {
+    text = header.dump();
+  } catch (const Json::exception&) {
+    throw FileError("save: a name or a text in the metadata is not UTF-8");
+  }
+  text.resize((text.size() + 7) / 8 * 8, ' ');  // so that the numbers begin at a multiple of 8
+  const std::uint64_t header_size = text.size();
+  std::string bytes(reinterpret_cast<const char*>(&header_size), sizeof(header_size));
+  bytes += text;
+  for (const auto& [name, x] : contents.tensors)
+    bytes.append(reinterpret_cast<const char*>(x.data()), x.values().size_bytes());
+  return bytes;
+}
+
+TensorFile decode_tensors(const std::string& bytes, const std::string& name) {
+  try {
+    return decode(bytes);
+  } catch (const FileError& error) {
+    throw FileError(fmt::format("load: {}: {}", name, error.what()));
+  } catch (const Json::exception& error) {
+    std::string_view what = error.what();  // "[json.exception.type_error.302] type must be ..."
+    what.remove_prefix(what.find(' ') + 1);
+    throw FileError(
+        fmt::format("load: {}: its header is not as the format says: {:.160}", name, what));
+  }
+}
+
+void save_tensors(const std::filesystem::path& path, const TensorFile& contents) {
+  write_file(path, encode_tensors(contents));
+}
+
+TensorFile load_tensors(const std::filesystem::path& path) {
+  return decode_tensors(read_file(path), path.string());
+}
+
+void write_file(const std::filesystem::path& path, const std::string& bytes) {
+  const std::string temporary = path.string() + ".tmp";
+  const auto fail = [&](const char* what) {
+    const std::string reason = system_message();
+    ::unlink(temporary.c_str());
+    throw FileError(fmt::format("save: {}: cannot {}: {}", path.string(), what, reason));
+  };
+  std::FILE* const file = std::fopen(temporary.c_str(), "wbe");
+  if (!file) fail("create the file");
+  const bool written = std::fwrite(bytes.data(), 1, bytes.size(), file) == bytes.size() &&
+                       std::fflush(file) == 0 && ::fsync(::fileno(file)) == 0;
+  if (std::fclose(file) != 0 || !written) fail("write all of it");
+  if (::rename(temporary.c_str(), path.c_str()) != 0) fail("rename the finished file");
+}
+
+std::string read_file(const std::filesystem::path& path) {
+  std::error_code ignored;
+  require<FileError>(std::filesystem::is_regular_file(path, ignored), "load: {}: {}", path.string(),
+                     std::filesystem::exists(path, ignored) ? "not a file" : "not there");
+  std::ifstream file(path, std::ios::binary);
+  std::ostringstream bytes;
+  if (std::filesystem::file_size(path, ignored) > 0) bytes << file.rdbuf();
+  require<FileError>(file && bytes, "load: {}: cannot be read: {}", path.string(),
+                     system_message());
+  return std::move(bytes).str();
+}
+
+std::string hash_tensors(const std::map<std::string, Tensor>& tensors) {
+  std::uint64_t hash = 0xcbf29ce484222325;
+  const auto add = [&hash](const void* data, std::size_t size) {
+    for (std::size_t i = 0; i < size; ++i)
+      hash = (hash ^ static_cast<const unsigned char*>(data)[i]) * 0x100000001b3;
+  };
+  for (const auto& [name, x] : tensors) {
+    const std::string label = name + to_string(x.shape());
+    add(label.data(), label.size());
+    add(x.data(), x.values().size_bytes());
+  }
+  return fmt::format("{:016x}", hash);
+}
+
+}  // namespace gradflow

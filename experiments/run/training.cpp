@@ -1,0 +1,136 @@
+#include "experiments/run/training.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <span>
+
+#include "tensor/threads/parallel.h"
+
+namespace gradflow {
+namespace {
+
+double seconds_now() {
+  using namespace std::chrono;
+  return duration<double>(steady_clock::now().time_since_epoch()).count();
+}
+
+void check_options(const Data& data, const TrainingOptions& options) {
+  require(data.points.rank() == 2 && data.size() > 0,
+          "train: points {} given; (N, D) with N > 0 is required", data.points.shape());
+  require(options.epochs >= 1, "train: {} epochs given; at least 1", options.epochs);
+  require(options.batch >= 1, "train: a batch of {} given; at least 1", options.batch);
+  require(options.shards >= 1, "train: {} shards given; at least 1", options.shards);
+  require(options.learning_rate >= 0 && std::isfinite(options.learning_rate),
+          "train: a learning rate of {} given; 0 or more", options.learning_rate);
+  require(options.largest_gradient > 0, "train: a largest gradient of {} given; more than 0",
+          options.largest_gradient);
+}
+
+// One run of train().
+class Trainer {
+ public:
+  Trainer(const Parameters& parameters, const Loss& loss, const Data& data,
+          const TrainingOptions& options, const TrainingHooks& hooks)
+      : data_(data),
+        options_(options),
+        hooks_(hooks),
+        optimizer_(parameters),
+        shards_(std::min({options.shards, options.batch, data.size()})),
+        gradient_(loss, optimizer_, shards_, options.largest_gradient),
+        steps_(steps_in_epoch(data.size(), options.batch)) {}
+
+  TrainingResult run() {
+    if (hooks_.restore) state_ = hooks_.restore(optimizer_);
+    if (hooks_.on_epoch)
+      for (const Epoch& epoch : state_.epochs) hooks_.on_epoch(epoch);
+    began_ = seconds_now();
+    with_team(shards_, [this] {
+      while (std::ssize(state_.epochs) < options_.epochs && !stopped_) run_epoch();
+    });
+    if (stopped_ && hooks_.save) hooks_.save(optimizer_, state_);
+    TrainingResult result{state_.epochs, stopped_, state_.seconds, 0};
+    for (const Epoch& epoch : state_.epochs) result.seconds += epoch.seconds;
+    const Index steps = std::ssize(state_.epochs) * steps_ + state_.step;
+    if (result.seconds > 0) result.steps_per_second = static_cast<double>(steps) / result.seconds;
+    return result;
+  }
+
+ private:
+  void run_epoch() {
+    const double began = seconds_now() - state_.seconds;
+    const Index finished = std::ssize(state_.epochs);
+    const Rng rng = Rng(options_.seed).fork(static_cast<std::uint64_t>(finished));
+    const std::vector<Index> order = Rng(rng).permutation(data_.size());
+    optimizer_.learning_rate = cosine_schedule(options_.learning_rate, options_.epochs)(finished);
+    while (state_.step < steps_) {
+      run_step(order, rng.fork(static_cast<std::uint64_t>(state_.step)));
+      ++state_.step;
+      ++steps_run_;
+      if (hooks_.on_step) hooks_.on_step(progress());
+      if (hooks_.stop && hooks_.stop->load()) {
+        stopped_ = true;
+        state_.seconds = seconds_now() - began;
+        return;
+      }
+    }
+    Epoch epoch{finished + 1,
+                state_.loss_sum / static_cast<double>(data_.size()),
+                optimizer_.learning_rate,
+                0,
+                {}};
+    if (hooks_.validate) epoch.metrics = hooks_.validate();
+    epoch.seconds = seconds_now() - began;
+    state_.epochs.push_back(epoch);
+    state_ = {0, 0, 0, std::move(state_.epochs)};
+    if (hooks_.save) hooks_.save(optimizer_, state_);
+    if (hooks_.on_epoch) hooks_.on_epoch(epoch);
+  }
+
+  void run_step(const std::vector<Index>& order, const Rng& rng) {
+    const Index begin = state_.step * options_.batch;
+    const std::span rows = std::span(order).subspan(static_cast<std::size_t>(begin));
+    const auto size = std::min(static_cast<std::size_t>(options_.batch), rows.size());
+    try {
+      const double loss = gradient_.compute(data_, rows.first(size), rng);
+      optimizer_.step(gradient_.terms());
+      state_.loss_sum += loss * static_cast<double>(size);
+    } catch (const NonFiniteError& error) {
+      throw NonFiniteError(fmt::format(
+          "train: epoch {}, step {}: {}; hint: lower the learning rate, bound the scales, or look "
+          "for NaN in the data",
+          state_.epochs.size() + 1, state_.step + 1, error.what()));
+    }
+  }
+
+  Progress progress() const {
+    const Index points = std::min(state_.step * options_.batch, data_.size());
+    const double loss = state_.loss_sum / static_cast<double>(points);
+    const double rate = static_cast<double>(steps_run_) / (seconds_now() - began_);
+    return {std::ssize(state_.epochs) + 1, options_.epochs, state_.step, steps_, loss, rate};
+  }
+
+  const Data& data_;
+  const TrainingOptions& options_;
+  const TrainingHooks& hooks_;
+  Adam optimizer_;
+  const Index shards_;
+  ShardedGradient gradient_;
+  const Index steps_;  // in an epoch
+  TrainingState state_;
+  bool stopped_ = false;
+  double began_ = 0;     // this run
+  Index steps_run_ = 0;  // by it
+};
+
+}  // namespace
+
+TrainingResult train(const Parameters& parameters, const Loss& loss, const Data& data,
+                     const TrainingOptions& options, const TrainingHooks& hooks) {
+  check_options(data, options);
+  return Trainer(parameters, loss, data, options, hooks).run();
+}
+
+}  // namespace gradflow

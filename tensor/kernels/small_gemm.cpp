@@ -1,0 +1,286 @@
+// The one idea: keep a small tile of C in registers and stream over k. Each step loads one or two
+// vectors of B's row and, for each row of the tile, repeats one number of A in all lanes,
+// multiplies and adds. A tile of 8 rows x 2 vectors (of 6 x 2 where there are 16 registers) has
+// enough independent sums to hide the latency of the multiply-add units, and few enough for all of
+// them to stay in registers.
+
+#include "tensor/kernels/small_gemm.h"
+
+#include <algorithm>
+#include <cstring>
+#include <type_traits>
+#include <utility>
+
+#include "tensor/kernels/buffer.h"
+
+namespace gradflow {
+namespace {
+
+// Numbers that the compiler keeps in one register: the vector of all processors, and a wider one
+// for those that have it.
+constexpr int kVectorBytes = 32;
+#ifdef __AVX512F__
+constexpr int kWideBytes = 64, kRegisters = 32;
+#else
+constexpr int kWideBytes = 32, kRegisters = 16;
+#endif
+typedef real Vector __attribute__((vector_size(kVectorBytes)));
+typedef real Wide __attribute__((vector_size(kWideBytes)));
+
+constexpr int kLanes = kVectorBytes / sizeof(real);
+constexpr int kWideLanes = kWideBytes / sizeof(real);
+constexpr int kWidest = 4 * kLanes;   // strip of columns
+constexpr Index kFew = 64;            // rows of B, a copy of which needs no memory but the stack
+constexpr real kZeros[kWidest] = {};  // the bias of a product without one
+
+// As long as A stays in the caches this product is as fast as BLAS or faster: it does less before
+// the first multiplication, and bias and activation on the way. BLAS also cuts A into blocks.
+constexpr Index kMostOfA = 1 << 21;
+
+// From and to anywhere: numbers in memory need not be aligned like a vector. The copy is one
+// instruction. (A reference to a vector of lower alignment would do for g++; clang forgets it.)
+template <class V = Vector>
+V load(const real* p) {
+  V v;
+  std::memcpy(&v, p, sizeof(v));
+  return v;
+}
+template <class V>
+void store(real* p, V v) {
+  std::memcpy(p, &v, sizeof(v));
+}
+
+using Kind = Epilogue::Kind;
+
+// Which of A's steps is 1: neighbours in a row or neighbours in a column lie side by side.
+enum class Steps { along_rows, along_columns };
+
+struct Strip {  // the part of a product that is a few vectors of C wide
+  Index k;
+  MatrixView A;
+  const real* B;
+  Index b_row;       // from one row of B to the next
+  const real* bias;  // of the strip's columns, or of all rows
+  Bias::Kind bias_kind;
+  real* C;
+  Index c_row;  // from one row of C, and of h, to the next
+  real slope;
+  const real* h;
+};
+
+template <Kind kind, class V>
+V finished(const Strip& s, V v, Index at) {
+  if (kind == Kind::none) return v;
+  const V sign = kind == Kind::leaky_relu ? v : load<V>(s.h + at);
+  return sign > 0 ? v : v * s.slope;
+}
+
+// C[i .. i+R)[0 .. width): sums over k of A[i.., k] B[k, ..], plus the bias. Not inlined: the
+// compiler would keep numbers of the loops around it in vector registers.
+template <Kind kind, Steps steps, int R, int width>
+[[gnu::noinline]] void tile(const Strip& strip, Index i) {
+  using V = std::conditional_t<(width >= kWideLanes), Wide, Vector>;
+  constexpr int kIn = sizeof(V) / sizeof(real), N = width / kIn;  // numbers in a vector; vectors
+  const Strip s = strip;  // what is behind a reference might change with every store
+  const real* rows[R];    // of A; without row_step inside the loop, addresses stay simple
+#pragma GCC unroll 8
+  for (int r = 0; r < R; ++r) rows[r] = s.A.data + (i + r) * s.A.row_step;
+  V sum[R][N];  // in registers, as the loops over r and v are unrolled
+#pragma GCC unroll 8
+  for (int r = 0; r < R; ++r)
+#pragma GCC unroll 8
+    for (int v = 0; v < N; ++v)
+      sum[r][v] =
+          s.bias_kind == Bias::Kind::per_row ? s.bias[i + r] - V{} : load<V>(s.bias + v * kIn);
+  for (Index p = 0; p < s.k; ++p) {
+    V b[N];
+#pragma GCC unroll 8
+    for (int v = 0; v < N; ++v) b[v] = load<V>(s.B + p * s.b_row + v * kIn);
+#pragma GCC unroll 8
+    for (int r = 0; r < R; ++r) {
+      const real a = steps == Steps::along_rows ? rows[r][p] : rows[0][p * s.A.column_step + r];
+#pragma GCC unroll 8
+      for (int v = 0; v < N; ++v) sum[r][v] += a * b[v];
+    }
+  }
+#pragma GCC unroll 8
+  for (int r = 0; r < R; ++r)
+#pragma GCC unroll 8
+    for (int v = 0; v < N; ++v) {
+      const Index at = (i + r) * s.c_row + v * kIn;
+      store(s.C + at, finished<kind>(s, sum[r][v], at));
+    }
+}
+
+// All rows of a strip: tiles of the full height, then smaller ones for what is left. As many sums
+// as leave some registers free.
+template <Kind kind, Steps steps, int width>
+void run(const Strip& s, Index m) {
+  constexpr int kVectors = std::max(1, width / kWideLanes);
+  constexpr int kRows = kRegisters == 32 || kVectors == 1 ? 8 : kVectors == 2 ? 6 : 0;
+  Index i = 0;
+  if constexpr (kRows > 0)
+    for (; i + kRows <= m; i += kRows) tile<kind, steps, kRows, width>(s, i);
+  if (i + 4 <= m) tile<kind, steps, 4, width>(s, i), i += 4;
+  if (i + 2 <= m) tile<kind, steps, 2, width>(s, i), i += 2;
+  if (i < m) tile<kind, steps, 1, width>(s, i);
+}
+
+// One step in transposing kLanes vectors: numbers of x whose place has the bit `s` change places
+// with those of y whose place has not.
+template <int s, int... place>
+void exchange(Vector& x, Vector& y, std::integer_sequence<int, place...>) {
+  const Vector low = __builtin_shufflevector(x, y, (place & s ? kLanes + place - s : place)...);
+  y = __builtin_shufflevector(x, y, (place & s ? kLanes + place : place + s)...);
+  x = low;
+}
+
+template <int s>
+[[gnu::always_inline]] inline void exchange_all(Vector* rows) {
+#pragma GCC unroll 8
+  for (int i = 0; i < kLanes; ++i)
+    if (!(i & s)) exchange<s>(rows[i], rows[i + s], std::make_integer_sequence<int, kLanes>{});
+}
+
+// A square of kLanes vectors, transposed.
+[[gnu::always_inline]] inline void transpose_block(Vector* rows) {
+  exchange_all<1>(rows);
+  exchange_all<2>(rows);
+  if constexpr (kLanes == 8) exchange_all<4>(rows);
+}
+
+// out[p * out_step + j] = in[j * in_step + p] for a square block of kLanes rows.
+void transpose_block(real* out, Index out_step, const real* in, Index in_step) {
+  Vector rows[kLanes];
+#pragma GCC unroll 8
+  for (int j = 0; j < kLanes; ++j) rows[j] = load(in + j * in_step);
+  transpose_block(rows);
+#pragma GCC unroll 8
+  for (int p = 0; p < kLanes; ++p) store(out + p * out_step, rows[p]);
+}
+
+// Columns column .. column+width-1 of B (k, n), row by row; width is a multiple of kLanes.
+void pack(real* out, MatrixView B, Index k, Index column, Index width) {
+  const real* in = B.data + column * B.column_step;
+  Index done = 0;
+  if (B.row_step == 1) {  // kLanes columns at a time, which are as many streams of memory
+    done = k / kLanes * kLanes;
+    for (Index j = 0; j < width; j += kLanes)
+      for (Index p = 0; p < done; p += kLanes)
+        transpose_block(out + p * width + j, width, in + j * B.column_step + p, B.column_step);
+  }
+  for (Index p = done; p < k; ++p)
+    for (Index j = 0; j < width; ++j) out[p * width + j] = in[p * B.row_step + j * B.column_step];
+}
+
+// The whole product, strip by strip; n is kLanes or more.
+template <Kind kind, Steps steps>
+void run(Index m, Index n, Index k, MatrixView A, MatrixView B, const Bias& bias, real* C,
+         const Epilogue& epilogue) {
+  // A strip of B is copied first where its rows are not contiguous, or so far apart that each is on
+  // a page of its own.
+  const bool in_place = B.column_step == 1 && (n * k <= 128 * 128 || m < 32);
+  const Index widest = kRegisters == 32 || m <= 4 ? kWidest : kWidest / 2;
+  const bool few = in_place || k <= kFew;
+  real few_numbers[kFew * kWidest];
+  const Buffer many_numbers(few ? 0 : k * widest);
+  real* const packed = few ? few_numbers : many_numbers.data();
+  Strip strip{k, A, packed, B.row_step, bias.data, bias.kind, C, n, epilogue.slope, nullptr};
+  if (bias.kind == Bias::Kind::none) strip.bias = kZeros;
+  for (Index column = 0; column < n;) {
+    Index width = widest;
+    while (width > kLanes && column + width > n) width /= 2;
+    column = std::min(column, n - width);  // the last strip may repeat some columns
+    if (in_place) {
+      strip.B = B.data + column;
+    } else {
+      pack(packed, B, k, column, width);
+      strip.b_row = width;
+    }
+    strip.C = C + column;
+    if (kind == Kind::leaky_relu_gradient) strip.h = epilogue.h + column;
+    if (bias.kind == Bias::Kind::per_column) strip.bias = bias.data + column;
+    width == kWidest       ? run<kind, steps, kWidest>(strip, m)
+    : width == kWidest / 2 ? run<kind, steps, kWidest / 2>(strip, m)
+                           : run<kind, steps, kLanes>(strip, m);
+    column += width;
+  }
+}
+
+// sums[i * sums_step] = sum over j of x[i * row_step + j], times weights[j] if weighted. kLanes
+// rows at a time, whose sums end up as the lanes of one vector.
+template <bool weighted>
+void sums_of_rows(const real* x, Index row_step, Index rows, Index columns, const real* weights,
+                  real* sums, Index sums_step) {
+  Index i = 0;
+  for (; i + kLanes <= rows; i += kLanes, x += kLanes * row_step) {
+    Vector sum[kLanes] = {};
+    Index j = 0;
+    for (; j + kLanes <= columns; j += kLanes) {
+      const Vector weight = weighted ? load(weights + j) : Vector{};
+#pragma GCC unroll 8
+      for (int r = 0; r < kLanes; ++r)
+        sum[r] += weighted ? load(x + r * row_step + j) * weight : load(x + r * row_step + j);
+    }
+    transpose_block(sum);
+#pragma GCC unroll 8
+    for (int r = 1; r < kLanes; ++r) sum[0] += sum[r];
+    for (int r = 0; r < kLanes; ++r) sums[(i + r) * sums_step] = sum[0][r];
+    for (; j < columns; ++j)
+      for (int r = 0; r < kLanes; ++r)
+        sums[(i + r) * sums_step] += x[r * row_step + j] * (weighted ? weights[j] : 1);
+  }
+  for (; i < rows; ++i, x += row_step) {
+    real total = 0;
+#pragma omp simd reduction(+ : total)
+    for (Index j = 0; j < columns; ++j) total += x[j] * (weighted ? weights[j] : 1);
+    sums[i * sums_step] = total;
+  }
+}
+
+// Few rows or columns, with B's columns as contiguous as A's rows: each row (column) of C is a
+// matrix times a vector.
+void run_dots(Index m, Index n, Index k, MatrixView A, MatrixView B, real* C) {
+  if (n <= m)
+    for (Index j = 0; j < n; ++j)
+      sums_of_rows<true>(A.data, A.row_step, m, k, B.data + j * B.column_step, C + j, n);
+  else
+    for (Index i = 0; i < m; ++i)
+      sums_of_rows<true>(B.data, B.column_step, n, k, A.data + i * A.row_step, C + i * n, 1);
+}
+
+}  // namespace
+
+bool small_gemm(Index m, Index n, Index k, MatrixView A, MatrixView B, const Bias& bias, real* C,
+                const Epilogue& epilogue) {
+  if (std::min(m, n) <= 4 && A.column_step == 1 && B.row_step == 1) {
+    run_dots(m, n, k, A, B, C);
+    finish(m, n, bias, epilogue, C);
+    return true;
+  }
+  if (n < kLanes || (m * k > kMostOfA && std::min({m, n, k}) > 16)) return false;
+  const auto go = [&]<Kind kind>() {
+    A.column_step == 1 ? run<kind, Steps::along_rows>(m, n, k, A, B, bias, C, epilogue)
+                       : run<kind, Steps::along_columns>(m, n, k, A, B, bias, C, epilogue);
+  };
+  epilogue.kind == Kind::none         ? go.template operator()<Kind::none>()
+  : epilogue.kind == Kind::leaky_relu ? go.template operator()<Kind::leaky_relu>()
+                                      : go.template operator()<Kind::leaky_relu_gradient>();
+  return true;
+}
+
+void finish(Index m, Index n, const Bias& bias, const Epilogue& epilogue, real* C) {
+  for (Index i = 0; i < m && bias.kind != Bias::Kind::none; ++i)
+    for (Index j = 0; j < n; ++j)
+      C[i * n + j] += bias.data[bias.kind == Bias::Kind::per_row ? i : j];
+  if (epilogue.kind == Kind::none) return;
+  const real* sign = epilogue.kind == Kind::leaky_relu ? C : epilogue.h;
+#pragma omp simd
+  for (Index i = 0; i < m * n; ++i) C[i] = sign[i] > 0 ? C[i] : epilogue.slope * C[i];
+}
+
+void sum_rows(const real* x, Index rows, Index columns, real* sums) {
+  sums_of_rows<false>(x, columns, rows, columns, nullptr, sums, 1);
+}
+
+}  // namespace gradflow

@@ -1,0 +1,222 @@
+// The data of the experiments: both samplers against the exact constants of their distributions,
+// normalisation, the five points, and the settings that are saved with a model.
+
+#include "experiments/data/rings.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include "experiments/run/files/file_error.h"
+#include "experiments/run/options.h"
+#include "tests/catch.h"
+#include "tests/close.h"
+
+namespace gradflow {
+namespace {
+
+constexpr Index kPoints = 200'000;
+
+// By quadrature on the exact densities.
+const Normalization kUnion{{2, -0.420780}, {1.590533, 0.845131}};
+const Normalization kByClass{{2, -0.4}, {1.581962, 0.861745}};
+
+// Both moments of both axes, to four standard errors. That of a mean is stddev / sqrt(n); that of a
+// standard deviation is at most stddev / sqrt(2 n) for data with tails no heavier than a
+// Gaussian's.
+void check_moments(const Normalization& sampled, const Normalization& exact) {
+  for (std::size_t axis = 0; axis < 2; ++axis) {
+    CAPTURE(axis);
+    const double error = 4 * exact.stddev[axis] / std::sqrt(double(kPoints));
+    CHECK(std::abs(sampled.mean[axis] - exact.mean[axis]) < error);
+    CHECK(std::abs(sampled.stddev[axis] - exact.stddev[axis]) < error / std::sqrt(2.0));
+  }
+}
+
+TEST_CASE("the rings, in the order of their class ids") {
+  const char* const names[] = {"black", "blue", "green", "red", "yellow"};  // alphabetical
+  const double centres[][2] = {{2, 0}, {0, 0}, {3, -1}, {4, 0}, {1, -1}};
+  for (std::size_t i = 0; i < 5; ++i) {
+    CHECK(std::string(kRings[i].name) == names[i]);
+    CHECK(kRings[i].x == centres[i][0]);
+    CHECK(kRings[i].y == centres[i][1]);
+  }
+  CHECK(kInnerRadius == 1 - 0.25 / 2);
+  CHECK(kOuterRadius == 1 + 0.25 / 2);
+}
+
+TEST_CASE("distances to the bands") {
+  CHECK(distance_to_band(0, 1) == 0);                               // on blue
+  CHECK(distance_to_band(0, 0) == Approx(std::sqrt(2.0) - 1.125));  // yellow's band is nearer
+  CHECK(distance_to_band(0, 0, 1) == 0.875);
+  CHECK(distance_to_band(0, 0.875) == 0);
+  CHECK(distance_to_band(0, 1.125) == 0);
+  CHECK(distance_to_band(0, 1.625) == 0.5);
+  CHECK(distance_to_band(0, 3) == 1.875);
+  // The nearest of all rings, or the one asked for.
+  CHECK(distance_to_band(3, 0) == 0);
+  CHECK(distance_to_band(3, 0, 0) == 0);      // black
+  CHECK(distance_to_band(3, 0, 3) == 0);      // red
+  CHECK(distance_to_band(3, 0, 1) == 1.875);  // blue
+}
+
+TEST_CASE("points of the union are on a ring, in the box, and distributed as they should be") {
+  Rng rng(1);
+  const Tensor points = sample_rings(kPoints, rng);
+  REQUIRE(points.shape() == Shape{kPoints, 2});
+  CHECK(share_on_rings(points) == 1);
+  bool inside = true;
+  Index overlaps = 0;
+  for (Index i = 0; i < kPoints; ++i) {
+    const double x = points.data()[2 * i], y = points.data()[2 * i + 1];
+    inside &= x >= -1 && x <= 5 && y >= -2 && y <= 1;
+    int rings = 0;
+    for (int ring = 0; ring < 5; ++ring) rings += distance_to_band(x, y, ring) == 0;
+    overlaps += rings > 1;
+  }
+  CHECK(inside);
+  CHECK(overlaps > 0);
+  check_moments(Normalization::of(points), kUnion);
+}
+
+TEST_CASE("35.6 % of the box is on a ring") {
+  Rng rng(2);
+  Index kept = 0;
+  const Tensor x = rng.uniform(Shape{kPoints}, -1, 5), y = rng.uniform(Shape{kPoints}, -2, 1);
+  for (Index i = 0; i < kPoints; ++i) kept += distance_to_band(x.data()[i], y.data()[i]) == 0;
+  CHECK(double(kept) / double(kPoints) ==
+        Approx(0.356).margin(0.0005 + 4 * std::sqrt(0.356 * 0.644 / double(kPoints))));
+}
+
+TEST_CASE("points by class are on their own ring, as many on each, not cut off by the box") {
+  Rng rng(3);
+  const Data data = sample_rings_by_class(kPoints, rng);
+  REQUIRE(data.points.shape() == Shape{kPoints, 2});
+  check_moments(Normalization::of(data.points), kByClass);
+
+  std::array<Index, 5> counts{};
+  double radii = 0, off = 0, above = 0;
+  for (Index i = 0; i < kPoints; ++i) {
+    const auto label = std::size_t(data.labels[std::size_t(i)]);
+    ++counts[label];
+    const double x = data.points.data()[2 * i] - kRings[label].x;
+    const double y = data.points.data()[2 * i + 1] - kRings[label].y;
+    const double radius = std::hypot(x, y);
+    radii += radius / double(kPoints);
+    // Points on an edge may be rounded over it, by an error of coordinates up to 5.
+    off = std::max({off, kInnerRadius - radius, radius - kOuterRadius});
+    above = std::max(above, double{data.points.data()[2 * i + 1]});
+  }
+  CHECK(off <= 8 * kEps);
+  CHECK(above > 1.1);  // the box of the other sampler ends at 1
+  for (const Index each : counts) CHECK(each == kPoints / 5);
+  // The radius is uniform, so its mean is 1; uniform in area it would be 1.0052.
+  CHECK(radii == Approx(1).margin(4 * 0.25 / std::sqrt(12.0 * double(kPoints))));
+}
+
+TEST_CASE("samples depend on the generator alone") {
+  Rng first(4), same(4), other(5);
+  const Tensor points = sample_rings(100, first);
+  CHECK(difference(sample_rings(100, same), points) == "");
+  CHECK(difference(sample_rings(100, other), points) != "");
+  Rng by_class(4);
+  CHECK(sample_rings_by_class(14, by_class).size() == 10);  // two of each
+  CHECK(sample_rings_by_class(5, by_class).labels == std::vector<Index>{0, 1, 2, 3, 4});
+  CHECK_THROWS_AS(sample_rings_by_class(4, by_class), ShapeError);
+  CHECK(sample_rings(0, first).shape() == Shape{0, 2});
+}
+
+TEST_CASE("normalised points have mean 0 and deviation 1, and come back") {
+  Rng rng(6);
+  const Tensor raw = sample_rings(10'000, rng);
+  const Normalization own = Normalization::of(raw);
+  const Tensor points = own.apply(raw);
+  const Normalization unit = Normalization::of(points);
+  for (std::size_t axis = 0; axis < 2; ++axis) {
+    CHECK(unit.mean[axis] == Approx(0).margin(4 * kEps));
+    CHECK(unit.stddev[axis] == Approx(1).epsilon(4 * kEps));
+  }
+  CHECK(difference(own.undo(points), reference(raw), 4, 5) == "");
+
+  const Normalization plain = Normalization::of(Tensor({{1, 10}, {3, 10}, {5, 40}}));
+  CHECK(plain.mean == std::array<double, 2>{3, 20});
+  CHECK(plain.stddev[0] == Approx(std::sqrt(8.0 / 3)));  // divided by N, not N - 1
+  CHECK(plain.stddev[1] == Approx(std::sqrt(200.0)));
+}
+
+TEST_CASE("a normalisation is saved with a model") {
+  const Normalization loaded = Normalization::from(kUnion.tensors());
+  for (std::size_t axis = 0; axis < 2; ++axis) {
+    CHECK(loaded.mean[axis] == Approx(kUnion.mean[axis]).epsilon(kEps));
+    CHECK(loaded.stddev[axis] == Approx(kUnion.stddev[axis]).epsilon(kEps));
+  }
+  NamedTensors tensors = kUnion.tensors();
+  tensors.erase("normalization.stddev");
+  CHECK(message_of<ShapeError>([&] { Normalization::from(tensors); }) ==
+        "Normalization: no \"normalization.stddev\" of shape (2) given");
+  tensors["normalization.stddev"] = ones({3});
+  CHECK_THROWS_AS(Normalization::from(tensors), ShapeError);
+}
+
+TEST_CASE("three of the five points are on a ring, two are off by a known distance") {
+  const double expected[] = {0, 0, 0, 0.3144, 0.2735};
+  const Tensor raw = kUnion.undo(five_points());
+  for (Index i = 0; i < 5; ++i) {
+    CAPTURE(i + 1);
+    CHECK(distance_to_band(raw.at({i, 0}), raw.at({i, 1})) ==
+          Approx(expected[i]).margin(expected[i] > 0 ? 5e-5 : 0).epsilon(0));
+  }
+}
+
+TEST_CASE("shares of points on the rings") {
+  // On blue, 0.1 outside of blue, in the middle of blue, on yellow.
+  const Tensor points({{0, 1}, {real(-1.225), 0}, {0, 0}, {1, -2}});
+  CHECK(share_on_rings(points) == 0.5);
+  CHECK(share_on_rings(points, 0.05) == 0.5);
+  CHECK(share_on_rings(points, 0.11) == 0.75);
+  CHECK(share_on_ring(points, 1) == 0.25);
+  CHECK(share_on_ring(points, 4) == 0.25);
+  CHECK(share_on_ring(points, 0) == 0);
+}
+
+TEST_CASE("settings come back from the file they were saved in") {
+  RunOptions options;
+  options.seed = std::numeric_limits<std::uint64_t>::max();
+  options.epochs = 7;
+  options.points = 12'345;
+  options.batch = 99;
+  options.shards = 3;
+  options.learning_rate = 1.0 / 3;
+  options.clip = std::numeric_limits<double>::infinity();
+  options.scale_bound = 0.1;
+  options.permutations = "random";
+  options.zero_start = false;
+  options.out = "elsewhere";
+  options.threads = 2;
+
+  RunOptions loaded;
+  loaded.out = "here";
+  loaded.take_settings(options.settings());
+  CHECK(loaded.settings() == options.settings());
+  CHECK(loaded.seed == options.seed);
+  CHECK(loaded.epochs == 7);
+  CHECK(loaded.points == 12'345);
+  CHECK(loaded.batch == 99);
+  CHECK(loaded.shards == 3);
+  CHECK(loaded.learning_rate == 1.0 / 3);
+  CHECK(std::isinf(loaded.clip));
+  CHECK(loaded.scale_bound == 0.1);
+  CHECK(loaded.permutations == "random");
+  CHECK_FALSE(loaded.zero_start);
+  CHECK(loaded.out == "here");  // where and with how many threads is no setting
+  CHECK(loaded.threads == 0);
+
+  auto settings = options.settings();
+  settings.erase("batch");
+  CHECK_THROWS_AS(RunOptions().take_settings(settings), FileError);
+  settings["batch"] = "many";
+  CHECK_THROWS_AS(RunOptions().take_settings(settings), FileError);
+}
+
+}  // namespace
+}  // namespace gradflow

@@ -1,0 +1,743 @@
+// The training loop: what each epoch does, that a run is a function of its settings alone (whatever
+// the threads, wherever it was stopped), and what it refuses.
+
+#include "experiments/run/training.h"
+
+#include <algorithm>
+#include <atomic>
+#include <fstream>
+#include <functional>
+#include <mutex>
+#include <numeric>
+
+#include "experiments/run/files/checkpoint.h"
+#include "flows/normalizing_flow.h"
+#include "nn/layers.h"
+#include "tensor/error.h"
+#include "tests/catch.h"
+#include "tests/close.h"
+#include "tests/model.h"
+
+namespace gradflow {
+namespace {
+
+constexpr double kInfinity = std::numeric_limits<double>::infinity();
+constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
+
+// A directory of its own for a test's checkpoints, removed at the end.
+class Scratch {
+ public:
+  Scratch() {
+    std::string pattern = (std::filesystem::temp_directory_path() / "gradflow_XXXXXX").string();
+    if (!mkdtemp(pattern.data())) throw std::runtime_error("no temporary directory");
+    directory_ = pattern;
+  }
+  ~Scratch() { std::filesystem::remove_all(directory_); }
+  Scratch(const Scratch&) = delete;
+  Scratch& operator=(const Scratch&) = delete;
+  std::filesystem::path operator/(const char* name) const { return directory_ / name; }
+
+ private:
+  std::filesystem::path directory_;
+};
+
+// Point i is the number i, and so is its label.
+Data numbered(Index n) {
+  Data data{Tensor({n, 1}), std::vector<Index>(std::size_t(n))};
+  std::iota(data.points.mutable_data(), data.points.mutable_data() + n, real{0});
+  std::iota(data.labels.begin(), data.labels.end(), Index{0});
+  return data;
+}
+
+// Points (x0, x1, y) with y = x0 x1.
+Data products(Index n) {
+  Rng rng(1);
+  Tensor points = rng.uniform({n, 3}, -1, 1);
+  real* p = points.mutable_data();
+  for (Index i = 0; i < n; ++i) p[3 * i + 2] = p[3 * i] * p[3 * i + 1];
+  return {points, {}};
+}
+
+// A small network that learns y from (x0, x1). Its loss blurs the inputs with random numbers, so
+// that a run repeats only if those do, too.
+struct Regression {
+  explicit Regression(std::uint64_t seed = 0, Index hidden = 6) : mlp(make(seed, hidden)) {}
+  static Mlp make(std::uint64_t seed, Index hidden) {
+    Rng rng(seed);
+    return Mlp({2, hidden, 1}, rng);
+  }
+  Loss loss(real blur = real(0.01)) const {
+    return [this, blur](const Data& batch, Rng& rng) {
+      const Var x = slice(batch.points, 1, 0, 2) + blur * Var(rng.normal({batch.size(), 2}));
+      return mean(square(mlp(x) - slice(batch.points, 1, 2, 3)));
+    };
+  }
+  Parameters parameters() { return mlp.parameters(); }
+  Mlp mlp;
+};
+
+// What must agree between runs: all parameters and all that was measured but the seconds.
+std::string fingerprint(Regression& model, const std::vector<Epoch>& epochs) {
+  std::string text = bits(model.parameters());
+  for (const Epoch& e : epochs) {
+    text += fmt::format("\n{} {} {}", e.number, e.loss, e.learning_rate);
+    for (const auto& [name, value] : e.metrics) text += fmt::format(" {} {}", name, value);
+  }
+  return text;
+}
+
+std::string run(const Data& data, const TrainingOptions& options) {
+  Regression model;
+  const TrainingResult result = train(model.parameters(), model.loss(), data, options);
+  return fingerprint(model, result.epochs);
+}
+
+TEST_CASE("a batch larger than the data is all of it") {
+  Regression model, same;
+  const auto result = train(model.parameters(), model.loss(), products(10),
+                            {.epochs = 2, .batch = std::numeric_limits<Index>::max()});
+  train(same.parameters(), same.loss(), products(10), {.epochs = 2, .batch = 10});
+  CHECK(result.epochs.front().loss > 0);
+  CHECK(bits(model.parameters()) == bits(same.parameters()));
+}
+
+TEST_CASE("training reaches a low loss: a regression") {
+  Regression model(0, 32);
+  const Data data = products(1000);
+  const auto result = train(model.parameters(), model.loss(0), data,
+                            {.epochs = 30, .batch = 50, .learning_rate = 0.02});
+  REQUIRE(result.epochs.size() == 30);
+  CHECK_FALSE(result.stopped);
+  CHECK(result.epochs.front().loss > 0.01);  // the variance of y is 1/9
+  CHECK(result.epochs.back().loss < 1e-3);
+}
+
+TEST_CASE("training reaches a low loss: a normalizing flow") {
+  // x0 ~ N(0, 1), x1 ~ N(x0^2, 0.3^2): the entropy is that of two Gaussians, log(2 pi e 0.3).
+  Rng rng(2);
+  Tensor points = rng.normal({2000, 2});
+  for (Index i = 0; i < points.rows(); ++i) {
+    real* p = points.mutable_data() + 2 * i;
+    p[1] = p[0] * p[0] + real(0.3) * p[1];
+  }
+  const double entropy = std::log(2 * std::acos(-1.0) * std::exp(1.0) * 0.3);
+  NormalizingFlow flow = NormalizingFlow::of_couplings(2, {.couplings = 4}, rng);
+  const auto result =
+      train(flow.parameters(),
+            [&](const Data& batch, Rng&) { return -mean(flow.log_prob(batch.points)); },
+            {points, {}}, {.epochs = 15, .batch = 50, .learning_rate = 0.02});
+  CHECK(result.epochs.front().loss > entropy + 0.3);
+  CHECK(result.epochs.back().loss < entropy + 0.1);
+  CHECK(result.epochs.back().loss > entropy - 0.1);  // nobody can: the density would not sum to 1
+}
+
+TEST_CASE("each epoch visits each point once, with its label, in an order of its own") {
+  const Data data = numbered(10);
+  Parameter p{zeros({1})};
+  for (const Index shards : {1, 3}) {
+    CAPTURE(shards);
+    std::mutex mutex;
+    std::vector<Index> seen;
+    bool labels_fit = true;
+    const Loss loss = [&](const Data& batch, Rng&) {
+      const std::lock_guard lock(mutex);
+      for (Index i = 0; i < batch.size(); ++i) {
+        seen.push_back(Index(batch.points.at({i, 0})));
+        labels_fit &= batch.labels[std::size_t(i)] == seen.back();
+      }
+      return mean(square(p - batch.points));
+    };
+    train({{"p", &p}}, loss, data, {.epochs = 3, .batch = 4, .shards = shards});
+    CHECK(labels_fit);
+    REQUIRE(seen.size() == 30);
+    std::vector<std::vector<Index>> orders;
+    for (std::ptrdiff_t epoch = 0; epoch < 3; ++epoch) {
+      std::vector<Index> order(seen.begin() + 10 * epoch, seen.begin() + 10 * (epoch + 1));
+      orders.push_back(order);
+      std::sort(order.begin(), order.end());
+      CHECK(order == data.labels);
+    }
+    CHECK(orders[0] != orders[1]);
+    CHECK(orders[1] != orders[2]);
+    CHECK(orders[0] != data.labels);  // one in 10! orders is the data's own
+  }
+}
+
+TEST_CASE("batches have the size asked for, the last one what is left, shards even parts of it") {
+  struct Row {
+    Index points, batch, shards;
+    std::vector<Index> sizes;  // of one epoch's calls of the loss
+  };
+  const Row rows[] = {
+      {10, 4, 1, {4, 4, 2}},           // the last partial batch is kept
+      {8, 4, 1, {4, 4}},               //
+      {3, 4, 1, {3}},                  // fewer points than a batch
+      {10, 4, 2, {2, 2, 2, 2, 1, 1}},  //
+      {7, 7, 3, {2, 2, 3}},            //
+      {5, 4, 3, {1, 1, 2, 1}},         // more shards than points in the last batch
+  };
+  const WithThreads one(1);  // so that the calls come in the order of the shards
+  for (const Row& row : rows) {
+    Parameter p{zeros({1})};
+    std::vector<Index> sizes;
+    const Loss loss = [&](const Data& batch, Rng&) {
+      sizes.push_back(batch.size());
+      return mean(square(p - batch.points));
+    };
+    train({{"p", &p}}, loss, numbered(row.points),
+          {.epochs = 1, .batch = row.batch, .shards = row.shards});
+    CAPTURE(row.points, row.batch, row.shards);
+    CHECK(sizes == row.sizes);
+  }
+}
+
+TEST_CASE("an epoch's loss is the mean over its points, whatever the batches") {
+  const Data data = numbered(11);
+  for (const Index batch : {1, 4, 11, 100})
+    for (const Index shards : {1, 2, 3}) {
+      Parameter p{zeros({1})};
+      const auto result =
+          train({{"p", &p}}, [&](const Data& part, Rng&) { return mean(square(p - part.points)); },
+                data, {.epochs = 2, .batch = batch, .shards = shards, .learning_rate = 0});
+      CAPTURE(batch, shards);
+      CHECK(p.value.item() == 0);  // at a rate of 0 nothing moves
+      for (const Epoch& epoch : result.epochs)
+        CHECK(epoch.loss == Approx(35).epsilon(10 * kEps));  // (0^2 + ... + 10^2) / 11
+    }
+}
+
+TEST_CASE("shards change the roundings of a gradient and nothing else") {
+  const Data data = products(10);
+  const auto trained = [&](Index shards) {
+    Regression model;
+    train(model.parameters(), model.loss(0), data,
+          {.epochs = 4,
+           .batch = 10,
+           .shards = shards,
+           .learning_rate = 0.01,
+           .largest_gradient = kInfinity});
+    return model.mlp.layers[0].W.value;
+  };
+  const Reference whole = reference(trained(1));
+  // Four steps; Adam divides by the gradient's own size and so enlarges what is left of a small
+  // one.
+  for (const Index shards : {2, 3, 10}) CHECK(difference(trained(shards), whole, 1e4, 1) == "");
+}
+
+// A gradient of 128 and one of -4, each from a shard of its own: clipped to 1 and -1 they cancel.
+TEST_CASE("each shard's gradient is clipped before the mean") {
+  Parameter w;
+  const auto trained = [&](double largest) {
+    w.value = zeros({1});
+    const Loss loss = [&](const Data& batch, Rng&) { return mean(w * Var(batch.points)); };
+    train({{"w", &w}}, loss, {Tensor({{128}, {-4}}), {}},
+          {.epochs = 1, .batch = 2, .shards = 2, .largest_gradient = largest});
+    return w.value.item();
+  };
+  CHECK(trained(1) == 0);
+  CHECK(trained(8) < 0);  // the gradient is (8 - 4) / 2
+  CHECK(trained(kInfinity) < 0);
+}
+
+TEST_CASE("the learning rate follows the cosine, epoch by epoch") {
+  Regression model;
+  const auto result =
+      train(model.parameters(), model.loss(), products(10), {.epochs = 4, .learning_rate = 0.5});
+  const Schedule schedule = cosine_schedule(0.5, 4);
+  REQUIRE(result.epochs.size() == 4);
+  for (std::size_t i = 0; i < 4; ++i) {
+    CHECK(result.epochs[i].number == Index(i) + 1);
+    CHECK(result.epochs[i].learning_rate == schedule(Index(i)));
+  }
+}
+
+TEST_CASE("hooks see every step, every epoch and what was measured after it") {
+  Regression model;
+  std::vector<std::string> calls;
+  TrainingHooks hooks;
+  hooks.on_step = [&](const Progress& p) {
+    calls.push_back(fmt::format("step {}/{} {}/{}", p.epoch, p.epochs, p.step, p.steps));
+    CHECK(p.loss > 0);
+    CHECK(p.steps_per_second > 0);
+  };
+  hooks.validate = [&] {
+    calls.push_back("validate");
+    return Metrics{{"measured", double(calls.size())}};
+  };
+  hooks.on_epoch = [&](const Epoch& e) {
+    calls.push_back(fmt::format("epoch {} {}", e.number, e.metrics.at("measured")));
+  };
+  train(model.parameters(), model.loss(), products(10), {.epochs = 2, .batch = 6}, hooks);
+  CHECK(calls == std::vector<std::string>{"step 1/2 1/2", "step 1/2 2/2", "validate", "epoch 1 3",
+                                          "step 2/2 1/2", "step 2/2 2/2", "validate", "epoch 2 7"});
+}
+
+TEST_CASE("any number of threads gives the same bits") {
+  const Data data = products(50);
+  const TrainingOptions options{.epochs = 3, .batch = 16, .shards = 4};
+  std::vector<std::string> results;
+  for (const int count : {1, 2, 3, 4}) {
+    const WithThreads of(count);
+    results.push_back(run(data, options));
+  }
+  for (const std::string& result : results) CHECK(result == results[0]);
+}
+
+TEST_CASE("the seed, the shards and the batch are part of the result, and nothing else is") {
+  const Data data = products(50);
+  const TrainingOptions options{.epochs = 2, .batch = 16, .shards = 2, .seed = 7};
+  const std::string result = run(data, options);
+  CHECK(run(data, options) == result);
+  TrainingOptions seed = options, shards = options, batch = options;
+  seed.seed = 8;
+  shards.shards = 3;
+  batch.batch = 17;
+  CHECK(run(data, seed) != result);
+  CHECK(run(data, shards) != result);
+  CHECK(run(data, batch) != result);
+}
+
+TEST_CASE("the gradient of no rows, or in no shards, is refused") {
+  Parameter p{zeros({1})};
+  const Adam adam({{"p", &p}});
+  const Loss loss = [&](const Data& batch, Rng&) { return mean(square(p - batch.points)); };
+  const std::vector<Index> rows{0, 1};
+  ShardedGradient two(loss, adam, 2, 1);
+  CHECK(message_of<ShapeError>([&] { two.compute(numbered(3), {}, Rng(0)); }) ==
+        "ShardedGradient: 0 rows given; at least 1");
+  for (const Index shards : {0, -1})
+    CHECK(message_of<ShapeError>([&] { ShardedGradient(loss, adam, shards, 1); }) ==
+          fmt::format("ShardedGradient: {} shards and a largest norm of 1 given; at least 1, and "
+                      "more than 0",
+                      shards));
+  for (const double largest : {0.0, -1.0, kNaN})
+    CHECK_THROWS_AS(ShardedGradient(loss, adam, 1, largest), ShapeError);
+  CHECK_THROWS_AS(two.compute(numbered(1), rows, Rng(0)), ShapeError);  // row 1 is not there
+  CHECK(two.compute(numbered(2), rows, Rng(0)) == Approx(0.5));         // of 0^2 and 1^2
+  CHECK(two.terms().size() == 2);
+  Data bad = numbered(2);
+  bad.points.mutable_data()[1] = real(kNaN);
+  CHECK_THROWS_AS(two.compute(bad, rows, Rng(0)), NonFiniteError);
+  CHECK(two.terms().empty());  // nobody can step against a NaN
+}
+
+TEST_CASE("each shard has random numbers of its own, and each step others") {
+  Parameter p{zeros({1})};
+  const Adam adam({{"p", &p}});
+  std::mutex mutex;
+  std::vector<real> seen;
+  const Loss loss = [&](const Data& batch, Rng& rng) {
+    const std::lock_guard lock(mutex);
+    seen.push_back(rng.uniform({1}).item());
+    return mean(square(p - batch.points));
+  };
+  ShardedGradient gradient(loss, adam, 3, 1);
+  const std::vector<Index> rows{0, 1, 2, 3, 4, 5};
+  for (const std::uint64_t step : {1, 2}) gradient.compute(numbered(6), rows, Rng(0).fork(step));
+  std::sort(seen.begin(), seen.end());
+  CHECK(seen.size() == 6);
+  CHECK(std::unique(seen.begin(), seen.end()) == seen.end());
+}
+
+// --- stopping and resuming ---
+
+struct FileOptions : TrainingOptions {
+  std::filesystem::path checkpoint;  // empty: none
+  bool resume = false;
+  std::map<std::string, std::string> settings;
+};
+
+TrainingResult train(const Parameters& parameters, const Loss& loss, const Data& data,
+                     const FileOptions& options, TrainingHooks hooks = {}) {
+  if (!options.checkpoint.empty())
+    keep_checkpoints(hooks, options.checkpoint, options.resume,
+                     identity_of(options, data.size(), options.settings, {}));
+  return gradflow::train(parameters, loss, data, static_cast<const TrainingOptions&>(options),
+                         hooks);
+}
+
+const FileOptions kShort{
+    {.epochs = 3, .batch = 4, .shards = 2, .learning_rate = 0.05}, {}, false, {}};
+constexpr Index kSteps = 9;  // of ten points in three epochs
+
+// Trains until `stop_after` more steps are done, if that is positive. The seed of the initial
+// weights must not matter to a run that resumes.
+struct Stopped {
+  Regression model;
+  TrainingResult result;
+  Index epochs_seen = 0;
+};
+Stopped run_until(Index stop_after, const FileOptions& options, std::uint64_t initial_seed = 0) {
+  Stopped run{Regression(initial_seed), {}};
+  std::atomic<bool> stop = false;
+  TrainingHooks hooks;
+  hooks.on_step = [&](const Progress&) { stop = --stop_after == 0; };
+  hooks.validate = [&] { return Metrics{{"sum", sum(run.model.mlp.layers[0].W.value).item()}}; };
+  hooks.on_epoch = [&](const Epoch&) { ++run.epochs_seen; };
+  hooks.stop = &stop;
+  run.result = train(run.model.parameters(), run.model.loss(), products(10), options, hooks);
+  return run;
+}
+
+TEST_CASE("a run that was stopped anywhere goes on to the same bits") {
+  const Scratch scratch;
+  FileOptions options = kShort;
+  Stopped whole = run_until(-1, options);
+  const std::string expected = fingerprint(whole.model, whole.result.epochs);
+  CHECK_FALSE(whole.result.stopped);
+  CHECK(whole.epochs_seen == 3);
+
+  for (Index steps = 1; steps <= kSteps; ++steps) {  // mid-epoch, at its end, at the very end
+    CAPTURE(steps);
+    options.checkpoint = scratch / "checkpoint";
+    options.resume = false;
+    const Stopped first = run_until(steps, options);
+    CHECK(first.result.stopped);
+    options.resume = true;
+    Stopped second = run_until(-1, options, 99);
+    CHECK_FALSE(second.result.stopped);
+    CHECK(second.epochs_seen == 3);  // those of before are announced again
+    CHECK(fingerprint(second.model, second.result.epochs) == expected);
+  }
+}
+
+TEST_CASE("a run that is stopped after every step arrives at the same bits") {
+  const Scratch scratch;
+  FileOptions options = kShort;
+  Stopped whole = run_until(-1, options);
+  options.checkpoint = scratch / "checkpoint";
+  options.resume = true;  // the first time there is nothing to resume
+  for (Index step = 1; step <= kSteps; ++step)
+    REQUIRE(run_until(1, options, std::uint64_t(step - 1)).result.stopped);
+  Stopped last = run_until(1, options, 99);
+  CHECK_FALSE(last.result.stopped);
+  CHECK(fingerprint(last.model, last.result.epochs) ==
+        fingerprint(whole.model, whole.result.epochs));
+}
+
+TEST_CASE("a run that was killed goes on from its last whole epoch") {
+  const Scratch scratch;
+  FileOptions options = kShort;
+  Stopped whole = run_until(-1, options);
+  options.checkpoint = scratch / "checkpoint";
+  Regression killed;
+  struct Kill {};
+  TrainingHooks hooks;
+  hooks.validate = [&] { return Metrics{{"sum", sum(killed.mlp.layers[0].W.value).item()}}; };
+  hooks.on_step = [](const Progress& p) {
+    if (p.epoch == 2 && p.step == 2) throw Kill();
+  };
+  CHECK_THROWS_AS(train(killed.parameters(), killed.loss(), products(10), options, hooks), Kill);
+  options.resume = true;
+  Stopped second = run_until(-1, options, 99);
+  CHECK(fingerprint(second.model, second.result.epochs) ==
+        fingerprint(whole.model, whole.result.epochs));
+}
+
+TEST_CASE("a finished run that is resumed has nothing left to do") {
+  const Scratch scratch;
+  FileOptions options = kShort;
+  options.checkpoint = scratch / "checkpoint";
+  Stopped whole = run_until(-1, options);
+  options.resume = true;
+  Stopped again = run_until(1, options, 99);
+  CHECK_FALSE(again.result.stopped);
+  CHECK(again.result.seconds == whole.result.seconds);
+  CHECK(fingerprint(again.model, again.result.epochs) ==
+        fingerprint(whole.model, whole.result.epochs));
+}
+
+TEST_CASE("metrics of any name survive a checkpoint") {
+  const Scratch scratch;
+  FileOptions options = kShort;
+  options.checkpoint = scratch / "checkpoint";
+  Metrics metrics{{"", 1}, {"two words", 2}, {"a \"quoted\" \\", 3}, {"two\nlines", 4}};
+  TrainingHooks hooks;
+  hooks.validate = [&] { return metrics; };
+  Regression model;
+  train(model.parameters(), model.loss(), products(10), options, hooks);
+  options.resume = true;
+  const auto result = train(model.parameters(), model.loss(), products(10), options, hooks);
+  REQUIRE(result.epochs.size() == 3);
+  for (const Epoch& epoch : result.epochs) CHECK(epoch.metrics == metrics);
+  CHECK(result.steps_per_second > 0);  // of the whole run: nothing was left to do in this one
+}
+
+TEST_CASE("metrics that are not finite survive a checkpoint") {
+  const Scratch scratch;
+  FileOptions options = kShort;
+  options.checkpoint = scratch / "checkpoint";
+  TrainingHooks hooks;
+  hooks.validate = [] { return Metrics{{"inf", -kInfinity}, {"nan", kNaN}, {"third", 1.0 / 3}}; };
+  Regression model;
+  train(model.parameters(), model.loss(), products(10), options, hooks);
+  options.resume = true;
+  const auto result = train(model.parameters(), model.loss(), products(10), options, hooks);
+  CHECK(result.epochs[0].metrics.at("inf") == -kInfinity);
+  CHECK(std::isnan(result.epochs[0].metrics.at("nan")));
+  CHECK(result.epochs[0].metrics.at("third") == 1.0 / 3);
+}
+
+TEST_CASE("a checkpoint of another run is refused, and says what differs") {
+  const Scratch scratch;
+  FileOptions options = kShort;
+  options.checkpoint = scratch / "checkpoint";
+  options.settings = {{"data", "products"}};
+  run_until(4, options);
+  options.resume = true;
+
+  struct Row {
+    const char* what;
+    std::function<void(FileOptions&)> change;
+    std::string message;
+  };
+  const Row rows[] = {
+      {"batch", [](auto& o) { o.batch = 5; }, "it was made with batch 4, this run has 5"},
+      {"seed", [](auto& o) { o.seed = 1; }, "it was made with seed 0, this run has 1"},
+      {"epochs", [](auto& o) { o.epochs = 4; }, "it was made with epochs 3, this run has 4"},
+      {"shards", [](auto& o) { o.shards = 1; }, "it was made with shards 2, this run has 1"},
+      {"rate", [](auto& o) { o.learning_rate = 0.5; },
+       "it was made with learning_rate 0.05, this run has 0.5"},
+      {"clipping", [](auto& o) { o.largest_gradient = kInfinity; },
+       "it was made with largest_gradient 1, this run has inf"},
+      {"setting", [](auto& o) { o.settings["data"] = "rings"; },
+       "it was made with data products, this run has rings"},
+      {"new setting", [](auto& o) { o.settings["noise"] = std::string("1"); },
+       "it has no \"setting.noise\""},
+  };
+  for (const Row& row : rows) {
+    FileOptions other = options;
+    row.change(other);
+    CAPTURE(row.what);
+    Regression model;
+    const std::string before = bits(model.parameters());
+    const std::string message = message_of<FileError>(
+        [&] { train(model.parameters(), model.loss(), products(10), other); });
+    CHECK(contains(message, fmt::format("{}: {}", options.checkpoint.string(), row.message)));
+    CHECK(bits(model.parameters()) == before);
+  }
+  Regression model;
+  CHECK(contains(message_of<FileError>(
+                     [&] { train(model.parameters(), model.loss(), products(11), options); }),
+                 "it was made with points 10, this run has 11"));
+}
+
+TEST_CASE("a checkpoint of another model is refused") {
+  const Scratch scratch;
+  FileOptions options = kShort;
+  options.checkpoint = scratch / "checkpoint";
+  run_until(4, options);
+  options.resume = true;
+  const auto refused = [&](const Parameters& parameters, const Loss& loss) {
+    const std::string before = bits(parameters);
+    std::string message =
+        message_of<FileError>([&] { train(parameters, loss, products(10), options); });
+    CHECK(bits(parameters) == before);
+    return message;
+  };
+  Regression larger(0, 7);
+  CHECK(contains(refused(larger.parameters(), larger.loss()),
+                 "(6, 2) given for parameter \"0.weight\"; (7, 2) is required"));
+  Regression model;  // the same numbers under other names
+  Parameters renamed = model.parameters();
+  renamed[0].name = "first";
+  CHECK(contains(refused(renamed, model.loss()), "no value for parameter \"first\""));
+  Regression turned;  // and in another shape
+  turned.mlp.layers[0].W.value = turned.mlp.layers[0].W.value.reshaped({2, 6});
+  CHECK(contains(refused(turned.parameters(), turned.loss()), "parameter \"0.weight\""));
+}
+
+TEST_CASE("a file that is no checkpoint is refused") {
+  const Scratch scratch;
+  FileOptions options = kShort;
+  options.checkpoint = scratch / "checkpoint";
+  run_until(4, options);
+  const TensorFile saved = load_tensors(options.checkpoint);
+  options.resume = true;
+  const auto refused = [&] {
+    Regression model;
+    return message_of<FileError>(
+        [&] { train(model.parameters(), model.loss(), products(10), options); });
+  };
+  SECTION("weights without the rest") {
+    save_tensors(options.checkpoint, {saved.tensors, {}});
+    CHECK(contains(refused(), "not a \"gradflow checkpoint 2\""));
+  }
+  SECTION("of another version") {
+    TensorFile other = saved;
+    other.metadata["format"] = "gradflow checkpoint 1";
+    save_tensors(options.checkpoint, other);
+    CHECK(contains(refused(), "not a \"gradflow checkpoint 2\""));
+  }
+  SECTION("without one of its numbers") {
+    for (const auto& [key, value] : saved.metadata) {
+      if (key == "format") continue;
+      TensorFile other = saved;
+      other.metadata.erase(key);
+      save_tensors(options.checkpoint, other);
+      CHECK(contains(refused(), fmt::format("it has no \"{}\"", key)));
+    }
+  }
+  SECTION("with a number that is none") {
+    for (const char* key : {"epoch", "step", "loss_sum", "seconds", "optimizer_steps"}) {
+      TensorFile other = saved;
+      other.metadata[key] = "many";
+      save_tensors(options.checkpoint, other);
+      CHECK(contains(refused(), "a number in it cannot be read"));
+    }
+  }
+  SECTION("with counts that contradict each other") {
+    for (const char* value : {"2", "-1"}) {
+      TensorFile other = saved;
+      other.metadata["epoch"] = value;
+      save_tensors(options.checkpoint, other);
+      CHECK(contains(refused(), "contradict each other"));
+    }
+  }
+  SECTION("cut short") {
+    const std::string bytes = read_file(options.checkpoint);
+    write_file(options.checkpoint, bytes.substr(0, bytes.size() / 2));
+    CHECK(contains(refused(), options.checkpoint.string()));
+  }
+  SECTION("something else") {
+    write_file(options.checkpoint, "hello");
+    CHECK(contains(refused(), options.checkpoint.string()));
+  }
+}
+
+TEST_CASE("a checkpoint that cannot be written is an error") {
+  Regression model;
+  FileOptions options = kShort;
+  options.checkpoint = "/no/such/directory/checkpoint";
+  CHECK(contains(message_of<FileError>(
+                     [&] { train(model.parameters(), model.loss(), products(10), options); }),
+                 "/no/such/directory/checkpoint"));
+}
+
+// --- what is not finite ---
+
+TEST_CASE("NaN in the data ends training with the model as it was") {
+  Data data = products(10);
+  data.points.mutable_data()[14] = real(kNaN);
+  Regression model;
+  const std::string before = bits(model.parameters());
+  const std::string message = message_of<NonFiniteError>(
+      [&] { train(model.parameters(), model.loss(), data, {.epochs = 1, .batch = 10}); });
+  CHECK(contains(message, "epoch 1, step 1: the loss is not finite"));
+  CHECK(contains(message, ": row 4 of the data is not finite; hint: "));
+  CHECK(bits(model.parameters()) == before);
+}
+
+TEST_CASE("a loss that becomes NaN leaves the model of the step before") {
+  const WithThreads one(1);
+  for (const double bad : {kNaN, kInfinity}) {
+    Regression model, expected;
+    Index calls = 0;
+    const Loss breaking = [&](const Data& batch, Rng& rng) {
+      const Var loss = model.loss()(batch, rng);
+      return ++calls == 6 ? loss + real(bad) : loss;  // in epoch 2, step 3
+    };
+    const std::string message = message_of<NonFiniteError>([&] {
+      train(model.parameters(), breaking, products(10), {.epochs = 3, .batch = 4, .shards = 1});
+    });
+    CHECK(contains(message, "epoch 2, step 3: the loss is not finite"));
+    CHECK(contains(message, ": each number is finite"));  // this loss is good when asked again
+
+    std::atomic<bool> stop = false;
+    TrainingHooks hooks;
+    hooks.on_step = [&](const Progress& p) { stop = p.epoch == 2 && p.step == 2; };
+    hooks.stop = &stop;
+    train(expected.parameters(), expected.loss(), products(10),
+          {.epochs = 3, .batch = 4, .shards = 1}, hooks);
+    CHECK(bits(model.parameters()) == bits(expected.parameters()));
+  }
+}
+
+TEST_CASE("a gradient that is not finite is named") {
+  Parameter good{ones({2})}, bad{zeros({2})};
+  const Loss loss = [&](const Data&, Rng&) {
+    return sum(square(good)) + sum(sqrt(bad));  // finite, but the root is vertical at 0
+  };
+  const std::string message = message_of<NonFiniteError>([&] {
+    train({{"good", &good}, {"bad", &bad}}, loss, numbered(4), {.epochs = 1});
+  });
+  CHECK(contains(message, "epoch 1, step 1: the gradient of bad is not finite"));
+  CHECK(contains(message, "a gradient from sqrt is not finite, at parameter bad; hint: "));
+  CHECK(difference(good.value, ones({2})) == "");
+}
+
+TEST_CASE("where a number stops being finite is told by operation and parameter") {
+  Rng rng(30);
+  Mlp mlp({2, 8, 8, 1}, rng);
+  AffineCoupling coupling(2, {.scale_bound = std::numeric_limits<real>::infinity()}, rng);
+  const Data data{rng.normal({4, 2}), {}};
+  const auto message = [&](const Parameters& parameters, const Loss& loss) {
+    return message_of<NonFiniteError>([&] { train(parameters, loss, data, {.epochs = 1}); });
+  };
+  SECTION("in a fused network") {
+    mlp.layers[1].b.value.mutable_data()[3] = real(kInfinity);
+    const std::string text = message(
+        mlp.parameters(), [&](const Data& batch, Rng&) { return mean(square(mlp(batch.points))); });
+    CAPTURE(text);
+    CHECK(contains(text, ": the result of parameter is not finite, at parameter 1.bias; hint: "));
+  }
+  SECTION("in a fused coupling") {
+    coupling.scale.layers.back().b.value = Tensor(Shape{1}, real(-1e4));  // exp(-s) overflows
+    const std::string text = message(coupling.parameters(), [&](const Data& batch, Rng&) {
+      return mean(coupling.to_latent(batch.points).points);
+    });
+    CAPTURE(text);
+    CHECK(contains(text, ": the result of exp is not finite, at parameter shift.4."));
+  }
+}
+
+TEST_CASE("an error in the loss comes through from any shard") {
+  Parameter p{zeros({1})};
+  const Loss loss = [&](const Data& batch, Rng&) {
+    return mean(square(p - batch.points)) + sum(Var(ones({2})) * ones({3}));
+  };
+  CHECK_THROWS_AS(train({{"p", &p}}, loss, numbered(10), {.shards = 3}), ShapeError);
+}
+
+TEST_CASE("options and data that make no sense are refused") {
+  struct Row {
+    std::function<void(TrainingOptions&, Data&)> change;
+    std::string message;
+  };
+  const Row rows[] = {
+      {[](auto& o, auto&) { o.epochs = 0; }, "train: 0 epochs given; at least 1"},
+      {[](auto& o, auto&) { o.batch = 0; }, "train: a batch of 0 given; at least 1"},
+      {[](auto& o, auto&) { o.shards = -1; }, "train: -1 shards given; at least 1"},
+      {[](auto& o, auto&) { o.learning_rate = -1; },
+       "train: a learning rate of -1 given; 0 or more"},
+      {[](auto& o, auto&) { o.learning_rate = kNaN; },
+       "train: a learning rate of nan given; 0 or more"},
+      {[](auto& o, auto&) { o.learning_rate = kInfinity; },
+       "train: a learning rate of inf given; 0 or more"},
+      {[](auto& o, auto&) { o.largest_gradient = 0; },
+       "train: a largest gradient of 0 given; more than 0"},
+      {[](auto& o, auto&) { o.largest_gradient = kNaN; },
+       "train: a largest gradient of nan given; more than 0"},
+      {[](auto&, auto& d) {
+         d.points = zeros({0, 3});
+       },
+       "train: points (0, 3) given; (N, D) with N > 0 is required"},
+      {[](auto&, auto& d) { d.points = zeros({6}); },
+       "train: points (6) given; (N, D) with N > 0 is required"},
+      {[](auto&, auto& d) {
+         d.labels = {1, 2};
+       },
+       "Data: 2 labels for 10 points given; one for each, or none"},
+  };
+  for (const Row& row : rows) {
+    TrainingOptions options;
+    Data data = products(10);
+    row.change(options, data);
+    Regression model;
+    CHECK(message_of<ShapeError>([&] { train(model.parameters(), model.loss(), data, options); }) ==
+          row.message);
+  }
+}
+
+}  // namespace
+}  // namespace gradflow

@@ -1,0 +1,162 @@
+#!/usr/bin/env bash
+# Do the tests see mistakes? Puts the mistakes of tests/tools/mutants.txt into a copy of the sources, one
+# at a time (a sign flipped, a factor dropped, two arguments swapped), and runs the tests, which must
+# fail each time. One that they do not see has survived: a gap in the tests.
+#
+#   tests/tools/mutate.sh               all mutants
+#   tests/tools/mutate.sh --quick       every fifth
+#   tests/tools/mutate.sh --only TEXT   those in files whose name holds TEXT
+#   tests/tools/mutate.sh --from N      from the N-th on: a run that was stopped goes on
+#
+# The copy and its build are in build/mutants. Exit code 1: one has survived; 2: wrong options, or
+# the table does not fit the sources.
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+
+every=1 only="" from=1
+while [ $# -gt 0 ]; do
+  case "$1" in
+    --quick) every=5 ;;
+    --only) [ $# -ge 2 ] || { echo "tests/tools/mutate.sh: --only needs a part of a file's name" >&2; exit 2; }
+            only=$2; shift ;;
+    --from) case "${2:-}" in '' | 0* | *[!0-9]*)
+              echo "tests/tools/mutate.sh: --from needs the number of a mutant, from 1" >&2; exit 2 ;; esac
+            from=$2; shift ;;
+    -h | --help) sed -n '2,13s/^# \?//p' "$0"; exit 0 ;;
+    *) echo "tests/tools/mutate.sh: unknown option: $1; see --help" >&2; exit 2 ;;
+  esac
+  shift
+done
+
+# shellcheck source=.ci/packages.sh disable=SC2154
+. .ci/packages.sh
+install_packages "${build_packages[@]}" "${test_packages[@]}"
+
+table=tests/tools/mutants.txt
+work=build/mutants
+tree=$work/tree
+log=$work/log.txt
+mkdir -p "$tree"
+
+fail() { echo "tests/tools/mutate.sh: $*" >&2; exit 2; }
+
+# --- The table: a list of files, places (`@`: look behind this text), texts and what to put instead --
+
+files=() anchors=() texts=() replacements=()
+read_table() {
+  local line file="" anchor="" text="" number=0
+  while IFS= read -r line || [ -n "$line" ]; do
+    number=$((number + 1))
+    case "$line" in
+      "" | "#"*) ;;
+      "file "*) file=${line#file } anchor="" ;;
+      "@ "*) anchor=${line#@ } ;;
+      "- "*) text=${line#- } ;;
+      "+ "* | "+")
+        if [ -z "$file" ] || [ -z "$text" ]; then
+          fail "$table:$number: a '+' without a file and a '-' before it"
+        fi
+        files+=("$file") anchors+=("$anchor") texts+=("$text") replacements+=("${line#+}")
+        replacements[-1]=${replacements[-1]# }
+        text="" ;;
+      *) fail "$table:$number: neither file, @, - nor +: $line" ;;
+    esac
+  done <"$table"
+}
+
+# mutated FILE ANCHOR TEXT REPLACEMENT: sets $after, the file's text with the mistake, and $found_at, all
+# that stands before it.
+mutated() {
+  local file=$1 anchor=$2 text=$3 replacement=$4 head="" rest
+  [ -f "$file" ] || fail "$table: no such file: $file"
+  rest=$(<"$file")
+  if [ -n "$anchor" ]; then
+    [[ $rest == *"$anchor"* ]] || fail "$table: $file has no \"$anchor\" any more"
+    head=${rest%%"$anchor"*}$anchor
+    rest=${rest#*"$anchor"}
+  fi
+  [[ $rest == *"$text"* ]] || fail "$table: $file has no \"$text\"${anchor:+ behind \"$anchor\"} any more"
+  if [ -z "$anchor" ] && [[ ${rest#*"$text"} == *"$text"* ]]; then
+    fail "$table: \"$text\" is in $file more than once; say behind what with an @ line"
+  fi
+  after=$head${rest%%"$text"*}$replacement${rest#*"$text"}
+  found_at=$head${rest%%"$text"*}
+}
+
+read_table
+total=${#texts[@]}
+[ "$from" -le "$total" ] || fail "$table has $total mutants"
+[[ " ${files[*]} " == *"$only"* ]] || fail "no file of $table has \"$only\" in its name"
+for ((i = 0; i < total; ++i)); do  # the whole table is checked before anything is built
+  mutated "${files[i]}" "${anchors[i]}" "${texts[i]}" "${replacements[i]}"
+done
+
+# --- The copy ------------------------------------------------------------------------------------
+
+# Only files that differ are written, so that what has been built stays built.
+copy_sources() {
+  local path
+  find . \( -path ./build -o -path ./results -o -path ./.git \) -prune -o -type f -print0 |
+    while IFS= read -r -d '' path; do
+      cmp -s "$path" "$tree/$path" && continue
+      mkdir -p "$tree/$(dirname "$path")"
+      cp "$path" "$tree/$path"
+    done
+}
+
+build() { cmake --build "$work/build" --target "$@" >"$log" 2>&1; }
+
+copy_sources
+launcher=()
+command -v ccache >/dev/null && launcher=(-DCMAKE_CXX_COMPILER_LAUNCHER=ccache)
+cmake -S "$tree" -B "$work/build" -G Ninja -DCMAKE_BUILD_TYPE=Release \
+  "-DCMAKE_CXX_FLAGS_RELEASE=-O1" -DGRADFLOW_BUILD_EXPERIMENTS=OFF "${launcher[@]}" >"$log" 2>&1 ||
+  { cat "$log" >&2; exit 2; }
+echo "Building the tests ..."
+build tests_double tests_float || { tail -40 "$log" >&2; exit 2; }
+
+# The double build alone sees most, and its tables of operations, bijections and solvers first.
+# Sets $name to the test that fails; fails if there is none.
+find_killer() {
+  local precision part
+  for precision in double float; do
+    build "tests_$precision" || { tail -20 "$log" >&2; fail "this does not compile: $what"; }
+    for part in "[registry]" "~[registry]"; do
+      if ! timeout 300 "$work/build/tests/tests_$precision" "$part" --abort >"$log" 2>&1; then
+        name="$precision: $(grep -m1 -A1 -E '^-{20,}' "$log" | tail -1)"
+        return 0
+      fi
+    done
+  done
+  return 1
+}
+
+what="the unchanged copy"
+if find_killer; then
+  echo "tests/tools/mutate.sh: the tests fail before anything is changed: $name; see $log" >&2
+  exit 2
+fi
+
+# --- The mutants ---------------------------------------------------------------------------------
+
+tried=0 killed=0 began=$SECONDS
+for ((i = 0; i < total; ++i)); do
+  [ $((i % every)) -eq 0 ] || continue
+  [ $((i + 1)) -ge "$from" ] || continue
+  [[ ${files[i]} == *"$only"* ]] || continue
+  mutated "${files[i]}" "${anchors[i]}" "${texts[i]}" "${replacements[i]}"
+  printf '%s\n' "$after" >"$tree/${files[i]}"
+  tried=$((tried + 1))
+  newlines=${found_at//[!$'\n']/}
+  what="$((i + 1)): ${files[i]}:$((${#newlines} + 1))  ${texts[i]}  ->  ${replacements[i]:-(nothing)}"
+  if find_killer; then
+    killed=$((killed + 1))
+    printf 'killed    %s\n          by %s\n' "$what" "$name"
+  else
+    printf 'SURVIVED  %s\n' "$what"
+  fi
+  cp "${files[i]}" "$tree/${files[i]}"
+done
+
+echo "$tried mutants, $killed killed, $((tried - killed)) survived, in $((SECONDS - began)) s"
+[ "$killed" -eq "$tried" ]
