@@ -180,7 +180,7 @@ Var with_axis(const Var& dy, int axis, const Shape& x_shape) {
 
 // The axis of an operation that is made of others, so that errors name it and not them.
 int axis_of(const char* op, int axis, const Var& x) {
-  Tape::tracks(op, x);
+  Recorder::tracks(op, x);
   return nonempty_axis(op, axis, x.shape());
 }
 
@@ -308,11 +308,10 @@ Var concat(const std::vector<Var>& parts, int axis) {
     values.push_back(part.value());
     begins.push_back(begins.back() + part.shape()[checked_axis("concat", axis, part.shape())]);
   }
-  return record_jointly("concat", kernel::concat(values, axis), parts,
-                        [axis, parts, begins](const Var& dy, const Tape::Sink& to) {
-                          for (std::size_t k = 0; k < parts.size(); ++k)
-                            to.add(parts[k], slice(dy, axis, begins[k], begins[k + 1]));
-                        });
+  return record("concat", kernel::concat(values, axis), parts,
+                [axis, begins](const Var& dy, std::size_t k) {
+                  return slice(dy, axis, begins[k], begins[k + 1]);
+                });
 }
 
 // y[.., i, ..] = x[.., indices[i], ..]       dx[.., indices[i], ..] += dy[.., i, ..]

@@ -16,7 +16,7 @@
 #include <string>
 
 #include "experiments/run/files/file_error.h"
-#include "tensor/tensor.h"
+#include "nn/parameters.h"
 
 namespace gradflow {
 
@@ -40,8 +40,5 @@ TensorFile decode_tensors(const std::string& bytes, const std::string& name);
 void write_file(const std::filesystem::path& path, const std::string& bytes);
 // Throws FileError if the file cannot be read.
 std::string read_file(const std::filesystem::path& path);
-
-// 64 bits that change if any name, shape or bit of a tensor changes (FNV-1a), as 16 hex digits.
-std::string hash_tensors(const std::map<std::string, Tensor>& tensors);
 
 }  // namespace gradflow
