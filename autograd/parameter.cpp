@@ -7,8 +7,9 @@
 namespace gradflow {
 
 const Tensor& Parameter::value() const {
-  require<GraphError>(state_ != nullptr, "parameter: one that has been moved away given; hint: use "
-                                         "the model that it was moved to");
+  require<GraphError>(state_ != nullptr,
+                      "parameter: one that has been moved away given; hint: use "
+                      "the model that it was moved to");
   return state_->value;
 }
 
@@ -26,9 +27,9 @@ Weights::Weights(const Parameters& parameters) {
     require<GraphError>(names.insert(name).second,
                         "Weights: two parameters named \"{}\" given; each name once", name);
     const Shape& shape = parameter->shape();
-    require<GraphError>(!find(*parameter),
-                        "Weights: the parameter \"{}\" given, which the list has already; each once",
-                        name);
+    require<GraphError>(
+        !find(*parameter),
+        "Weights: the parameter \"{}\" given, which the list has already; each once", name);
     parameter->state_->weights = id_;
     parameter->state_->begin = count_;
     places_.push_back({name, count_, shape.size(), shape});

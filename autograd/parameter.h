@@ -1,9 +1,9 @@
 // Parameter and Weights: what training changes, and with respect to what a tape differentiates.
 //
-// The one idea: a Parameter has an identity of its own, apart from where it lies in memory. It moves
-// with the model that it belongs to, and a copy gets another one. So a model may be moved, put into
-// a vector or returned from a function at any time, and a snapshot (`best = model`) is a model of
-// its own.
+// The one idea: a Parameter has an identity of its own, apart from where it lies in memory. It
+// moves with the model that it belongs to, and a copy gets another one. So a model may be moved,
+// put into a vector or returned from a function at any time, and a snapshot (`best = model`) is a
+// model of its own.
 //
 // Weights lays the numbers of several parameters side by side in one tensor. All gradients are then
 // one tensor too, the state of an optimiser is another one or two, and a step is one loop. A
@@ -23,10 +23,10 @@ namespace gradflow {
 
 class Parameter {
  public:
-  Parameter() : Parameter(Tensor()) {}                                  // no numbers yet
+  Parameter() : Parameter(Tensor()) {}  // no numbers yet
   Parameter(Tensor value) : state_(std::make_shared<State>(std::move(value))) {}
-  Parameter(const Parameter& other) : Parameter(other.value()) {}       // the same numbers
-  Parameter(Parameter&&) noexcept = default;                            // the same parameter
+  Parameter(const Parameter& other) : Parameter(other.value()) {}  // the same numbers
+  Parameter(Parameter&&) noexcept = default;                       // the same parameter
   Parameter& operator=(const Parameter& other) { return *this = other.value(); }
   Parameter& operator=(Parameter&&) noexcept = default;
   ~Parameter() = default;
@@ -64,10 +64,10 @@ class Weights {
   Weights(const Weights&) = delete;
   Weights& operator=(const Weights&) = delete;
 
-  struct Place {         // of one parameter
-    std::string name;    // as given
-    Index begin, size;   // where its numbers are
-    Shape shape;         // of the parameter
+  struct Place {        // of one parameter
+    std::string name;   // as given
+    Index begin, size;  // where its numbers are
+    Shape shape;        // of the parameter
   };
   const std::vector<Place>& places() const { return places_; }  // in the order given
   Index count() const { return count_; }                        // of all numbers

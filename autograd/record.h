@@ -6,9 +6,9 @@
 //                                  wrt(b, [..](const Var& dy) { return db; }));
 //
 // A rule captures what it needs by value and returns a gradient. That may have y's shape where the
-// argument was broadcast: the engine sums it over the repeated axes. If a rule wants the operation's
-// own result, it takes a second argument: [](const Var& dy, const Var& y). Rules of arguments that
-// are not differentiated are dropped.
+// argument was broadcast: the engine sums it over the repeated axes. If a rule wants the
+// operation's own result, it takes a second argument: [](const Var& dy, const Var& y). Rules of
+// arguments that are not differentiated are dropped.
 //
 // An operation that several others could be made of, but that is faster in one loop, is fused: see
 // record_fused() below, which is told both forms.
@@ -40,10 +40,10 @@ Wrt<F> wrt(const Var& argument, F rule) {
 
 // One backward pass, as rules meet it.
 struct Tape::Pass {
-  Tape& tape;          // that is differentiated
-  Record record;       // whether rules record what they compute
-  Gradients& result;   // what has been found so far
-  const char* op;      // whose rules are applied
+  Tape& tape;         // that is differentiated
+  Record record;      // whether rules record what they compute
+  Gradients& result;  // what has been found so far
+  const char* op;     // whose rules are applied
   // Adds a term to what gathers at a node.
   void add(std::uint32_t node, Var term) const;
   // The gradient that has gathered at a node, of its shape.
@@ -131,16 +131,17 @@ Var record(const char* op, Var value, std::span<const Var> arguments, F rule) {
   if (!tape) return std::move(value).value();
   Var y = Recorder::add_node(*tape, op, std::move(value));
   for (std::size_t k = 0; k < arguments.size(); ++k)
-    Recorder::add_rule(*tape, y, wrt(arguments[k], [rule, k](const Var& dy) { return rule(dy, k); }));
+    Recorder::add_rule(*tape, y,
+                       wrt(arguments[k], [rule, k](const Var& dy) { return rule(dy, k); }));
   return y;
 }
 
-// True while somebody looks at every number that passes (watch.h): fused operations then give way to
-// what they are composed of, so that it can be told where one went wrong.
+// True while somebody looks at every number that passes (watch.h): fused operations then give way
+// to what they are composed of, so that it can be told where one went wrong.
 bool watching();
 
-// A fused operation: several results from one loop, and their gradients from another. It carries its
-// meaning with it:
+// A fused operation: several results from one loop, and their gradients from another. It carries
+// its meaning with it:
 //
 //   values      what the loop has computed
 //   arguments   what it was computed from
@@ -160,7 +161,8 @@ std::array<Var, R> record_fused(const char* op, std::array<Tensor, R> values,
   Tape* tape = tracked ? Recorder::recording() : nullptr;
   std::array<Var, R> y = [&]<std::size_t... k>(std::index_sequence<k...>) {
     return std::array<Var, R>{Var(std::move(values[k]))...};
-  }(std::make_index_sequence<R>{});
+  }
+  (std::make_index_sequence<R>{});
   if (!tape) return y;
   for (Var& result : y) result = Recorder::add_node(*tape, op, std::move(result));
   for (std::size_t k = 1; k < R; ++k) Recorder::later_result(*tape, y[k]);
@@ -169,14 +171,16 @@ std::array<Var, R> record_fused(const char* op, std::array<Tensor, R> values,
   Recorder::add_rule(*tape, y[0], [=](const Var& dy_0, const Tape::Pass& pass) {
     const auto dy = [&]<std::size_t... k>(std::index_sequence<k...>) {
       return std::array<Var, R>{k == 0 ? dy_0 : pass.gathered(nodes[k])...};
-    }(std::make_index_sequence<R>{});
+    }
+    (std::make_index_sequence<R>{});
     if (pass.record == Record::yes) {
       const std::size_t first = pass.tape.size();
       return Recorder::through(pass, composed(arguments), dy, first);
     }
     const auto numbers = [&]<std::size_t... k>(std::index_sequence<k...>) {
       return std::array<Tensor, R>{dy[k].value()...};
-    }(std::make_index_sequence<R>{});
+    }
+    (std::make_index_sequence<R>{});
     std::array<bool, A> wanted;
     for (std::size_t k = 0; k < A; ++k) wanted[k] = arguments[k].tracked();
     std::array<Tensor, A> gradients = rule(numbers, wanted);
@@ -187,9 +191,9 @@ std::array<Var, R> record_fused(const char* op, std::array<Tensor, R> values,
 }
 
 // For a fused operation that reads many parameters: their numbers, copied one after another, as one
-// argument of shape (n). On the tape if all of them are, side by side, among its Weights; a constant
-// if none of them is, or nothing records. Nothing if it is neither: then the operation has to be
-// composed of others.
+// argument of shape (n). On the tape if all of them are, side by side, among its Weights; a
+// constant if none of them is, or nothing records. Nothing if it is neither: then the operation has
+// to be composed of others.
 std::optional<Var> side_by_side(std::span<const Parameter* const> parameters);
 
 }  // namespace gradflow

@@ -32,8 +32,8 @@ struct Tape::Storage {  // kept by the thread from tape to tape
   std::string last_parameter;                 // used before a number went wrong, if it is watched
 };
 
-// A tape among those that a thread has in scope. It outlives the tape: whoever looks at the thread's
-// innermost tape must find out that it is gone.
+// A tape among those that a thread has in scope. It outlives the tape: whoever looks at the
+// thread's innermost tape must find out that it is gone.
 struct Tape::Scope {
   std::atomic<Tape*> tape;  // null: it has ended
   std::shared_ptr<Scope> outer;
@@ -73,8 +73,9 @@ Tape* innermost_tape() {
   if (!current) return nullptr;
   if (Tape* tape = current->tape.load(std::memory_order_acquire)) return tape;
   leave_ended_scopes();
-  throw GraphError("tape: one of this thread's tapes has been ended by another thread; hint: let a "
-                   "Tape end on the thread that made it");
+  throw GraphError(
+      "tape: one of this thread's tapes has been ended by another thread; hint: let a "
+      "Tape end on the thread that made it");
 }
 
 struct Restored {  // gives a place its value back at the end of a scope, whatever happens there
@@ -243,8 +244,9 @@ Gradients Tape::backward(const Var& y, const Var& dy, Record record) {
                       "variable(), or a Parameter of the tape's Weights, while this tape is the "
                       "innermost in scope");
   require<GraphError>(innermost_tape() == this, "backward: called while an inner tape is in scope");
-  require<GraphError>(!storage_->walking, "backward: called by a rule of the same tape, which is "
-                                          "being differentiated");
+  require<GraphError>(!storage_->walking,
+                      "backward: called by a rule of the same tape, which is "
+                      "being differentiated");
   require(dy.shape() == y.shape(),
           "backward: dy {} for a result {} given; the shapes must be equal", dy.shape(), y.shape());
   const Restored paused{scope_->paused, scope_->paused};
@@ -260,7 +262,8 @@ Gradients Tape::backward(const Var& y, const Var& dy, Record record) {
   result.parts_.reserve(storage_->parts);
   Pass{*this, record, result, "backward"}.walk(size(), 0);
   storage_->parts = result.parts_.size();
-  // What was recorded can be differentiated again, and is on this tape even if it depends on nothing.
+  // What was recorded can be differentiated again, and is on this tape even if it depends on
+  // nothing.
   const auto on_tape = [&](Var& x) {
     if (record == Record::yes && !x.tracked()) x = add_node("gradient", std::move(x));
   };
@@ -273,7 +276,8 @@ void Tape::Pass::walk(std::size_t end, std::size_t begin) const {
   Storage& storage = *tape.storage_;
   for (std::size_t i = end; i-- > begin;) {
     const Node node = storage.nodes[i];  // a copy: a recorded rule may move the nodes
-    if (node.kind == Kind::later_result) continue;  // its gradient waits for the first result's rule
+    if (node.kind == Kind::later_result)
+      continue;  // its gradient waits for the first result's rule
     std::optional<Var> reached = std::exchange(storage.gradients[i], std::nullopt);
     if (node.kind == Kind::variable)
       result.variables_.emplace(i, reached ? std::move(*reached) : Var(zeros(node.shape)));
@@ -340,17 +344,28 @@ Var Gradients::operator[](const Var& x) const {
 
 Var Gradients::operator[](const Parameter& parameter) const {
   const auto begin = weights_ ? weights_->find(parameter) : std::nullopt;
-  require<GraphError>(begin.has_value(), "gradients: asked for a parameter that is not among the "
-                                         "Weights of the tape; it was a constant; hint: "
-                                         "Tape tape(weights)");
-  const Shape& shape = parameter.shape();
-  const Index end = *begin + shape.size();
+  require<GraphError>(begin.has_value(),
+                      "gradients: asked for a parameter that is not among the "
+                      "Weights of the tape; it was a constant; hint: "
+                      "Tape tape(weights)");
+  return of(*begin, parameter.shape());
+}
+
+Var Gradients::of_place(std::size_t k) const {
+  require<GraphError>(weights_ && k < weights_->places().size(),
+                      "gradients: place {} of the Weights asked for, of which there are {}", k,
+                      weights_ ? weights_->places().size() : 0);
+  return of(weights_->places()[k].begin, weights_->places()[k].shape);
+}
+
+Var Gradients::of(Index begin, const Shape& shape) const {
+  const Index end = begin + shape.size();
   std::optional<Var> sum;
   for (const auto& [at, gradient] : parts_) {
     const Index size = gradient.value().size();
-    if (*begin < at || end > at + size || shape.size() == 0) continue;
+    if (begin < at || end > at + size || shape.size() == 0) continue;
     const Var flat = reshape(gradient, Shape{size});
-    const Var term = reshape(slice(flat, 0, *begin - at, end - at), shape);
+    const Var term = reshape(slice(flat, 0, begin - at, end - at), shape);
     sum = sum ? *sum + term : term;
   }
   return sum ? *sum : Var(zeros(shape));

@@ -11,9 +11,9 @@
 //   const Gradients gradients = tape.backward(y);
 //   gradients[x].value();                          // (1, 2): 2 x
 //
-// With respect to what is said when the tape is made: its variables, and the parameters of a Weights
-// that it is given, Tape tape(weights). Everything else is a constant, and what depends on constants
-// alone is not recorded.
+// With respect to what is said when the tape is made: its variables, and the parameters of a
+// Weights that it is given, Tape tape(weights). Everything else is a constant, and what depends on
+// constants alone is not recorded.
 //
 // Gradients are a result, not a field that fills up: there is nothing to zero between steps. And a
 // rule is written with Vars, so a gradient can itself be recorded and differentiated again:
@@ -41,6 +41,7 @@ class Gradients {
   // for anything but a variable of the tape that was differentiated or a parameter of its Weights.
   Var operator[](const Var& x) const;
   Var operator[](const Parameter& parameter) const;
+  Var of_place(std::size_t k) const;  // that of the k-th parameter of the Weights
   // Those of all Weights, one after another as they lie there: (count).
   Tensor flat() const;
 
@@ -50,6 +51,7 @@ class Gradients {
     Index begin;  // of its numbers among theirs
     Var gradient;
   };
+  Var of(Index begin, const Shape& shape) const;
   std::uint64_t tape_ = 0;                            // the tape's number
   const Weights* weights_ = nullptr;                  // the tape's
   std::unordered_map<std::uint32_t, Var> variables_;  // by node
@@ -60,7 +62,7 @@ enum class Record { no, yes };  // whether the backward pass itself is recorded
 
 class Tape {
  public:
-  Tape() : Tape(nullptr) {}  // records from now on, on this thread
+  Tape() : Tape(nullptr) {}                                  // records from now on, on this thread
   explicit Tape(const Weights& weights) : Tape(&weights) {}  // these outlive it and its Gradients
   explicit Tape(const Weights&&) = delete;
   ~Tape();

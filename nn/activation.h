@@ -13,8 +13,8 @@ namespace gradflow {
 struct Activation {
   const char* name;               // as settings and files know it
   Var (*function)(const Var& x);  // element by element
-  // The slope a of max(x, 0) + a min(x, 0), if it is that: such a function can be applied within the
-  // products of a fused network (mlp_fused.h).
+  // The slope a of max(x, 0) + a min(x, 0), if it is that: such a function can be applied within
+  // the products of a fused network (mlp_fused.h).
   std::optional<real> slope = {};
 
   Var operator()(const Var& x) const { return function(x); }

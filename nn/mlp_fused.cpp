@@ -3,8 +3,8 @@
 //
 // Inside, a batch lies features first: h (width, B) instead of (B, width), so that a layer is the
 // same product transposed, W h instead of h W^T. It is then the batch, and not the width, that is
-// cut into vectors: the narrow layers of a coupling's networks (1-8-8-8-8-1), and the narrow ends of
-// wide networks, cost no more than their share.
+// cut into vectors: the narrow layers of a coupling's networks (1-8-8-8-8-1), and the narrow ends
+// of wide networks, cost no more than their share.
 
 #include "nn/mlp_fused.h"
 
@@ -42,7 +42,8 @@ Pass plan(std::span<const Mlp> networks, Index points) {
   for (const Mlp& network : networks)
     for (const Linear& linear : network.layers) {
       const Index in = linear.W.shape()[1], out = linear.W.shape()[0];
-      const bool first = &linear == &network.layers.front(), last = &linear == &network.layers.back();
+      const bool first = &linear == &network.layers.front(),
+                 last = &linear == &network.layers.back();
       pass.layers.push_back({in, out, pass.weights, pass.weights + in * out, first ? 0 : end,
                              network.activation.slope.value_or(0), first, last});
       if (!first) end += points * in;

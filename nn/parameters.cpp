@@ -55,8 +55,11 @@ std::string listed(const std::vector<std::string>& names) {
 Parameters parameters(const Visit& visit) {
   entries(visit);  // no name twice
   Parameters list;
-  visit(Visitor([&](const std::string& name, Parameter& parameter) { list.push_back({name, &parameter}); },
-                [](const std::string&, const Tensor&, const Visitor::Set&) {}));
+  visit(Visitor(
+      [&](const std::string& name, Parameter& parameter) {
+        list.push_back({name, &parameter});
+      },
+      [](const std::string&, const Tensor&, const Visitor::Set&) {}));
   return list;
 }
 

@@ -48,7 +48,7 @@ class Visitor {
   void operator()(const std::string& name, const Tensor& value, const Set& set) const;
   // A part, which has a visit() of its own.
   template <class Module>
-    requires requires(Module& part, const Visitor& visitor) { part.visit(visitor); }
+  requires requires(Module& part, const Visitor& visitor) { part.visit(visitor); }
   void operator()(const std::string& name, Module& part) const {
     part.visit(Visitor(*this, prefix_ + name + "."));
   }
@@ -69,7 +69,8 @@ NamedTensors tensors(const Visit& visit, bool trained, bool fixed);
 void load(const Visit& visit, const NamedTensors& tensors);
 Index count(const Visit& visit);
 template <class Model>
-Visit visit_of(const Model& model) {  // visit() is not const, since it hands out what can be changed
+Visit visit_of(
+    const Model& model) {  // visit() is not const, since it hands out what can be changed
   return [&model](const Visitor& visitor) { const_cast<Model&>(model).visit(visitor); };
 }
 }  // namespace detail
