@@ -27,8 +27,7 @@ Degrees degrees_of_hidden(Index dim, Index units) {
           "or some would not be seen",
           units, dim, dim - 1);
   Degrees degrees;
-  for (Index j = 0; j < units; ++j)
-    degrees.push_back(dim == 1 ? 0 : j % (dim - 1) + 1);
+  for (Index j = 0; j < units; ++j) degrees.push_back(dim == 1 ? 0 : j % (dim - 1) + 1);
   return degrees;
 }
 
@@ -81,13 +80,12 @@ MaskedAutoregressive::MaskedAutoregressive(Index dim, Univariate univariate,
       network_(dim, univariate_.size(), options, rng) {}
 
 // z_i = the univariate map of x_i, with raw numbers from a network of x_1 ... x_{i-1}
-Mapped MaskedAutoregressive::map_to_latent(const Var& x, const Var& context,
-                                           LogDet log_det) const {
+Mapped MaskedAutoregressive::map_to_latent(const Var& x, const Var& context, LogDet log_det) const {
   return univariate_.to_latent(x, network_(with_context(x, context, context_)), log_det);
 }
 
-// x_1 first, as it needs no other; then x_2, which needs x_1; ... What has not been found yet is not
-// seen, so that it may be 0.
+// x_1 first, as it needs no other; then x_2, which needs x_1; ... What has not been found yet is
+// not seen, so that it may be 0.
 Mapped MaskedAutoregressive::map_to_data(const Var& z, const Var& context, LogDet log_det) const {
   const Index R = univariate_.size();
   std::vector<Var> found;
@@ -96,8 +94,8 @@ Mapped MaskedAutoregressive::map_to_data(const Var& z, const Var& context, LogDe
     std::vector<Var> columns = found;
     columns.push_back(zeros({z.rows(), dim_ - i}));
     const Var raw = network_(with_context(concat(columns, 1), context, context_));
-    const Mapped x_i = univariate_.to_data(slice(z, 1, i, i + 1),
-                                           slice(raw, 1, i * R, (i + 1) * R), log_det);
+    const Mapped x_i =
+        univariate_.to_data(slice(z, 1, i, i + 1), slice(raw, 1, i * R, (i + 1) * R), log_det);
     found.push_back(x_i.points);
     total = added(total, x_i.log_det);
   }

@@ -1,13 +1,13 @@
-// MaskedAutoregressive: each coordinate is moved by a univariate map whose raw numbers depend on all
-// coordinates before it.
+// MaskedAutoregressive: each coordinate is moved by a univariate map whose raw numbers depend on
+// all coordinates before it.
 //
-// The one idea: one network says the raw numbers of all coordinates in one pass, and masks take away
-// every connection through which a coordinate would see itself or a later one. So the Jacobian is
-// triangular. The way back has to be gone one coordinate after another: D passes.
+// The one idea: one network says the raw numbers of all coordinates in one pass, and masks take
+// away every connection through which a coordinate would see itself or a later one. So the Jacobian
+// is triangular. The way back has to be gone one coordinate after another: D passes.
 //   Germain, Gregor, Murray, Larochelle, "MADE: masked autoencoder for distribution estimation"
 //   (2015), equations 8 to 13; Papamakarios, Pavlakou, Murray, "Masked autoregressive flow for
-//   density estimation" (2017). Turned round (chain.h: Inverse) it is an inverse autoregressive flow:
-//   Kingma et al. (2016).
+//   density estimation" (2017). Turned round (chain.h: Inverse) it is an inverse autoregressive
+//   flow: Kingma et al. (2016).
 //
 // Read next: recipes.h.
 #pragma once
@@ -22,8 +22,8 @@ namespace gradflow {
 // said of coordinate i sees those below i.
 class MaskedNetwork {
  public:
-  // From D coordinates (and the context) to R numbers for each. Throws ShapeError for a hidden layer
-  // of less than D - 1 units: some coordinates would not be seen.
+  // From D coordinates (and the context) to R numbers for each. Throws ShapeError for a hidden
+  // layer of less than D - 1 units: some coordinates would not be seen.
   MaskedNetwork(Index dim, Index numbers, const ConditionerOptions& options, Rng& rng);
 
   Var operator()(const Var& input) const;  // (B, D + context) -> (B, D R): number r of i at i R + r

@@ -11,9 +11,9 @@
 // Both may depend on a context: what is known of a point beside its coordinates, such as a class or
 // a measurement. And log_det can be declined, by who wants samples only.
 //
-// To add a bijection: derive from this class, write its mathematics (map_to_latent, map_to_data; the
-// arguments have been checked), and give it a row in the table of tests/tables/test_flows.cpp, which
-// then checks all that must hold. linear/standardize.h is the shortest example.
+// To add a bijection: derive from this class, write its mathematics (map_to_latent, map_to_data;
+// the arguments have been checked), and give it a row in the table of tests/tables/test_flows.cpp,
+// which then checks all that must hold. linear/standardize.h is the shortest example.
 //
 // Read next: coupling.h, chain.h.
 #pragma once
@@ -37,12 +37,11 @@ class Bijection {
  public:
   virtual ~Bijection() = default;
 
-  // z = f(x), and x = f^-1(z), each with the log-determinant of its own Jacobian: points (B, dim()),
-  // context (B, context()), or none if that is 0. Throw ShapeError for anything else.
+  // z = f(x), and x = f^-1(z), each with the log-determinant of its own Jacobian: points (B,
+  // dim()), context (B, context()), or none if that is 0. Throw ShapeError for anything else.
   Mapped to_latent(const Var& x, const Var& context = no_context,
                    LogDet log_det = LogDet::yes) const;
-  Mapped to_data(const Var& z, const Var& context = no_context,
-                 LogDet log_det = LogDet::yes) const;
+  Mapped to_data(const Var& z, const Var& context = no_context, LogDet log_det = LogDet::yes) const;
 
   virtual const char* name() const = 0;        // of the class, for messages
   virtual Index dim() const = 0;               // D, the number of coordinates

@@ -43,8 +43,7 @@ void Coupling::visit(const Visitor& visitor) {
   if (networks_.size() == 1 && univariate_.size() > 1)
     visitor("network", networks_[0]);
   else
-    for (std::size_t r = 0; r < networks_.size(); ++r)
-      visitor(univariate_.raws[r], networks_[r]);
+    for (std::size_t r = 0; r < networks_.size(); ++r) visitor(univariate_.raws[r], networks_[r]);
   if (of_kept_) visitor("kept", *of_kept_);
 }
 

@@ -2,8 +2,8 @@
 //
 // The one idea: leave some coordinates alone, and move each of the others by a univariate map whose
 // raw numbers depend, through networks of any kind, on those that stay. Whatever the networks
-// compute, the map can be undone (what stayed says how), and its Jacobian is triangular, so that its
-// log-determinant is a sum.
+// compute, the map can be undone (what stayed says how), and its Jacobian is triangular, so that
+// its log-determinant is a sum.
 //   Dinh, Sohl-Dickstein, Bengio, "Density estimation using Real NVP" (2017), section 3.2.
 //
 // Read next: chain.h, autoregressive.h (the other conditioner).
@@ -17,10 +17,10 @@
 
 namespace gradflow {
 
-struct CouplingOptions {             // beside those of the networks
-  std::optional<Index> kept = {};    // how many coordinates, the first ones, stay; by default half
-  bool one_network = false;          // for all raw numbers together; else one for each kind of them
-  bool move_kept = false;            // kept coordinates move, too, by raw numbers of their own
+struct CouplingOptions {           // beside those of the networks
+  std::optional<Index> kept = {};  // how many coordinates, the first ones, stay; by default half
+  bool one_network = false;        // for all raw numbers together; else one for each kind of them
+  bool move_kept = false;          // kept coordinates move, too, by raw numbers of their own
 };
 
 class Coupling final : public Bijection {

@@ -9,8 +9,7 @@ namespace gradflow {
 class Elementwise final : public Bijection {
  public:
   // Begins as the identity. Throws ShapeError for less than one coordinate.
-  Elementwise(Index dim, Univariate univariate)
-      : univariate_(std::move(univariate)), dim_(dim) {
+  Elementwise(Index dim, Univariate univariate) : univariate_(std::move(univariate)), dim_(dim) {
     require(dim >= 1, "Elementwise: {} coordinates given; at least 1", dim);
     raw_ = zeros({1, dim * univariate_.size()});
   }

@@ -9,9 +9,10 @@ Flow::Flow(AnyBijection given, AnyBase from) : bijection(std::move(given)), base
           "Flow: a bijection of {} coordinates and a base of {} given; the same of both",
           bijection->dim(), base->dim());
   const Index a = bijection->context(), b = base->context();
-  require(a == 0 || b == 0 || a == b,
-          "Flow: a bijection with a context of {} numbers and a base with {} given; the same of both",
-          a, b);
+  require(
+      a == 0 || b == 0 || a == b,
+      "Flow: a bijection with a context of {} numbers and a base with {} given; the same of both",
+      a, b);
 }
 
 Index Flow::context() const { return std::max(bijection->context(), base->context()); }

@@ -26,8 +26,8 @@ struct Flow {
   Index dim() const { return bijection->dim(); }  // D
   Index context() const;                          // how many numbers it wants to know of each point
 
-  // x (B, D), context (B, context()) or none -> (B), in nats. Throw ShapeError for anything else, as
-  // all that follow.
+  // x (B, D), context (B, context()) or none -> (B), in nats. Throw ShapeError for anything else,
+  // as all that follow.
   Var log_prob(const Var& x, const Var& context = no_context) const;
   struct LogProb {                                 // the two terms of log p(x)
     Var prior;                                     // (B): log p_base(z)

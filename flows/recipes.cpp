@@ -55,9 +55,7 @@ Flow maf(Index dim, const FlowOptions& options, Rng& rng) {
 
 Flow iaf(Index dim, const FlowOptions& options, Rng& rng) {
   const Univariate map = affine(options.scale_bound);
-  const auto make = [&] {
-    return Inverse(MaskedAutoregressive(dim, map, options.network, rng));
-  };
+  const auto make = [&] { return Inverse(MaskedAutoregressive(dim, map, options.network, rng)); };
   return Flow(Chain(repeated("iaf", options, Permutation::reversal(dim), rng, make)));
 }
 

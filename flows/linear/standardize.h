@@ -1,4 +1,5 @@
-// Standardize: data in its own units on one side, with mean 0 and standard deviation 1 on the other.
+// Standardize: data in its own units on one side, with mean 0 and standard deviation 1 on the
+// other.
 //
 // The one idea: networks want numbers of size 1, users have metres or degrees. As the outermost
 // layer of a flow (the last of a Chain) it is part of the bijection, so that densities and samples

@@ -22,9 +22,9 @@
 namespace gradflow {
 
 struct Univariate {
-  // points (B, M) -> (B, M), each by a function of its own: raw number r of coordinate i is at column
-  // i R + r of raw (B, M R). log_det (B) is the sum over the M coordinates; left out for a map of
-  // slope 1, and where it is declined.
+  // points (B, M) -> (B, M), each by a function of its own: raw number r of coordinate i is at
+  // column i R + r of raw (B, M R). log_det (B) is the sum over the M coordinates; left out for a
+  // map of slope 1, and where it is declined.
   using Map = std::function<Mapped(const Var& points, const Var& raw, LogDet log_det)>;
 
   std::string name;               // for messages
