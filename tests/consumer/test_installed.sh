@@ -20,10 +20,11 @@ parts="double;run_double"
 [ -d moved/include/gradflow/experiments/draw ] && parts+=";draw"
 project=(-S "$source_dir/tests/consumer/project" -DCMAKE_BUILD_TYPE=Release "-DPARTS=$parts")
 quietly cmake "${project[@]}" -B strict
-quietly cmake --build strict --target program program_double same layout layout_native
+quietly cmake --build strict --target program program_double same bare layout layout_native
 runs strict/program
 runs strict/program_double
 [ "$(strict/layout)" = "$(strict/layout_native)" ] || die "the size of a type depends on flags"
+strict/bare || die "without flags a call gives another result"
 strict/same || die "a call within float gives another result"
 fails "undefined reference.*length\(gradflow::Tensor const&\)" cmake --build strict --target mixed
 if [ -d moved/include/gradflow/experiments/draw ]; then
