@@ -295,6 +295,22 @@ Var slice(const Var& x, int axis, Index begin, Index end) {
                 }));
 }
 
+// a, b = positions 0 .. at-1 of x along an axis, and the others       dx = da and db, joined again
+std::array<Var, 2> split(const Var& x, int axis, Index at) {
+  const Index n = x.shape()[checked_axis("split", axis, x.shape())];
+  require(0 <= at && at <= n, "split: at {} on axis {} of shape {} given", at, axis, x.shape());
+  return record_fused(
+      "split",
+      std::array{kernel::slice(x.value(), axis, 0, at), kernel::slice(x.value(), axis, at, n)},
+      std::array{x},
+      [=](const std::array<Var, 1>& of) {
+        return std::array{slice(of[0], axis, 0, at), slice(of[0], axis, at, n)};
+      },
+      [=](const std::array<Tensor, 2>& dy, const std::array<bool, 1>&) {
+        return std::array{kernel::concat(dy, axis)};
+      });
+}
+
 // y = x at positions begin .. of an axis of `size`, zeros elsewhere          dx = dy there
 Var pad(const Var& x, int axis, Index begin, Index size) {
   return record("pad", kernel::pad(x.value(), axis, begin, size),

@@ -63,6 +63,7 @@ Var linear(const Var& x, const Var& W, const Var& b);  // x W^T + b
 Var reshape(const Var& x, const Shape& shape);
 Var transpose(const Var& x, int axis_a = 0, int axis_b = 1);
 Var slice(const Var& x, int axis, Index begin, Index end);
+std::array<Var, 2> split(const Var& x, int axis, Index at);  // before `at`, and from there on
 Var pad(const Var& x, int axis, Index begin, Index size);
 Var concat(const std::vector<Var>& parts, int axis);
 Var gather(const Var& x, const std::vector<Index>& indices, int axis = 0);
