@@ -6,12 +6,11 @@ Coupling::Coupling(Index dim, Univariate univariate, const ConditionerOptions& o
                    const CouplingOptions& more)
     : dim_(dim),
       kept_(more.kept.value_or(dim / 2)),
-      context_(options.context),
+      context_(checked_context(options)),
       univariate_(std::move(univariate)) {
   require(dim >= 2, "Coupling: {} coordinates given; at least 2: one to keep and one to move", dim);
   require(1 <= kept_ && kept_ < dim, "Coupling: {} of {} coordinates to be kept given; 1 to {}",
           kept_, dim, dim - 1);
-  require(context_ >= 0, "Coupling: a context of {} numbers given; 0 or more", context_);
   const Index R = univariate_.size(), networks = more.one_network ? 1 : R;
   const auto sizes = layer_sizes(kept_ + context_, options.hidden, (dim - kept_) * R / networks);
   for (Index r = 0; r < networks; ++r) networks_.emplace_back(sizes, rng, options.activation);
