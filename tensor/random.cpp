@@ -28,11 +28,6 @@ real upper_bits(std::uint32_t word) {
 }
 constexpr real kUnit = real{1} / (1 << 24);
 
-void check_bound(const char* op, Index bound) {
-  require(1 <= bound && bound <= 0xffffffff, "{}: bound {} given; 1 to 2^32 - 1 are possible", op,
-          bound);
-}
-
 }  // namespace
 
 std::array<std::uint32_t, 4> philox(std::array<std::uint32_t, 4> counter,
@@ -65,6 +60,10 @@ std::vector<std::uint32_t> Rng::words(Index count) {
 }
 
 Tensor Rng::uniform(const Shape& shape, real from, real to) {
+  require(
+      from <= to && std::isfinite(to - from),
+      "uniform: {} to {} given; finite bounds, the first not above the second, and a finite width",
+      from, to);
   Tensor x(shape);
   const std::vector<std::uint32_t> word = words(x.size());
   // Far from 0 the sum below may round up to `to` itself.
@@ -120,7 +119,8 @@ Index Rng::below(std::uint32_t bound, Block& block, int& left) {
 }
 
 std::vector<Index> Rng::integers(Index bound, Index count) {
-  check_bound("integers", bound);
+  require(1 <= bound && bound <= 0xffffffff, "integers: bound {} given; 1 to 2^32 - 1 are possible",
+          bound);
   require(count >= 0, "integers: count {} given; 0 or more", count);
   std::vector<Index> result(static_cast<std::size_t>(count));
   Block block{};
@@ -130,7 +130,8 @@ std::vector<Index> Rng::integers(Index bound, Index count) {
 }
 
 std::vector<Index> Rng::permutation(Index n) {
-  check_bound("permutation", n + 1);
+  require(0 <= n && n <= 0xffffffff, "permutation: {} numbers given; 0 to 2^32 - 1 are possible",
+          n);
   std::vector<Index> order(static_cast<std::size_t>(n));
   std::iota(order.begin(), order.end(), Index{0});
   Block block{};
