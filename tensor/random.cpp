@@ -5,6 +5,7 @@
 #include <numbers>
 #include <numeric>
 
+#include "tensor/map.h"
 #include "tensor/random.h"
 
 namespace gradflow {
@@ -82,24 +83,23 @@ Tensor Rng::normal(const Shape& shape) {
   constexpr real kTurn = 2 * std::numbers::pi_v<real>;
   Tensor z(shape);
   const Index pairs = (z.size() + 1) / 2;
-  const std::vector<std::uint32_t> word_storage = words(2 * pairs);
-  const std::uint32_t* word = word_storage.data();
-  Tensor both(Shape{2, pairs});
-  real* cosine = both.mutable_data();
-  real* sine = cosine + pairs;
-  const auto angle = [word, pairs](Index i) { return kTurn * kUnit * upper_bits(word[pairs + i]); };
-#pragma omp simd
+  const std::vector<std::uint32_t> word = words(2 * pairs);
+  Tensor u(Shape{pairs}), a(Shape{pairs});
+  real *const u_at = u.mutable_data(), *const a_at = a.mutable_data();
   for (Index i = 0; i < pairs; ++i) {
-    const real u = kUnit * (upper_bits(word[i]) + real{0.5});  // never 0: log u stays finite
-    cosine[i] = std::sqrt(-2 * std::log(u));
+    const auto at = static_cast<std::size_t>(i);
+    u_at[i] = kUnit * (upper_bits(word[at]) + real{0.5});  // never 0: log u stays finite
+    a_at[i] = kTurn * kUnit * upper_bits(word[at + static_cast<std::size_t>(pairs)]);
   }
-  // In loops of their own: of a sine and a cosine side by side the compiler makes a single call
-  // that has no vector form.
-#pragma omp simd
-  for (Index i = 0; i < pairs; ++i) sine[i] = cosine[i] * std::sin(angle(i));
-#pragma omp simd
-  for (Index i = 0; i < pairs; ++i) cosine[i] *= std::cos(angle(i));
-  std::copy_n(cosine, z.size(), z.mutable_data());
+  using kernel::map;
+  // Sine and cosine apart: of the two side by side the compiler makes one call without a vector
+  // form.
+  const Tensor r = map("normal", u, [](real v) { return std::sqrt(-2 * std::log(v)); });
+  const Tensor x =
+      map("normal", r, a, [](real radius, real turn) { return radius * std::cos(turn); });
+  const Tensor y =
+      map("normal", r, a, [](real radius, real turn) { return radius * std::sin(turn); });
+  std::copy_n(y.data(), z.size() - pairs, std::copy_n(x.data(), pairs, z.mutable_data()));
   return z;
 }
 

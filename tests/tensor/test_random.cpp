@@ -6,8 +6,10 @@
 
 #include <limits>
 #include <map>
+#include <numbers>
 #include <set>
 
+#include "autograd/ops.h"
 #include "tensor/error.h"
 #include "tests/catch.h"
 #include "tests/close.h"
@@ -145,6 +147,17 @@ TEST_CASE("normal numbers come in any number") {
     for (const real v : x.values()) CHECK(std::abs(v) < 6.1);  // sqrt(-2 log 2^-25) is 5.9
   }
   CHECK(Rng(4).normal({3, 2}).shape() == Shape{3, 2});
+  // The n-th pair is made of the n-th words, with the bits of its own whatever stands around it.
+  for (const Index pairs : {1, 5, 15, 16, 17, 33}) {
+    const Tensor u = Rng(4).uniform({2 * pairs}), z = Rng(4).normal({2 * pairs});
+    for (Index i = 0; i < pairs; ++i) {
+      CAPTURE(pairs, i);
+      const real r = sqrt(-2 * log(Var(Tensor({1}, u.at({i}) + real(0.5) / (1 << 24))))).item();
+      const Var turn = Tensor({1}, 2 * std::numbers::pi_v<real> * u.at({pairs + i}));
+      REQUIRE(z.at({i}) == r * cos(turn).item());
+      REQUIRE(z.at({pairs + i}) == r * sin(turn).item());
+    }
+  }
 }
 
 TEST_CASE("integers are in range and equally likely") {
