@@ -1,9 +1,9 @@
 // Reductions: sums, means and maxima along an axis. (The rest is made of them in autograd/ops.cpp.)
 //
 // The one idea: a sum is carried in a wider type than its numbers have, and rounded once, at its
-// end. So it is as good as one rounding along any axis and for any number of numbers, and the mean
-// of equal numbers is that number. It is taken in one fixed order: the same bits in every run,
-// whatever the number of threads.
+// end. So a sum of floats is exact up to that rounding, along any axis and however long, and the
+// mean of equal floats is that float. It is taken in one fixed order: the same bits in every run,
+// whatever the number of threads and the width of the processor's vectors.
 //
 // Read next: matmul.h.
 #pragma once
