@@ -61,6 +61,9 @@ Var linear(const Var& x, const Var& W, const Var& b);  // x W^T + b
 
 // Rearrangements
 Var reshape(const Var& x, const Shape& shape);
+inline Var reshape(const Var& x, std::initializer_list<Index> shape) {
+  return reshape(x, Shape("reshape", {shape.begin(), shape.size()}));  // its errors by this name
+}
 Var transpose(const Var& x, int axis_a = 0, int axis_b = 1);
 Var slice(const Var& x, int axis, Index begin, Index end);
 std::array<Var, 2> split(const Var& x, int axis, Index at);  // before `at`, and from there on
