@@ -10,9 +10,18 @@
 
 namespace gradflow {
 
+Shape WantedShape::of(const char* op) const {
+  try {
+    return Shape(sizes_);
+  } catch (const ShapeError& error) {  // "Shape: size -1 given; ...": here the operation says it
+    const std::string message = error.what();
+    throw ShapeError(op + message.substr(message.find(':')));
+  }
+}
+
 // y = x under another shape          dx = dy under x's shape
-Var reshape(const Var& x, const Shape& shape) {
-  return record("reshape", x.value().reshaped(shape),
+Var reshape(const Var& x, const WantedShape& shape) {
+  return record("reshape", x.value().reshaped(shape.of("reshape")),
                 wrt(x, [from = x.shape()](const Var& dy) { return reshape(dy, from); }));
 }
 
@@ -131,39 +140,15 @@ Var add_along(const Var& x, const Tensor& index, Index size, int axis) {
 }
 
 // y = x repeated to a shape          dx = dy summed over the repeated axes
-Var broadcast_to(const Var& x, const Shape& shape) {
-  return record("broadcast_to", kernel::broadcast_to(x.value(), shape),
+Var broadcast_to(const Var& x, const WantedShape& shape) {
+  return record("broadcast_to", kernel::broadcast_to(x.value(), shape.of("broadcast_to")),
                 wrt(x, [](const Var& dy) { return dy; }));
 }
 
 // y = x summed to a shape from which it was repeated         dx = dy repeated
-Var sum_to(const Var& x, const Shape& shape) {
-  return record("sum_to", kernel::sum_to(x.value(), shape),
+Var sum_to(const Var& x, const WantedShape& shape) {
+  return record("sum_to", kernel::sum_to(x.value(), shape.of("sum_to")),
                 wrt(x, [from = x.shape()](const Var& dy) { return broadcast_to(dy, from); }));
-}
-
-namespace {
-
-// A shape that was written out. What Shape says to sizes that are none, the operation says.
-Shape shape_of(const std::string& op, std::initializer_list<Index> sizes) {
-  try {
-    return Shape(sizes);
-  } catch (const ShapeError& error) {
-    const std::string message = error.what();
-    throw ShapeError(op + message.substr(message.find(':')));
-  }
-}
-
-}  // namespace
-
-Var reshape(const Var& x, std::initializer_list<Index> sizes) {
-  return reshape(x, shape_of("reshape", sizes));
-}
-Var broadcast_to(const Var& x, std::initializer_list<Index> sizes) {
-  return broadcast_to(x, shape_of("broadcast_to", sizes));
-}
-Var sum_to(const Var& x, std::initializer_list<Index> sizes) {
-  return sum_to(x, shape_of("sum_to", sizes));
 }
 
 }  // namespace gradflow

@@ -8,13 +8,26 @@
 #pragma once
 
 #include <initializer_list>
+#include <span>
 #include <vector>
 
 #include "autograd/tape.h"
 
 namespace gradflow {
 
-Var reshape(const Var& x, const Shape& shape);
+// The shape that an operation is asked for: a Shape, or its sizes, as in reshape(x, {2, 3}). They
+// are not looked at before the operation is there to say that they are none. To be passed on only.
+class WantedShape {
+ public:
+  WantedShape(const Shape& shape) : sizes_(shape.begin(), shape.end()) {}
+  WantedShape(std::initializer_list<Index> sizes) : sizes_(sizes.begin(), sizes.end()) {}
+  Shape of(const char* op) const;  // throws ShapeError, naming `op`
+
+ private:
+  std::span<const Index> sizes_;
+};
+
+Var reshape(const Var& x, const WantedShape& shape);
 Var transpose(const Var& x, int axis_a = 0, int axis_b = 1);
 Var slice(const Var& x, int axis, Index begin, Index end);
 Var pad(const Var& x, int axis, Index begin, Index size);
@@ -26,13 +39,7 @@ Var scatter_add(const Var& x, const std::vector<Index>& indices, Index size, int
 // size of the axis. It is data, nothing flows into it. (A float holds whole numbers to 2^24.)
 Var take_along(const Var& x, const Tensor& index, int axis);
 Var add_along(const Var& x, const Tensor& index, Index size, int axis);
-Var broadcast_to(const Var& x, const Shape& shape);
-Var sum_to(const Var& x, const Shape& shape);
-
-// The same for a shape that is written out, as in reshape(x, {2, 3}): if no shape is like that, the
-// error names the operation.
-Var reshape(const Var& x, std::initializer_list<Index> sizes);
-Var broadcast_to(const Var& x, std::initializer_list<Index> sizes);
-Var sum_to(const Var& x, std::initializer_list<Index> sizes);
+Var broadcast_to(const Var& x, const WantedShape& shape);
+Var sum_to(const Var& x, const WantedShape& shape);
 
 }  // namespace gradflow
