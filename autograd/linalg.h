@@ -4,7 +4,7 @@
 // Read next: linalg.cpp.
 #pragma once
 
-#include "autograd/tape.h"
+#include "autograd/record.h"
 #include "tensor/matmul.h"
 
 namespace gradflow {

@@ -8,8 +8,8 @@
 
 #include "autograd/linalg.h"
 #include "autograd/rearrangements.h"
+#include "autograd/record.h"
 #include "autograd/reductions.h"
-#include "autograd/tape.h"
 #include "tensor/map.h"
 
 namespace gradflow {

@@ -56,11 +56,10 @@ Var concat(const std::vector<Var>& parts, int axis) {
     values.push_back(part.value());
     begins.push_back(begins.back() + part.shape()[checked_axis("concat", axis, part.shape())]);
   }
-  return record_jointly("concat", kernel::concat(values, axis), parts,
-                        [axis, parts, begins](const Var& dy, const Tape::Sink& to) {
-                          for (std::size_t k = 0; k < parts.size(); ++k)
-                            to.add(parts[k], slice(dy, axis, begins[k], begins[k + 1]));
-                        });
+  return record("concat", kernel::concat(values, axis), parts,
+                [axis, begins](const Var& dy, std::size_t k) {
+                  return slice(dy, axis, begins[k], begins[k + 1]);
+                });
 }
 
 // y[.., i, ..] = x[.., indices[i], ..]       dx[.., indices[i], ..] += dy[.., i, ..]

@@ -11,7 +11,7 @@
 #include <span>
 #include <vector>
 
-#include "autograd/tape.h"
+#include "autograd/record.h"
 
 namespace gradflow {
 

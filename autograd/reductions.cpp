@@ -22,13 +22,13 @@ Var with_axis(const Var& dy, int axis, const Shape& x_shape) {
 // The axis of an operation, from 0 on, with one element at least. Asked first by those that are
 // made of other operations, so that errors name them and not the others.
 int axis_of(const char* op, int axis, const Var& x) {
-  Tape::tracks(op, x);
+  Recorder::tracks(op, x);
   return nonempty_axis(op, axis, x.shape());
 }
 
 // x as one axis, for an operation over all elements, by whose name it is recorded.
 Var flat(const char* op, const Var& x) {
-  Tape::tracks(op, x);
+  Recorder::tracks(op, x);
   require(x.value().size() > 0, "{}: shape {} given; at least one element is required", op,
           x.shape());
   return record(op, x.value().reshaped(Shape{x.value().size()}),

@@ -7,7 +7,7 @@
 // Read next: reductions.cpp.
 #pragma once
 
-#include "autograd/tape.h"
+#include "autograd/record.h"
 #include "tensor/reduce.h"
 
 namespace gradflow {

@@ -16,13 +16,13 @@
 #include <string>
 
 #include "experiments/run/files/file_error.h"
-#include "tensor/tensor.h"
+#include "nn/parameters.h"
 
 namespace gradflow {
 
-struct TensorFile {                             // what a file holds, by name
-  std::map<std::string, Tensor> tensors;        // up to Shape::kMaxRank axes
-  std::map<std::string, std::string> metadata;  // texts
+struct TensorFile {                                  // what a file holds, by name
+  std::map<std::string, Tensor> tensors = {};        // up to Shape::kMaxRank axes
+  std::map<std::string, std::string> metadata = {};  // texts
 };
 
 // Writes F32 if real is float, else F64. Throws FileError, naming the file, if it cannot.
@@ -40,8 +40,5 @@ TensorFile decode_tensors(const std::string& bytes, const std::string& name);
 void write_file(const std::filesystem::path& path, const std::string& bytes);
 // Throws FileError if the file cannot be read.
 std::string read_file(const std::filesystem::path& path);
-
-// 64 bits that change if any name, shape or bit of a tensor changes (FNV-1a), as 16 hex digits.
-std::string hash_tensors(const std::map<std::string, Tensor>& tensors);
 
 }  // namespace gradflow
