@@ -36,10 +36,16 @@ using Function = std::function<Var(const std::vector<Var>&)>;
 // must depend on nothing but its inputs. A NaN on either side does not pass.
 GradcheckResult gradcheck(const Function& f, const std::vector<Tensor>& inputs,
                           const GradcheckOptions& options = {});
+// The same for an f that depends on parameters, too: with respect to them as well. They are moved
+// on the way and have their numbers back at the end.
+GradcheckResult gradcheck(const Function& f, const std::vector<Tensor>& inputs, Weights& weights,
+                          const GradcheckOptions& options = {});
 
-// The same for the second derivative: checks, as a function of the inputs, the recorded gradient
-// of f contracted with random weights.
+// The same for the second derivative: checks, as a function of the inputs (and of the weights), the
+// recorded gradient of f contracted with random weights.
 GradcheckResult gradgradcheck(const Function& f, const std::vector<Tensor>& inputs,
                               const GradcheckOptions& options = {});
+GradcheckResult gradgradcheck(const Function& f, const std::vector<Tensor>& inputs,
+                              Weights& weights, const GradcheckOptions& options = {});
 
 }  // namespace gradflow

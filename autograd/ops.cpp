@@ -6,9 +6,9 @@
 // and the engine sums a gradient over the axes along which its argument was repeated.
 //
 // To add an operation: write an entry here and its declaration in ops.h, a row in each of the
-// tables tests/tables/ops_table.cpp, tests/tables/test_ops_limits.cpp and tests/oracle/test_oracle.cpp, and what PyTorch
-// gets; the tests say what is missing. (For one in a header of its own the first table is enough:
-// README.md shows how.)
+// tables tests/tables/ops_table.cpp, tests/tables/test_ops_limits.cpp and
+// tests/oracle/test_oracle.cpp, and what PyTorch gets; the tests say what is missing. (For one in a
+// header of its own the first table is enough: README.md shows how.)
 
 #include "tensor/kernels/vector_math.h"
 // ^ first: it must come before <cmath>
@@ -23,25 +23,28 @@ using kernel::map;
 
 // y = a + b          da = dy          db = dy
 Var add(const Var& a, const Var& b) {
-  return record("add", map("add", a.value(), b.value(), std::plus()), wrt(a, [](const Var& dy) { return dy; }),
-                wrt(b, [](const Var& dy) { return dy; }));
+  return record("add", map("add", a.value(), b.value(), std::plus()),
+                wrt(a, [](const Var& dy) { return dy; }), wrt(b, [](const Var& dy) { return dy; }));
 }
 
 // y = a - b          da = dy          db = -dy
 Var sub(const Var& a, const Var& b) {
-  return record("sub", map("sub", a.value(), b.value(), std::minus()), wrt(a, [](const Var& dy) { return dy; }),
+  return record("sub", map("sub", a.value(), b.value(), std::minus()),
+                wrt(a, [](const Var& dy) { return dy; }),
                 wrt(b, [](const Var& dy) { return -dy; }));
 }
 
 // y = a b            da = dy b        db = dy a
 Var mul(const Var& a, const Var& b) {
-  return record("mul", map("mul", a.value(), b.value(), std::multiplies()), wrt(a, [b](const Var& dy) { return dy * b; }),
+  return record("mul", map("mul", a.value(), b.value(), std::multiplies()),
+                wrt(a, [b](const Var& dy) { return dy * b; }),
                 wrt(b, [a](const Var& dy) { return dy * a; }));
 }
 
 // y = a / b          da = dy / b      db = -dy a / b^2 = -dy y / b
 Var div(const Var& a, const Var& b) {
-  return record("div", map("div", a.value(), b.value(), std::divides()), wrt(a, [b](const Var& dy) { return dy / b; }),
+  return record("div", map("div", a.value(), b.value(), std::divides()),
+                wrt(a, [b](const Var& dy) { return dy / b; }),
                 wrt(b, [b](const Var& dy, const Var& y) { return -(dy * y / b); }));
 }
 
@@ -180,7 +183,7 @@ Var with_axis(const Var& dy, int axis, const Shape& x_shape) {
 
 // The axis of an operation that is made of others, so that errors name it and not them.
 int axis_of(const char* op, int axis, const Var& x) {
-  Tape::tracks(op, x);
+  Recorder::tracks(op, x);
   return nonempty_axis(op, axis, x.shape());
 }
 
@@ -195,7 +198,8 @@ Var flat(const char* op, const Var& x) {
 // y = sum of x along an axis         x (.., n, ..)   y (.., ..) or (.., 1, ..)
 //                                    dx = dy at every position of the axis
 Var sum(const Var& x, int axis, KeepAxis keep) {
-  return record("sum", kernel::sum(x.value(), axis, keep), wrt(x, [axis, shape = x.shape()](const Var& dy) {
+  return record("sum", kernel::sum(x.value(), axis, keep),
+                wrt(x, [axis, shape = x.shape()](const Var& dy) {
                   return broadcast_to(with_axis(dy, axis, shape), shape);
                 }));
 }
@@ -308,11 +312,10 @@ Var concat(const std::vector<Var>& parts, int axis) {
     values.push_back(part.value());
     begins.push_back(begins.back() + part.shape()[checked_axis("concat", axis, part.shape())]);
   }
-  return record_jointly("concat", kernel::concat(values, axis), parts,
-                        [axis, parts, begins](const Var& dy, const Tape::Sink& to) {
-                          for (std::size_t k = 0; k < parts.size(); ++k)
-                            to.add(parts[k], slice(dy, axis, begins[k], begins[k + 1]));
-                        });
+  return record("concat", kernel::concat(values, axis), parts,
+                [axis, begins](const Var& dy, std::size_t k) {
+                  return slice(dy, axis, begins[k], begins[k + 1]);
+                });
 }
 
 // y[.., i, ..] = x[.., indices[i], ..]       dx[.., indices[i], ..] += dy[.., i, ..]

@@ -6,7 +6,7 @@
 
 #include <vector>
 
-#include "autograd/tape.h"
+#include "autograd/record.h"
 #include "tensor/map.h"
 #include "tensor/matmul.h"
 #include "tensor/reduce.h"

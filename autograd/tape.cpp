@@ -1,10 +1,11 @@
+// The walk: how what has gathered at the end of a tape is handed on to its leaves.
+
 #include "autograd/tape.h"
 
-#include <fmt/format.h>
-
-#include <atomic>
+#include <algorithm>
 
 #include "autograd/ops.h"
+#include "autograd/storage.h"
 
 namespace gradflow {
 namespace {
@@ -15,74 +16,7 @@ struct Restored {  // gives a place its value back at the end of a scope, whatev
   ~Restored() { place = value; }
 };
 
-std::atomic<std::uint64_t> last_id = 0;
-
 }  // namespace
-
-thread_local Tape* Tape::innermost_ = nullptr;
-thread_local std::vector<std::unique_ptr<Tape::Storage>> Tape::spare_;
-
-Tape::Tape(Watch watch) : id_(++last_id), outer_(std::exchange(innermost_, this)), watch_(watch) {
-  if (spare_.empty()) spare_.push_back(std::make_unique<Storage>());
-  storage_ = std::move(spare_.back());
-  spare_.pop_back();
-}
-
-Tape::~Tape() {
-  // The newest rules first: the pool gives out first what came back last, so that the next step
-  // finds each buffer where this one had it.
-  for (std::size_t i = storage_->nodes.size(); i-- > 0;)
-    for (Rule* rule = storage_->nodes[i].rules; rule;) std::exchange(rule, rule->next)->~Rule();
-  storage_->nodes.clear();
-  storage_->arena.release();
-  spare_.push_back(std::move(storage_));
-  Tape** link = &innermost_;  // most often it is this one, but tapes may end in any order
-  while (*link && *link != this) link = &(*link)->outer_;
-  if (*link) *link = outer_;
-}
-
-Var Tape::leaf(Tensor value, const Parameter* parameter) {
-  if (parameter) suspect_ = parameter;
-  Var x = add_node(parameter ? "parameter" : "variable", std::move(value));
-  storage_->nodes.back().parameter = parameter;
-  return x;
-}
-
-Var::Var(const Parameter& parameter) : Var(parameter.value) {
-  if (Tape* tape = Tape::recording()) *this = tape->leaf(parameter.value, &parameter);
-}
-
-Tape* Tape::recording() { return innermost_ && !innermost_->paused_ ? innermost_ : nullptr; }
-
-bool Tape::watching() { return recording() && innermost_->watch_ == Watch::yes; }
-
-void Tape::look_at(const Tensor& x, const char* format, const char* op, const Parameter* at) {
-  if (watch_ == Watch::no || all_finite(x)) return;
-  suspect_ = at;
-  throw NonFiniteError(fmt::format(fmt::runtime(format), op));
-}
-
-Var Tape::add_node(const char* op, Var value) {
-  look_at(value.value_, "the result of {} is not finite", op, suspect_);
-  value.tape_ = id_;
-  value.node_ = static_cast<std::uint32_t>(storage_->nodes.size());
-  storage_->nodes.push_back({op, value.shape(), nullptr, nullptr});
-  return value;
-}
-
-bool Tape::tracks(const char* op, const Var& x) {
-  if (!x.tracked()) return false;
-  if (innermost_ && x.tape_ == innermost_->id_) return true;
-  for (const Tape* tape = innermost_; tape; tape = tape->outer_)
-    require<GraphError>(tape->id_ != x.tape_,
-                        "{}: an argument of an outer tape given; only the innermost tape records; "
-                        "hint: pass its value() to use it as a constant",
-                        op);
-  throw GraphError(
-      fmt::format("{}: an argument of a tape that has ended, or of another thread's, given; hint: "
-                  "keep the Tape in scope, or pass the argument's value() to use it as a constant",
-                  op));
-}
 
 Gradients Tape::backward(const Var& y, Record record) {
   require(y.value().size() == 1,
@@ -93,45 +27,70 @@ Gradients Tape::backward(const Var& y, Record record) {
 }
 
 Gradients Tape::backward(const Var& y, const Var& dy, Record record) {
+  require<GraphError>(thread_ == std::this_thread::get_id(),
+                      "backward: called on another thread than the one that made the tape");
   require<GraphError>(y.tape_ == id_,
                       "backward: a result that is not on this tape given; hint: compute it from a "
-                      "Parameter or a variable() while this tape is the innermost in scope");
-  require<GraphError>(innermost_ == this, "backward: called while an inner tape is in scope");
+                      "variable(), or a Parameter of the tape's Weights, while this tape is the "
+                      "innermost in scope");
+  require<GraphError>(innermost_tape() == this, "backward: called while an inner tape is in scope");
+  require<GraphError>(!storage_->walking,
+                      "backward: called by a rule of the same tape, which is "
+                      "being differentiated");
   require(dy.shape() == y.shape(),
           "backward: dy {} for a result {} given; the shapes must be equal", dy.shape(), y.shape());
-  const Restored restored{paused_, paused_};
-  paused_ = record == Record::no;
+  const Restored paused{scope_->paused, scope_->paused};
+  const Restored walking{storage_->walking, false};
+  scope_->paused |= record == Record::no;
+  storage_->walking = true;
   auto& gradients = storage_->gradients;
   gradients.assign(size(), std::nullopt);
-  gradients[y.node_] = record == Record::yes ? dy : Var(dy.value());
+  gradients[y.node_] = fitted(dy, y.shape(), record);
   Gradients result;
   result.tape_ = id_;
-  result.terms_.reserve(storage_->terms);
-  walk(size(), 0, {*this, record, result});
-  storage_->terms = result.terms_.size();
+  result.weights_ = weights_;
+  result.parts_.reserve(storage_->parts);
+  Pass{*this, record, result, "backward"}.walk(size(), 0);
+  storage_->parts = result.parts_.size();
+  // What was recorded can be differentiated again, and is on this tape even if it depends on
+  // nothing.
+  const auto on_tape = [&](Var& x) {
+    if (record == Record::yes && !x.tracked()) x = add_node("gradient", std::move(x));
+  };
+  for (auto& [node, gradient] : result.variables_) on_tape(gradient);
+  for (auto& part : result.parts_) on_tape(part.gradient);
   return result;
 }
 
-// From node end-1 to node `begin`: what has gathered at each is handed on by its rules.
-void Tape::walk(std::size_t end, std::size_t begin, Sink sink) {
+void Tape::Pass::walk(std::size_t end, std::size_t begin) const {
+  Storage& storage = *tape.storage_;
   for (std::size_t i = end; i-- > begin;) {
-    const Node node = storage_->nodes[i];  // a copy: a recorded rule may move the nodes
-    std::optional<Var> reached = std::exchange(storage_->gradients[i], std::nullopt);
-    if (!node.rules && !node.parameter)  // a variable
-      sink.result.variables_.emplace(i, reached ? std::move(*reached) : Var(zeros(node.shape)));
-    if (!reached) continue;
-    sink.op = node.op;
-    sink.first = size();
-    if (node.parameter) sink.add(node.parameter, std::move(*reached));
-    for (const Rule* rule = node.rules; rule; rule = rule->next) rule->apply(*reached, sink);
+    const Node node = storage.nodes[i];  // a copy: a recorded rule may move the nodes
+    if (node.kind == Kind::later_result)
+      continue;  // its gradient waits for the first result's rule
+    std::optional<Var> reached = std::exchange(storage.gradients[i], std::nullopt);
+    if (node.kind == Kind::variable)
+      result.variables_.emplace(i, reached ? std::move(*reached) : Var(zeros(node.shape)));
+    bool any = reached.has_value();
+    for (std::size_t k = i + 1; k < end && storage.nodes[k].kind == Kind::later_result; ++k)
+      any |= storage.gradients[k].has_value();
+    if (!any || node.kind == Kind::variable) continue;
+    if (node.kind == Kind::weights) {
+      result.parts_.push_back({node.begin, std::move(*reached)});
+      continue;
+    }
+    const Pass here{tape, record, result, node.op};
+    const Var dy = reached ? std::move(*reached) : Var(zeros(node.shape));
+    for (const Rule* rule = node.rules; rule; rule = rule->next) rule->apply(dy, here);
   }
 }
 
-void Tape::Sink::through(const Var& y, const Var& dy) const {
-  require<GraphError>(record == Record::yes, "{}: through() in a pass that is not recorded", op);
-  tape.storage_->gradients.resize(tape.size());
-  add(y, dy);
-  tape.walk(y.node_ + 1, first, *this);
+void Recorder::through(const Tape::Pass& pass, std::span<const Var> y, std::span<const Var> dy,
+                       std::size_t first) {
+  pass.tape.storage_->gradients.resize(pass.tape.size());
+  for (std::size_t k = 0; k < y.size(); ++k)
+    if (y[k].tracked()) pass.add(y[k].node_, dy[k]);
+  pass.walk(pass.tape.storage_->gradients.size(), first);
 }
 
 // A term as it may be added up: of the argument's own shape, and a constant unless it is recorded,
@@ -141,10 +100,12 @@ Var Tape::fitted(Var term, const Shape& shape, Record record) {
   return record == Record::yes ? term : Var(std::move(term.value_));
 }
 
-void Tape::Sink::add(std::uint32_t node, Var term) const {
+void Tape::Pass::add(std::uint32_t node, Var term) const {
   Storage& storage = *tape.storage_;
   const Node& to = storage.nodes[node];
-  tape.look_at(term.value(), "a gradient from {} is not finite", op, to.parameter);
+  if (numbers_are_watched())
+    look_at(term.value(), "a gradient from {} is not finite", op,
+            to.kind == Kind::weights ? tape.weights_->name_at(to.begin) : "");
   term = fitted(std::move(term), to.shape, record);
   std::optional<Var>& sum = storage.gradients[node];
   if (!sum)
@@ -155,15 +116,12 @@ void Tape::Sink::add(std::uint32_t node, Var term) const {
     kernel::add_in_place(sum->value_, term.value());  // copies first if others share the storage
 }
 
-std::size_t Tape::Sink::keep(Var piece) const {
-  const Shape shape = piece.shape();
-  result.pieces_.push_back(fitted(std::move(piece), shape, record));
-  return result.pieces_.size() - 1;
+Var Tape::Pass::gathered(std::uint32_t node) const {
+  std::optional<Var> gradient = std::exchange(tape.storage_->gradients[node], std::nullopt);
+  return gradient ? std::move(*gradient) : Var(zeros(tape.storage_->nodes[node].shape));
 }
 
-void Tape::Sink::add(const Parameter* parameter, std::size_t piece, Index offset) const {
-  result.terms_.push_back({parameter, piece, offset});
-}
+// --- The result --------------------------------------------------------------------------------
 
 Var Gradients::operator[](const Var& x) const {
   const auto found = x.tape_ == tape_ ? variables_.find(x.node_) : variables_.end();
@@ -175,15 +133,57 @@ Var Gradients::operator[](const Var& x) const {
 }
 
 Var Gradients::operator[](const Parameter& parameter) const {
-  const Shape& shape = parameter.value.shape();
+  const auto begin = weights_ ? weights_->find(parameter) : std::nullopt;
+  require<GraphError>(begin.has_value(),
+                      "gradients: asked for a parameter that is not among the "
+                      "Weights of the tape; it was a constant; hint: "
+                      "Tape tape(weights)");
+  return of(*begin, parameter.shape());
+}
+
+Var Gradients::of_place(std::size_t k) const {
+  require<GraphError>(weights_ && k < weights_->places().size(),
+                      "gradients: place {} of the Weights asked for, of which there are {}", k,
+                      weights_ ? weights_->places().size() : 0);
+  return of(weights_->places()[k].begin, weights_->places()[k].shape);
+}
+
+Var Gradients::of(Index begin, const Shape& shape) const {
+  const Index end = begin + shape.size();
   std::optional<Var> sum;
-  for (const auto& [of, piece, offset] : terms_) {
-    if (of != &parameter) continue;
-    const Var flat = reshape(pieces_[piece], Shape{pieces_[piece].value().size()});
-    const Var term = reshape(slice(flat, 0, offset, offset + shape.size()), shape);
+  for (const auto& [at, gradient] : parts_) {
+    const Index size = gradient.value().size();
+    if (begin < at || end > at + size || shape.size() == 0) continue;
+    const Var flat = reshape(gradient, Shape{size});
+    const Var term = reshape(slice(flat, 0, begin - at, end - at), shape);
     sum = sum ? *sum + term : term;
   }
   return sum ? *sum : Var(zeros(shape));
+}
+
+Tensor Gradients::flat() const {
+  Tensor all(Shape{weights_ ? weights_->count() : 0});
+  if (all.size() == 0) return all;
+  real* out = all.mutable_data();
+  // From the first number to the last: what several parts have is added up, what none has is 0.
+  std::vector<const Part*> parts;
+  for (const Part& part : parts_) parts.push_back(&part);
+  std::stable_sort(parts.begin(), parts.end(),
+                   [](const Part* a, const Part* b) { return a->begin < b->begin; });
+  Index done = 0;  // all before it are written
+  for (const Part* part : parts) {
+    const Tensor& gradient = part->gradient.value();
+    const real* term = gradient.data();
+    const Index begin = part->begin, end = begin + gradient.size();
+    if (begin > done) std::fill(out + done, out + begin, real{0});
+    const Index again = std::clamp(done, begin, end);  // before it they are added to
+#pragma omp simd
+    for (Index i = begin; i < again; ++i) out[i] += term[i - begin];
+    std::copy(term + (again - begin), term + (end - begin), out + again);
+    done = std::max(done, end);
+  }
+  std::fill(out + done, out + all.size(), real{0});
+  return all;
 }
 
 }  // namespace gradflow

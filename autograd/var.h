@@ -10,20 +10,17 @@
 #include <cstdint>
 #include <utility>
 
-#include "tensor/tensor.h"
+#include "autograd/parameter.h"
 
 namespace gradflow {
-
-// A tensor that training changes. A plain value: copying a model copies its parameters.
-struct Parameter {
-  Tensor value;  // as it is now
-};
 
 class Var {
  public:
   Var(Tensor value) : value_(std::move(value)) {}  // a constant: nothing flows back into it
   Var(real value) : Var(Tensor::scalar(value)) {}  // the same, of shape ()
-  Var(const Parameter& parameter);                 // a leaf of this thread's tape, if one records
+  // A leaf of this thread's tape, if one records and is told to differentiate with respect to it;
+  // else a constant.
+  Var(const Parameter& parameter);
 
   const Tensor& value() const& { return value_; }  // the numbers, without their history
   Tensor value() && { return std::move(value_); }  // the same, of a Var that is not needed any more
@@ -36,6 +33,7 @@ class Var {
  private:
   friend class Tape;
   friend class Gradients;
+  friend struct Recorder;
   Tensor value_;
   std::uint64_t tape_ = 0;  // the tape's number, which no other tape ever has; 0: on no tape
   std::uint32_t node_ = 0;

@@ -22,8 +22,10 @@ struct Linear {
 
   // x (B, in) -> (B, out). Throws ShapeError for another x.
   Var operator()(const Var& x) const { return linear(x, W, b); }
-  // "weight" and "bias".
-  Parameters parameters() { return {{"weight", &W}, {"bias", &b}}; }
+  void visit(const Visitor& visit) {
+    visit("weight", W);
+    visit("bias", b);
+  }
 
   Parameter W;  // (out, in)
   Parameter b;  // (out)
@@ -34,9 +36,8 @@ struct Embedding {
   Embedding(Index classes, Index dim, Rng& rng);  // entries ~ N(0, 1), as in PyTorch
 
   // labels: B numbers from 0 to classes - 1 -> (B, dim). Throws ShapeError for other labels.
-  Var operator()(const std::vector<Index>& labels) const { return gather(table, labels); }
-  // "weight".
-  Parameters parameters() { return {{"weight", &table}}; }
+  Var operator()(const std::vector<Index>& labels) const;
+  void visit(const Visitor& visit) { visit("weight", table); }
 
   Parameter table;  // (classes, dim)
 };

@@ -10,54 +10,47 @@
 
 namespace gradflow {
 
-Optimizer::Optimizer(Parameters parameters, double rate, std::initializer_list<const char*> memory)
-    : learning_rate(rate), parameters_(std::move(parameters)), layout_(parameters_) {
-  for (const char* name : memory) state_.emplace(name, zeros(Shape{layout_.count}));
+namespace {
+
+void check_rate(const char* op, double rate) {
+  require(std::isfinite(rate) && rate >= 0,
+          "{}: a learning rate of {} given; it must be finite, and 0 or more", op, rate);
 }
 
-// Lays the parameters side by side, as views of one tensor, unless they are: then a step is one
-// loop over memory that lies as the gradient does, and the threads that read the parameters in the
-// next step find them in one piece. Nobody else may share that tensor, for it will be written to.
-void Optimizer::lay_together() {
-  bool together = numbers_.owners() == 1 + std::ssize(parameters_);
-  for (const auto& [parameter, offset, n] : layout_.places) {
-    require(parameter->value.size() == n,
-            "step: a parameter of shape {} given; it had {} numbers when the optimiser "
-            "was made",
-            parameter->value.shape(), n);
-    together &= parameter->value.data() == numbers_.data() + offset;
-  }
-  if (together) return;
-  numbers_ = Tensor(Shape{layout_.count});
-  first_ = numbers_.mutable_data();
-  for (std::size_t k = 0; k < parameters_.size(); ++k) {
-    const auto [of, offset, n] = layout_.places[k];
-    Tensor& value = parameters_[k].parameter->value;
-    Tensor view = numbers_.rows(offset, offset + n).reshaped(value.shape());
-    std::copy_n(value.data(), n, first_ + offset);
-    value = std::move(view);
-  }
+// From 0 to below 1: how much of a running mean is kept.
+void check_share(const char* op, const char* name, double share) {
+  require(0 <= share && share < 1, "{}: {} {} given; it must be from 0 to below 1", op, name,
+          share);
 }
 
-void Optimizer::step(std::span<const Weighted> terms) {
-  require(!terms.empty(), "step: no gradients given; at least one is required");
-  for (const Weighted& term : terms)
-    require(term.gradient.shape() == Shape{layout_.count},
-            "step: a gradient of shape {} given; ({}) is required", term.gradient.shape(),
-            layout_.count);
-  lay_together();
+}  // namespace
+
+Optimizer::Optimizer(Weights& weights, double rate, std::initializer_list<const char*> memory)
+    : learning_rate(rate), weights_(weights) {
+  for (const char* name : memory) state_.emplace(name, zeros(Shape{weights.count()}));
+}
+
+void Optimizer::step(const Tensor& gradient, double factor) {
+  require(gradient.shape() == Shape{weights_.count()},
+          "step: a gradient of shape {} given; ({}) is required", gradient.shape(),
+          weights_.count());
+  check_rate("step", learning_rate);
+  require(std::isfinite(factor) && factor >= 0,
+          "step: a factor of {} given; it must be finite, and 0 or more", factor);
+  real* numbers = weights_.mutable_numbers();
   ++steps_;
   begin_step();
-  parallel_parts(layout_.count, [&](Index begin, Index end) {
-    std::array<real, kLongestPart> sum;  // of the terms
+  parallel_parts(weights_.count(), [&](Index, Index begin, Index end) {
     const Index n = end - begin;
-    for (const Weighted& term : terms) {
-      const real* g = term.gradient.data() + begin;
-      const bool first = &term == &terms[0];
+    const real* g = gradient.data() + begin;
+    std::array<real, kLongestPart> scaled;
+    if (factor != 1) {
+      const auto f = static_cast<real>(factor);
 #pragma omp simd
-      for (Index i = 0; i < n; ++i) sum[i] = term.weight * g[i] + (first ? 0 : sum[i]);
+      for (Index i = 0; i < n; ++i) scaled[static_cast<std::size_t>(i)] = f * g[i];
+      g = scaled.data();
     }
-    update(first_ + begin, sum.data(), begin, n);
+    update(numbers + begin, g, begin, n);
   });
 }
 
@@ -69,6 +62,24 @@ void Optimizer::restore(const NamedTensors& state, Index steps) {
   }
   for (auto& [name, x] : state_) x = state.at(name);
   steps_ = steps;
+}
+
+Adam::Adam(Weights& weights, const AdamOptions& options)
+    : Optimizer(weights, options.learning_rate, {"m", "v"}), options_(options) {
+  check_rate("Adam", options.learning_rate);
+  check_share("Adam", "beta1", options.beta1);
+  check_share("Adam", "beta2", options.beta2);
+  require(std::isfinite(options.epsilon) && options.epsilon > 0,
+          "Adam: epsilon {} given; it must be finite, and more than 0", options.epsilon);
+  require(std::isfinite(options.weight_decay) && options.weight_decay >= 0,
+          "Adam: a weight decay of {} given; it must be finite, and 0 or more",
+          options.weight_decay);
+}
+
+Sgd::Sgd(Weights& weights, double rate, double momentum)
+    : Optimizer(weights, rate, {"u"}), momentum_(momentum) {
+  check_rate("Sgd", rate);
+  check_share("Sgd", "momentum", momentum);
 }
 
 void Adam::begin_step() {
@@ -123,7 +134,10 @@ void clip_norm(Tensor& gradient, double largest) {
 }
 
 Schedule cosine_schedule(double rate, Index epochs) {
+  check_rate("cosine_schedule", rate);
+  require(epochs >= 1, "cosine_schedule: {} epochs given; at least 1", epochs);
   return [rate, epochs](Index epoch) {
+    if (epoch >= epochs) return 0.0;
     const double progress = static_cast<double>(epoch) / static_cast<double>(epochs);
     return rate * (1 + std::cos(std::numbers::pi * progress)) / 2;
   };

@@ -1,20 +1,21 @@
 // Optimisers: from gradients to new parameters. And what surrounds them: clipping, schedules.
 //
-// All gradients come as one flat vector (see flatten() in parameters.h): the norm of all of them is
-// one sum, the state of an optimiser is one or two vectors beside it, and a step is one loop: the
-// first step lays the parameters side by side, too, as views of one tensor.
+// All gradients come as one flat vector, and all parameters lie in another one (Weights, in
+// autograd/parameter.h): the norm of all gradients is one sum, the state of an optimiser is one or
+// two vectors beside them, and a step is one loop.
 //
-//   Adam adam(model.parameters());
+//   Weights weights(parameters(model));
+//   Adam adam(weights);
+//   Tape tape(weights);
 //   adam.step(tape.backward(loss));
 //
-// Read next: sharded_gradient.h.
+// Read next: batch_gradient.h.
 #pragma once
 
-#include <array>
 #include <functional>
 #include <initializer_list>
-#include <span>
 
+#include "autograd/tape.h"
 #include "nn/parameters.h"
 
 namespace gradflow {
@@ -22,25 +23,19 @@ namespace gradflow {
 // What all optimisers have in common. A kind of optimiser says how n numbers move: update().
 class Optimizer {
  public:
-  // For these parameters, which must not move as long as it is used. `memory`: the names of the
-  // vectors that it keeps from step to step, as long as all parameters together and 0 at first.
-  Optimizer(Parameters parameters, double rate, std::initializer_list<const char*> memory);
+  // For these weights, which outlive it. `memory`: the names of the vectors that it keeps from step
+  // to step, as long as all parameters together and 0 at first.
+  Optimizer(Weights& weights, double rate, std::initializer_list<const char*> memory);
   virtual ~Optimizer() = default;
 
-  // One step against a gradient of shape (count(parameters)). Throws ShapeError for another shape.
-  void step(const Tensor& gradient) { step(std::array{Weighted{gradient, 1}}); }
-  void step(const Gradients& gradients) { step(flatten(gradients, layout_)); }
-  // One of the terms of a gradient that is a sum.
-  struct Weighted {
-    const Tensor& gradient;  // (count(parameters))
-    real weight;             // its factor in the sum
-  };
-  // The same for such a gradient. Throws ShapeError if there are no terms.
-  void step(std::span<const Weighted> terms);
+  // One step against a gradient of shape (weights().count()), times `factor`. Throws ShapeError for
+  // another shape and for a learning rate or a factor that is negative or not finite.
+  void step(const Tensor& gradient, double factor = 1);
+  // The same for what a tape of these weights has found.
+  void step(const Gradients& gradients) { step(gradients.flat()); }
 
-  const Parameters& parameters() const { return parameters_; }  // as given
-  const FlatLayout& layout() const { return layout_; }          // where each is in the flat vectors
-  Index steps() const { return steps_; }                        // taken so far
+  Weights& weights() const { return weights_; }  // what it moves
+  Index steps() const { return steps_; }         // taken so far
 
   const NamedTensors& state() const { return state_; }  // what it remembers, (count) each
   // Throws ShapeError if a tensor is missing or of another shape.
@@ -54,16 +49,11 @@ class Optimizer {
   // Moves n numbers of the parameters; `offset` is where they are in the flat vectors.
   virtual void update(real* numbers, const real* gradient, Index offset, Index n) = 0;
 
-  Parameters parameters_;  // what it moves
-  FlatLayout layout_;      // and where in the flat vectors
-  NamedTensors state_;     // see state()
-  Index steps_ = 0;        // taken so far, this one included
+  NamedTensors state_;  // see state()
+  Index steps_ = 0;     // taken so far, this one included
 
  private:
-  void lay_together();
-
-  Tensor numbers_;         // of all parameters, which are views of it
-  real* first_ = nullptr;  // of them, to be written to
+  Weights& weights_;
 };
 
 // Adam: Kingma and Ba, "Adam: a method for stochastic optimization" (2015), algorithm 1; with
@@ -73,18 +63,17 @@ class Optimizer {
 //   p <- p - lr weight_decay p - lr (m / (1 - beta1^t)) / (sqrt(v / (1 - beta2^t)) + epsilon)
 struct AdamOptions {
   double learning_rate = 1e-3;  // lr
-  double beta1 = 0.9;           // of the running mean of g
-  double beta2 = 0.999;         // of that of g^2
-  double epsilon = 1e-8;        // keeps the quotient finite
-  double weight_decay = 0;      // 0: Adam
+  double beta1 = 0.9;           // of the running mean of g: from 0 to below 1
+  double beta2 = 0.999;         // of that of g^2: likewise
+  double epsilon = 1e-8;        // keeps the quotient finite: more than 0
+  double weight_decay = 0;      // 0: Adam; never negative
 };
 
 // The optimiser of the formulas above AdamOptions.
 class Adam final : public Optimizer {
  public:
-  // For a model's parameters.
-  explicit Adam(Parameters parameters, const AdamOptions& options = {})
-      : Optimizer(std::move(parameters), options.learning_rate, {"m", "v"}), options_(options) {}
+  // For a model's weights. Throws ShapeError, naming it, for an option out of its range.
+  explicit Adam(Weights& weights, const AdamOptions& options = {});
 
  private:
   void begin_step() override;
@@ -99,9 +88,8 @@ class Adam final : public Optimizer {
 // Stochastic gradient descent with momentum: u <- momentum u + g,  p <- p - lr u.
 class Sgd final : public Optimizer {
  public:
-  // For a model's parameters; momentum from 0 to below 1.
-  explicit Sgd(Parameters parameters, double rate = 1e-2, double momentum = 0)
-      : Optimizer(std::move(parameters), rate, {"u"}), momentum_(momentum) {}
+  // For a model's weights. Throws ShapeError for a momentum that is not from 0 to below 1.
+  explicit Sgd(Weights& weights, double rate = 1e-2, double momentum = 0);
 
  private:
   void begin_step() override { u_ = state_.at("u").mutable_data(); }
@@ -123,7 +111,8 @@ void clip_norm(Tensor& gradient, double largest);  // so; throws ShapeError unle
 // A learning rate for each epoch, counted from 0.
 using Schedule = std::function<double(Index epoch)>;
 // From `rate` down to 0 along half a cosine: rate (1 + cos(pi epoch / epochs)) / 2, without
-// restarts (Loshchilov and Hutter, "SGDR", 2017, equation 5).
+// restarts (Loshchilov and Hutter, "SGDR", 2017, equation 5); 0 from the last epoch on. Throws
+// ShapeError for less than one epoch and a rate that is negative or not finite.
 Schedule cosine_schedule(double rate, Index epochs);
 
 }  // namespace gradflow

@@ -171,12 +171,15 @@ void parallel_for(Index count, const std::function<void(Index)>& task) {
   }
 }
 
-void parallel_parts(Index n, const std::function<void(Index begin, Index end)>& part) {
+Index parts_of(Index n) {
   const Index few = std::min<Index>(4, (n + 4095) / 4096);  // fewer numbers are not worth sharing
-  const Index count = std::max(few, (n + kLongestPart - 1) / kLongestPart);
-  const Index lines = (n + 15) / 16;
+  return std::max(few, (n + kLongestPart - 1) / kLongestPart);
+}
+
+void parallel_parts(Index n, const std::function<void(Index i, Index begin, Index end)>& part) {
+  const Index count = parts_of(n), lines = (n + 15) / 16;
   const auto task = [&](Index i) {
-    part(lines * i / count * 16, std::min(n, lines * (i + 1) / count * 16));
+    part(i, lines * i / count * 16, std::min(n, lines * (i + 1) / count * 16));
   };
   if (team || n > Index{1} << 17) return parallel_for(count, task);
   for (Index i = 0; i < count; ++i) task(i);  // to call a team together would take longer

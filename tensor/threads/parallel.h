@@ -30,9 +30,10 @@ void with_team(Index most, const std::function<void()>& body);
 void parallel_for(Index count, const std::function<void(Index)>& task);
 
 // Cuts 0 ... n-1 into pieces of about the same size, some thousand numbers and kLongestPart at
-// most, each beginning with a cache line, and calls part(begin, end) for each as a task of
-// parallel_for.
+// most, each beginning with a cache line, and calls part(i, begin, end) for the i-th as a task of
+// parallel_for. There are parts_of(n) of them, whatever the number of threads is.
 constexpr Index kLongestPart = 1 << 14;
-void parallel_parts(Index n, const std::function<void(Index begin, Index end)>& part);
+Index parts_of(Index n);
+void parallel_parts(Index n, const std::function<void(Index i, Index begin, Index end)>& part);
 
 }  // namespace gradflow

@@ -5,7 +5,9 @@
 
 #include <thread>
 
+#include "autograd/gradcheck.h"
 #include "autograd/ops.h"
+#include "autograd/watch.h"
 #include "tensor/error.h"
 #include "tensor/random.h"
 #include "tests/catch.h"
@@ -72,47 +74,118 @@ TEST_CASE("constants take part but nothing flows into them") {
 }
 
 TEST_CASE("parameters") {
-  Parameter w{Tensor({2}, {3, 5})};
-  const Parameter unused{ones({4})};
+  Parameter w{Tensor({2}, {3, 5})}, unused{ones({4})};
+  const Weights weights({{"w", &w}, {"unused", &unused}});
 
   SECTION("used twice: the gradients add up") {
-    Tape tape;
+    Tape tape(weights);
     const Gradients gradients = tape.backward(sum(w * w));
     CHECK(difference(gradients[w].value(), Tensor({2}, {6, 10})) == "");
   }
   SECTION("not used: zeros") {
-    Tape tape;
+    Tape tape(weights);
     const Gradients gradients = tape.backward(sum(Var(w)));
     CHECK(difference(gradients[unused].value(), zeros({4})) == "");
+    CHECK(difference(gradients.flat(), Tensor({6}, {1, 1, 0, 0, 0, 0})) == "");
   }
   SECTION("recorded, but not reached") {
-    Tape tape;
+    Tape tape(weights);
     const Var lost = exp(Var(unused));
     CHECK(lost.tracked());
     const Gradients gradients = tape.backward(sum(Var(w)));
     CHECK(difference(gradients[unused].value(), zeros({4})) == "");
   }
-  SECTION("a copy is another parameter") {
-    Tape tape;
+  SECTION("a copy is another parameter, and a constant for a tape that was not told of it") {
+    Tape tape(weights);
     const Parameter copy = w;  // NOLINT(performance-unnecessary-copy-initialization)
+    CHECK_FALSE(Var(copy).tracked());
     const Gradients gradients = tape.backward(sum(2 * Var(w) + 7 * Var(copy)));
     CHECK(difference(gradients[w].value(), Tensor({2}, {2, 2})) == "");
-    CHECK(difference(gradients[copy].value(), Tensor({2}, {7, 7})) == "");
+    CHECK(message_of<GraphError>([&] { gradients[copy]; }) ==
+          "gradients: asked for a parameter that is not among the Weights of the tape; it was a "
+          "constant; hint: Tape tape(weights)");
+  }
+  SECTION("a tape that is told of none takes them for constants") {
+    Tape tape;
+    const Var x = tape.variable(ones({2}));
+    CHECK_FALSE(Var(w).tracked());
+    const Gradients gradients = tape.backward(sum(x * w));
+    CHECK(difference(gradients[x].value(), w.value()) == "");
+    CHECK_THROWS_AS(gradients[w], GraphError);
+    CHECK(gradients.flat().size() == 0);
+  }
+  SECTION("one that has moved is the same parameter, before the tape and after") {
+    Parameter moved = std::move(w);
+    Tape tape(weights);
+    const Var y = sum(square(Var(moved)));
+    const Parameter again = std::move(moved);
+    CHECK(difference(tape.backward(y)[again].value(), Tensor({2}, {6, 10})) == "");
+    CHECK(
+        message_of<GraphError>([&] { w.value(); }) ==  // NOLINT(bugprone-use-after-move)
+        "parameter: one that has been moved away given; hint: use the model that it was moved to");
+    w = ones({2});  // another one
+    CHECK_FALSE(Var(w).tracked());
+  }
+  SECTION("other numbers, from another parameter or a tensor, do not make it another one") {
+    const Parameter other{Tensor({2}, {10, 20})};
+    w = other;
+    Tape tape(weights);
+    CHECK(difference(tape.backward(sum(square(Var(w))))[w].value(), Tensor({2}, {20, 40})) == "");
+    w = Tensor({2}, {1, 2});
+    CHECK(difference(tape.backward(sum(square(Var(w))))[w].value(), Tensor({2}, {2, 4})) == "");
+  }
+  SECTION("several Weights may know one parameter") {
+    const Weights others({{"w", &w}});
+    for (const Weights* each : {&weights, &others}) {
+      Tape tape(*each);
+      CHECK(difference(tape.backward(sum(square(Var(w))))[w].value(), Tensor({2}, {6, 10})) == "");
+    }
   }
   SECTION("a change of the parameter does not reach what was computed before") {
-    Tape tape;
+    Tape tape(weights);
     const Var y = sum(square(Var(w)));
-    w.value.mutable_data()[0] = 100;
+    w = Tensor({2}, {100, 5});
     CHECK(difference(tape.backward(y)[w].value(), Tensor({2}, {6, 10})) == "");
   }
   SECTION("gradients outlive their tape") {
     Gradients gradients;
     {
-      Tape tape;
+      Tape tape(weights);
       gradients = tape.backward(sum(square(Var(w))));
     }
     CHECK(difference(gradients[w].value(), Tensor({2}, {6, 10})) == "");
   }
+}
+
+TEST_CASE("no name and no parameter twice among Weights") {
+  Parameter a{ones({2})}, b{ones({2})};
+  CHECK(message_of<GraphError>([&] {
+          Weights({{"same", &a}, {"same", &b}});
+        }) == "Weights: two parameters named \"same\" given; each name once");
+  CHECK(message_of<GraphError>([&] {
+          Weights({{"a", &a}, {"again", &a}});
+        }) == "Weights: the parameter \"again\" given, which the list has already; each once");
+}
+
+TEST_CASE("Weights lay their parameters side by side, and find them again wherever they are") {
+  std::vector<Parameter> all;
+  for (Index n = 0; n < 5; ++n) all.emplace_back(Tensor(Shape{n}, real(n)));  // moves as it grows
+  Parameters list;
+  for (std::size_t k = 0; k < all.size(); ++k) list.push_back({std::to_string(k), &all[k]});
+  Weights weights(list);
+  CHECK(weights.count() == 10);
+  CHECK(difference(weights.numbers(), Tensor({10}, {1, 2, 2, 3, 3, 3, 4, 4, 4, 4})) == "");
+  CHECK(weights.name_at(0) == "1");
+  CHECK(weights.name_at(9) == "4");
+  CHECK_THROWS_AS(weights.name_at(10), GraphError);
+  std::vector<Parameter> elsewhere = std::move(all);
+  elsewhere[2] = Tensor(Shape{2}, real(20));
+  weights.mutable_numbers()[9] = 40;
+  CHECK(elsewhere[4].value().at({3}) == 40);
+  CHECK(difference(weights.numbers(), Tensor({10}, {1, 20, 20, 3, 3, 3, 4, 4, 4, 40})) == "");
+  CHECK(weights.find(elsewhere[3]) == 3);
+  const Parameter copy = elsewhere[3];
+  CHECK_FALSE(weights.find(copy).has_value());
 }
 
 TEST_CASE("a variable that the result does not depend on has a gradient of zeros") {
@@ -144,12 +217,13 @@ TEST_CASE("gradients do not share their storage with each other") {
 }
 
 TEST_CASE("without a tape nothing is recorded") {
-  const Parameter w{ones({2})};
+  Parameter w{ones({2})};
+  const Weights weights({{"w", &w}});
   const Var y = exp(2 * Var(w));
   CHECK_FALSE(y.tracked());
   CHECK(close(y.value().at({0}), std::exp(2.0), 4));
 
-  Tape tape;
+  Tape tape(weights);
   const Var constant = sum(exp(Var(ones({2}))) * 3);
   CHECK(tape.size() == 0);
   CHECK_FALSE(constant.tracked());
@@ -207,8 +281,9 @@ TEST_CASE("a recorded gradient can be differentiated by the dy that it came from
 
 TEST_CASE("a gradient takes part in a new loss") {
   // f = x^3, loss = (f')^2 = 9 x^4, its gradient: 36 x^3. For a parameter, too.
-  const Parameter w{Tensor({2}, {1, 2})};
-  Tape tape;
+  Parameter w{Tensor({2}, {1, 2})};
+  const Weights weights({{"w", &w}});
+  Tape tape(weights);
   const Var slope = tape.backward(sum(w * w * w), Record::yes)[w];
   CHECK(difference(slope.value(), Tensor({2}, {3, 12})) == "");
   const Gradients gradients = tape.backward(sum(square(slope)));
@@ -249,11 +324,11 @@ TEST_CASE("tapes may end in any order") {
   auto outer = std::make_unique<Tape>();
   auto inner = std::make_unique<Tape>();
   outer.reset();
-  CHECK(Tape::recording() == inner.get());
+  CHECK(Recorder::recording() == inner.get());
   const Var x = inner->variable(Tensor({2}, {1, 2}));
   CHECK(difference(inner->backward(sum(square(x)))[x].value(), Tensor({2}, {2, 4})) == "");
   inner.reset();
-  CHECK(Tape::recording() == nullptr);
+  CHECK(Recorder::recording() == nullptr);
 }
 
 TEST_CASE("a Var of a tape that has ended") {
@@ -284,8 +359,8 @@ TEST_CASE("results that cannot be differentiated") {
   CHECK(message_of<ShapeError>([&] { tape.backward(exp(x), ones({2})); }) ==
         "backward: dy (2) for a result (1, 2) given; the shapes must be equal");
   const std::string not_here =
-      "backward: a result that is not on this tape given; hint: compute it from a Parameter or a "
-      "variable() while this tape is the innermost in scope";
+      "backward: a result that is not on this tape given; hint: compute it from a variable(), "
+      "or a Parameter of the tape's Weights, while this tape is the innermost in scope";
   CHECK(message_of<GraphError>([&] { tape.backward(Var(3)); }) == not_here);
   CHECK(message_of<GraphError>([&] { tape.backward(sum(x.value())); }) == not_here);
   CHECK_THROWS_AS(tape.backward(sum(zeros({0}))), GraphError);
@@ -314,7 +389,7 @@ TEST_CASE("each thread has its own tape") {
   }).join();
   CHECK(
       contains(used_elsewhere, "exp: an argument of a tape that has ended, or of another thread"));
-  CHECK(contains(backward_elsewhere, "backward: "));
+  CHECK(backward_elsewhere == "backward: called on another thread than the one that made the tape");
   CHECK(parameter_elsewhere == "a constant");
   CHECK(own_gradient == "");
   CHECK(difference(tape.backward(sum(x * x))[x].value(), Tensor({2}, {2, 4})) == "");
@@ -332,21 +407,141 @@ TEST_CASE("an error in the middle of a computation leaves the tape usable") {
   CHECK(exp(x).tracked());  // recording was not left paused
 }
 
-TEST_CASE("a fused rule cannot go through its composed form where nothing is recorded") {
+TEST_CASE("a derivative that is constant has derivatives of 0") {
   Tape tape;
-  const Var x = tape.variable(Tensor::scalar(3));
-  const auto cube = [](const Var& v) {
-    return record_jointly("cube", v.value() * v.value() * v.value(), std::span(&v, 1),
-                          [v](const Var& dy, const Tape::Sink& to) { to.through(v * v * v, dy); });
+  const Var x = tape.variable(Tensor({2}, {1, 2})), unused = tape.variable(ones({3}));
+  const Var slope = tape.backward(sum(3 * x), Record::yes)[x];  // 3
+  CHECK(difference(tape.backward(sum(slope))[x].value(), zeros({2})) == "");
+  const Var first = tape.backward(sum(square(x)), Record::yes)[x];
+  const Var second = tape.backward(sum(first), Record::yes)[x];
+  const Var third = tape.backward(sum(second), Record::yes)[x];
+  CHECK(difference(second.value(), Tensor({2}, real{2})) == "");
+  CHECK(difference(third.value(), zeros({2})) == "");
+  CHECK(difference(tape.backward(sum(third))[x].value(), zeros({2})) == "");
+  const Var none = tape.backward(sum(x), Record::yes)[unused];
+  CHECK(difference(tape.backward(sum(none))[unused].value(), zeros({3})) == "");
+}
+
+TEST_CASE("a tape cannot be differentiated by a rule of its own while that is under way") {
+  Tape tape;
+  const Var x = tape.variable(Tensor({2}, {1, 2}));
+  const Var h = sum(square(x));
+  const auto nested = [&](const Var& v) {
+    return record("nested", v.value(),
+                  wrt(v, [&](const Var& dy) { return dy * tape.backward(h)[x]; }));
   };
-  const Var y = cube(x);
-  CHECK(tape.backward(y, Record::yes)[x].item() == 27);
-  // Differentiated again, and twice on the way: y^3 = x^9.
-  const Var slope = tape.backward(cube(y), Record::yes)[x];
-  CHECK(slope.item() == 9 * 6561);
-  CHECK(tape.backward(slope, Record::yes)[x].item() == 72 * 2187);
-  CHECK(message_of<GraphError>([&] { tape.backward(y); }) ==
-        "cube: through() in a pass that is not recorded");
+  CHECK(message_of<GraphError>([&] { tape.backward(sum(nested(x)) + sum(5 * x)); }) ==
+        "backward: called by a rule of the same tape, which is being differentiated");
+  CHECK(difference(tape.backward(h)[x].value(), Tensor({2}, {2, 4})) == "");  // usable afterwards
+  // On a tape of its own a rule may.
+  const auto apart = [](const Var& v) {
+    return record("apart", v.value(), wrt(v, [at = v.value()](const Var& dy) {
+                    Tape inner;
+                    const Var z = inner.variable(at);
+                    return dy.value() * inner.backward(sum(square(z)))[z].value();
+                  }));
+  };
+  CHECK(difference(tape.backward(sum(apart(x)) + sum(5 * x))[x].value(), Tensor({2}, {7, 9})) ==
+        "");
+}
+
+TEST_CASE("nothing is recorded while an Unrecorded is in scope") {
+  Parameter w{ones({2})};
+  const Weights weights({{"w", &w}});
+  Tape tape(weights);
+  const Var x = tape.variable(ones({2}));
+  const std::size_t size = tape.size();
+  {
+    const Unrecorded unrecorded;
+    CHECK_FALSE((x * w).tracked());
+    {
+      const Unrecorded again;
+      CHECK_FALSE(exp(x).tracked());
+    }
+    CHECK_FALSE(exp(x).tracked());
+    Tape inner;  // one that begins within it does record
+    const Var z = inner.variable(ones({2}));
+    CHECK(difference(inner.backward(sum(square(z)))[z].value(), Tensor({2}, real{2})) == "");
+  }
+  CHECK(tape.size() == size);
+  CHECK(exp(x).tracked());
+  { const Unrecorded in_no_tape; }
+}
+
+TEST_CASE("a tape that another thread ends is reported once, and then forgotten") {
+  auto tape = std::make_unique<Tape>();
+  const Var x = tape->variable(ones({2}));
+  std::thread([&] { tape.reset(); }).join();
+  CHECK(contains(message_of<GraphError>([&] { exp(x); }),
+                 "one of this thread's tapes has been ended by another thread"));
+  CHECK(contains(message_of<GraphError>([&] { exp(x); }), "of a tape that has ended"));
+  Tape another;
+  const Var y = another.variable(ones({2}));
+  CHECK(difference(another.backward(sum(3 * y))[y].value(), Tensor({2}, real{3})) == "");
+}
+
+TEST_CASE("a tape may outlive the thread that made it") {
+  std::unique_ptr<Tape> kept;
+  std::thread([&] {
+    kept = std::make_unique<Tape>();
+    exp(kept->variable(ones({2})));
+  }).join();
+  CHECK(kept->size() == 2);
+  kept.reset();
+  CHECK(Recorder::recording() == nullptr);
+}
+
+// y = x^3 and s = the sum of x along the last axis, from one loop.
+std::array<Var, 2> cube_and_sum(const Var& x) {
+  const auto cubed = [](real v) { return v * v * v; };
+  return record_fused(
+      "cube_and_sum", std::array{kernel::map("cube", x.value(), cubed), kernel::sum(x.value(), -1)},
+      std::array{x},
+      [](const std::array<Var, 1>& of) {
+        return std::array{of[0] * of[0] * of[0], sum(of[0], -1)};
+      },
+      [x = x.value()](const std::array<Tensor, 2>& dy, const std::array<bool, 1>& wanted) {
+        CHECK(wanted[0]);
+        const auto rule = [](real v, real d) { return d * 3 * v * v; };
+        const Tensor ds = dy[1].reshaped({dy[1].size(), 1});
+        return std::array{kernel::map("add", kernel::map("cube", x, dy[0], rule), ds, std::plus())};
+      });
+}
+
+TEST_CASE("a fused operation with two results: either, both, and derivatives of derivatives") {
+  const Tensor at = Rng(2).normal({4, 3});
+  Tape tape;
+  const Var x = tape.variable(at);
+  const auto [y, s] = cube_and_sum(x);
+  const Var cubes = 3 * square(at);
+  CHECK(difference(tape.backward(sum(y))[x].value(), reference(cubes.value()), 4) == "");
+  CHECK(difference(tape.backward(sum(s))[x].value(), ones({4, 3})) == "");
+  CHECK(difference(tape.backward(sum(y) + 2 * sum(s))[x].value(), reference((cubes + 2).value()),
+                   4) == "");
+  const auto both = [](const std::vector<Var>& in) {
+    const auto [cube, total] = cube_and_sum(in[0]);
+    return cube + reshape(square(total), {4, 1});
+  };
+  const auto first = gradcheck(both, {at}), second = gradgradcheck(both, {at});
+  INFO(first.report << " " << second.report);
+  CHECK(first.passed);
+  CHECK(second.passed);
+  // Differentiated again, and twice on the way: (x^3)^3 = x^9.
+  const Var one = tape.variable(Tensor(Shape{1}, {2}));
+  const Var ninth = cube_and_sum(cube_and_sum(one)[0])[0];
+  const Var slope = tape.backward(ninth, Record::yes)[one];
+  CHECK(slope.item() == 9 * 256);
+  CHECK(tape.backward(slope, Record::yes)[one].item() == 72 * 128);
+}
+
+TEST_CASE("where somebody looks at the numbers, what a fused operation is made of is used") {
+  Tape tape;
+  const Var x = tape.variable(Tensor({1, 2}, {1, std::numeric_limits<real>::max()}));
+  CHECK(tape.size() == 1);
+  cube_and_sum(x);
+  CHECK(tape.size() == 3);
+  const WatchNumbers watch;
+  CHECK(message_of<NonFiniteError>([&] { cube_and_sum(x); }) == "the result of mul is not finite");
 }
 
 }  // namespace

@@ -18,10 +18,13 @@ namespace {
 struct Two {
   Parameter a{Tensor({{1, -2}, {3, 0.5}})};
   Parameter b{Tensor(Shape{1}, {-0.25})};
-  Parameters parameters() { return {{"a", &a}, {"b", &b}}; }
+  void visit(const Visitor& visit) {
+    visit("a", a);
+    visit("b", b);
+  }
   std::vector<double> numbers() const {
-    std::vector<double> list(a.value.values().begin(), a.value.values().end());
-    list.push_back(b.value.item());
+    std::vector<double> list(a.value().values().begin(), a.value().values().end());
+    list.push_back(b.value().item());
     return list;
   }
 };
@@ -86,9 +89,10 @@ TEST_CASE("Adam's first step is rate g / (|g| + epsilon), for a gradient of any 
   // By hand: m / (1 - beta1) = g and v / (1 - beta2) = g^2.
   const auto first_step = [](real g, const AdamOptions& options) {
     Parameter p{Tensor(Shape{1}, {1})};
-    Adam adam({{"p", &p}}, options);
+    Weights weights({{"p", &p}});
+    Adam adam(weights, options);
     adam.step(Tensor(Shape{1}, {g}));
-    return p.value.item();
+    return p.value().item();
   };
   const AdamOptions visible{.learning_rate = 0.5, .epsilon = 1};
   CHECK(close(first_step(1, visible), 1 - 0.5 / 2, 8, 1));
@@ -105,7 +109,8 @@ TEST_CASE("Adam follows the published algorithm") {
         AdamOptions{.beta1 = 0}, AdamOptions{.weight_decay = 0.1}}) {
     CAPTURE(options.beta1, options.beta2, options.weight_decay);
     Two model;
-    Adam adam(model.parameters(), options);
+    Weights weights(parameters(model));
+    Adam adam(weights, options);
     CHECK(differs_from(adam, model, PlainAdam{options}, 100) == "");
     CHECK(adam.steps() == 100);
   }
@@ -124,27 +129,30 @@ TEST_CASE("AdamW's decay is decoupled from the gradient") {
   // Without a gradient a parameter shrinks by the same factor at each step. Were the decay part of
   // the gradient, as in plain L2 regularisation, Adam would make every step one of `rate`.
   Parameter p{Tensor(Shape{2}, {8, -1})};
-  Adam adam({{"p", &p}}, {.learning_rate = 0.5, .weight_decay = 0.5});
+  Weights weights({{"p", &p}});
+  Adam adam(weights, {.learning_rate = 0.5, .weight_decay = 0.5});
   for (int step = 0; step < 3; ++step) adam.step(zeros({2}));
-  CHECK(difference(p.value, Tensor(Shape{2}, {8 * 0.421875, -0.421875})) == "");  // (3/4)^3
+  CHECK(difference(p.value(), Tensor(Shape{2}, {8 * 0.421875, -0.421875})) == "");  // (3/4)^3
 }
 
 TEST_CASE("Sgd with momentum, by hand") {
   Parameter p{Tensor(Shape{1}, {1})};
-  Sgd sgd({{"p", &p}}, 0.5, 0.5);
+  Weights weights({{"p", &p}});
+  Sgd sgd(weights, 0.5, 0.5);
   const Tensor g = ones({1});
   sgd.step(g);  // u = 1
-  CHECK(p.value.item() == 0.5);
+  CHECK(p.value().item() == 0.5);
   sgd.step(g);  // u = 1.5
-  CHECK(p.value.item() == -0.25);
+  CHECK(p.value().item() == -0.25);
   sgd.step(g);  // u = 1.75
-  CHECK(p.value.item() == -1.125);
+  CHECK(p.value().item() == -1.125);
 }
 
 TEST_CASE("Sgd follows its formula") {
   for (const double momentum : {0.0, 0.9}) {
     Two model;
-    Sgd sgd(model.parameters(), 0.1, momentum);
+    Weights weights(parameters(model));
+    Sgd sgd(weights, 0.1, momentum);
     CHECK(differs_from(sgd, model, PlainSgd{momentum}, 50) == "");
   }
 }
@@ -152,57 +160,59 @@ TEST_CASE("Sgd follows its formula") {
 TEST_CASE("optimisers find the minimum of a quadratic") {
   struct Row {
     const char* name;
-    std::function<std::unique_ptr<Optimizer>(const Parameters&)> make;
+    std::function<std::unique_ptr<Optimizer>(Weights&)> make;
   };
   const Row rows[] = {
-      {"Adam", [](const Parameters& p) { return std::make_unique<Adam>(p); }},
-      {"Sgd", [](const Parameters& p) { return std::make_unique<Sgd>(p); }},
-      {"Sgd with momentum", [](const Parameters& p) { return std::make_unique<Sgd>(p, 0.1, 0.9); }},
+      {"Adam", [](Weights& p) { return std::make_unique<Adam>(p); }},
+      {"Sgd", [](Weights& p) { return std::make_unique<Sgd>(p); }},
+      {"Sgd with momentum", [](Weights& p) { return std::make_unique<Sgd>(p, 0.1, 0.9); }},
   };
   constexpr Index kSteps = 400;
   for (const Row& row : rows) {
     Two model;
-    const auto optimizer = row.make(model.parameters());
+    Weights weights(parameters(model));
+    const auto optimizer = row.make(weights);
     const Schedule schedule = cosine_schedule(0.1, kSteps);
     for (Index step = 0; step < kSteps; ++step) {
       optimizer->learning_rate = schedule(step);
-      Tape tape;
+      Tape tape(weights);
       const Var loss = sum(Tensor({{1, 2}, {0.5, 1}}) * square(model.a - real(2))) +
                        sum(square(model.b + real(1)));
       optimizer->step(tape.backward(loss));
     }
     CAPTURE(row.name);
-    for (const real x : model.a.value.values()) CHECK(x == Approx(2).margin(1e-3));
-    CHECK(model.b.value.item() == Approx(-1).margin(1e-3));
+    for (const real x : model.a.value().values()) CHECK(x == Approx(2).margin(1e-3));
+    CHECK(model.b.value().item() == Approx(-1).margin(1e-3));
   }
 }
 
 TEST_CASE("a step from gradients is one from their flat vector") {
   Two from_gradients, from_vector;
-  Adam first(from_gradients.parameters()), second(from_vector.parameters());
-  Tape tape;
+  Weights weights(parameters(from_gradients)), others(parameters(from_vector));
+  Adam first(weights), second(others);
+  Tape tape(weights);
   first.step(tape.backward(sum(square(from_gradients.a)) + sum(from_gradients.b)));
   second.step(Tensor(Shape{5}, {2, -4, 6, 1, 1}));
-  CHECK(bits(from_gradients.parameters()) == bits(from_vector.parameters()));
+  CHECK(bits(from_gradients) == bits(from_vector));
 }
 
-TEST_CASE("a step against a weighted sum of gradients is one against that sum") {
-  Two terms, sum;
-  Adam adam_of_terms(terms.parameters()), adam_of_sum(sum.parameters());
+TEST_CASE("a step against a gradient times a factor is one against the product") {
+  Two factor, product;
+  Weights of_factor(parameters(factor)), of_product(parameters(product));
+  Adam adam_of_factor(of_factor), adam_of_product(of_product);
   for (Index step = 0; step < 3; ++step) {
-    const Tensor a = gradient_of_step(2 * step), b = gradient_of_step(2 * step + 1);
-    const Optimizer::Weighted list[] = {{a, real(0.25)}, {b, real(-2)}, {a, real(0.5)}};
-    adam_of_terms.step(list);  // one of them twice
-    adam_of_sum.step((real(0.75) * a - 2 * b).value());
+    const Tensor g = gradient_of_step(step);
+    adam_of_factor.step(g, 0.75);
+    adam_of_product.step((real(0.75) * g).value());
   }
-  CHECK(difference(terms.a.value, reference(sum.a.value), 16, 1) == "");
-  CHECK(difference(terms.b.value, reference(sum.b.value), 16, 1) == "");
+  CHECK(bits(factor) == bits(product));
 }
 
 TEST_CASE("a step moves the model and no copy of it, from wherever the model is") {
   const Tensor ones_everywhere = ones(Shape{5});
   Two model;
-  Sgd sgd(model.parameters(), 1);
+  Weights weights(parameters(model));
+  Sgd sgd(weights, 1);
   sgd.step(ones_everywhere);
   const Two copy = model;  // shares the model's storage
   const std::vector<double> before = model.numbers();
@@ -210,35 +220,63 @@ TEST_CASE("a step moves the model and no copy of it, from wherever the model is"
   CHECK(copy.numbers() == before);
   for (std::size_t i = 0; i < 5; ++i) CHECK(model.numbers()[i] == before[i] - 1);
 
-  const Tensor kept = model.a.value;  // takes the place of b among the owners of the storage
+  const Tensor kept = model.a.value();  // takes the place of b among the owners of the storage
   const real was = kept.values()[0];
-  model.b.value = Tensor(Shape{1}, {100});
+  model.b = Tensor(Shape{1}, {100});
   sgd.step(ones_everywhere);
   CHECK(kept.values()[0] == was);
-  CHECK(model.b.value.item() == 99);
-  model.a.value.mutable_data()[2] = 50;
+  CHECK(model.b.value().item() == 99);
+  Tensor changed = model.a.value();
+  changed.mutable_data()[2] = 50;
+  model.a = changed;
   sgd.step(ones_everywhere);
-  CHECK(model.a.value.values()[2] == 49);
-  CHECK(model.a.value.shape() == Shape{2, 2});
-  CHECK(model.b.value.item() == 98);
+  CHECK(model.a.value().values()[2] == 49);
+  CHECK(model.a.value().shape() == Shape{2, 2});
+  CHECK(model.b.value().item() == 98);
 
-  model.a.value = model.a.value.rows(0, 1);  // not what the optimiser was made for
+  model.a = model.a.value().rows(0, 1);  // not what the optimiser was made for
   CHECK(message_of<ShapeError>([&] { sgd.step(ones_everywhere); }) ==
-        "step: a parameter of shape (1, 2) given; it had 4 numbers when the optimiser was made");
-  CHECK(model.b.value.item() == 98);
+        "step: parameter \"a\" of shape (1, 2) given; it had shape (2, 2) when the Weights were "
+        "made");
+  CHECK(model.b.value().item() == 98);
   CHECK(sgd.steps() == 4);
-  Tape tape;
-  const Gradients gradients = tape.backward(sum(Var(model.a)));
-  CHECK(message_of<ShapeError>([&] { sgd.step(gradients); }) ==
-        "flatten: 2 numbers of a gradient given for a parameter of 4; has it been given another "
-        "shape?");
 }
 
-TEST_CASE("a parameter that is listed twice is refused by name") {
+TEST_CASE("values that make no sense are refused by name") {
+  constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
+  constexpr double kInfinite = std::numeric_limits<double>::infinity();
   Two model;
-  CHECK(message_of<ShapeError>([&] {
-          Sgd({{"a", &model.a}, {"again", &model.a}});
-        }) == "parameters: \"again\" given, which the list has already; each once");
+  Weights weights(parameters(model));
+  const auto refused = [&](const AdamOptions& options, const std::string& named) {
+    CAPTURE(named);
+    CHECK(contains(message_of<ShapeError>([&] { Adam(weights, options); }), named));
+  };
+  for (const double share : {1.0, 1.5, -0.1, kNan, kInfinite}) {
+    refused({.beta1 = share}, fmt::format("Adam: beta1 {} given", share));
+    refused({.beta2 = share}, fmt::format("Adam: beta2 {} given", share));
+    CHECK(contains(message_of<ShapeError>([&] { Sgd(weights, 0.1, share); }),
+                   fmt::format("Sgd: momentum {} given", share)));
+  }
+  for (const double below_0 : {-0.2, -1e-300, kNan, kInfinite, -kInfinite}) {
+    refused({.learning_rate = below_0}, fmt::format("Adam: a learning rate of {} given", below_0));
+    refused({.epsilon = below_0}, fmt::format("Adam: epsilon {} given", below_0));
+    refused({.weight_decay = below_0}, fmt::format("Adam: a weight decay of {} given", below_0));
+    CHECK(contains(message_of<ShapeError>([&] { Sgd(weights, below_0); }),
+                   fmt::format("Sgd: a learning rate of {} given", below_0)));
+    CHECK(contains(message_of<ShapeError>([&] { cosine_schedule(below_0, 3); }),
+                   fmt::format("cosine_schedule: a learning rate of {} given", below_0)));
+    Sgd sgd(weights);
+    CHECK(contains(message_of<ShapeError>([&] { sgd.step(ones({5}), below_0); }),
+                   fmt::format("step: a factor of {} given", below_0)));
+    sgd.learning_rate = below_0;
+    CHECK(contains(message_of<ShapeError>([&] { sgd.step(ones({5})); }),
+                   fmt::format("step: a learning rate of {} given", below_0)));
+    CHECK(sgd.steps() == 0);
+  }
+  refused({.epsilon = 0}, "Adam: epsilon 0 given");
+  for (const Index epochs : {0, -1})
+    CHECK(message_of<ShapeError>([&] { cosine_schedule(0.1, epochs); }) ==
+          fmt::format("cosine_schedule: {} epochs given; at least 1", epochs));
 }
 
 TEST_CASE("the norm of a gradient and its clipping") {
@@ -272,46 +310,49 @@ TEST_CASE("the cosine falls from the rate to 0 over the epochs") {
     CHECK(schedule(epoch) == Approx(5e-4 * (1 + std::cos(pi * double(epoch) / 20))).epsilon(1e-14));
     CHECK(schedule(epoch + 1) < schedule(epoch));
   }
+  for (const Index after : {20, 21, 25, 39, 40, 1000}) CHECK(schedule(after) == 0);  // it stays
 }
 
 // Runs on from a copy that was restored: the same bits as without the break.
 template <class Make>
 void check_restore(const Make& make) {
   Two whole, part;
-  auto uninterrupted = make(whole.parameters());
+  Weights of_whole(parameters(whole)), of_part(parameters(part));
+  auto uninterrupted = make(of_whole);
   for (Index step = 0; step < 10; ++step) uninterrupted.step(gradient_of_step(step));
 
-  auto first = make(part.parameters());
+  auto first = make(of_part);
   for (Index step = 0; step < 4; ++step) first.step(gradient_of_step(step));
   const NamedTensors state = first.state();
-  const NamedTensors at = values(part.parameters());
+  const NamedTensors at = values(parameters(part));
   const Index steps = first.steps();
   first.step(gradient_of_step(99));  // leaves what was saved alone
 
   Two later;
-  assign(later.parameters(), at);
-  auto second = make(later.parameters());
+  assign(parameters(later), at);
+  Weights of_later(parameters(later));
+  auto second = make(of_later);
   second.restore(state, steps);
   for (Index step = 4; step < 10; ++step) second.step(gradient_of_step(step));
-  CHECK(bits(later.parameters()) == bits(whole.parameters()));
+  CHECK(bits(later) == bits(whole));
   CHECK(second.steps() == 10);
 }
 
 TEST_CASE("a restored optimiser goes on as if it had not stopped") {
-  check_restore([](const Parameters& p) { return Adam(p, {.learning_rate = 0.1}); });
-  check_restore([](const Parameters& p) { return Sgd(p, 0.1, 0.9); });
+  check_restore([](Weights& p) { return Adam(p, {.learning_rate = 0.1}); });
+  check_restore([](Weights& p) { return Sgd(p, 0.1, 0.9); });
 }
 
 TEST_CASE("states and gradients that do not fit are refused") {
   Two model;
-  Adam adam(model.parameters());
-  const std::string before = bits(model.parameters());
+  Weights weights(parameters(model));
+  Adam adam(weights);
+  const std::string before = bits(model);
   CHECK(message_of<ShapeError>([&] { adam.step(ones({4})); }) ==
         "step: a gradient of shape (4) given; (5) is required");
   CHECK_THROWS_AS(adam.step(ones({5, 1})), ShapeError);
-  CHECK_THROWS_AS(adam.step(std::span<const Optimizer::Weighted>()), ShapeError);
   CHECK(adam.steps() == 0);
-  CHECK(bits(model.parameters()) == before);
+  CHECK(bits(model) == before);
 
   CHECK(message_of<ShapeError>([&] {
           adam.restore({{"m", ones({5})}}, 1);

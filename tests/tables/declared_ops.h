@@ -49,13 +49,13 @@ inline std::set<std::string> declared_ops(const std::string& header = GRADFLOW_O
   return declared;
 }
 
-// Those of every header of the folder: an operation may have a header of its own. tape.h is left
-// out, its functions are what operations are made with.
+// Those of every header of the folder: an operation may have a header of its own. record.h is
+// left out, its functions are what operations are made with.
 inline std::set<std::string> declared_ops_of_all_headers() {
   namespace fs = std::filesystem;
   std::set<std::string> all;
   for (const auto& entry : fs::directory_iterator(fs::path(GRADFLOW_OPS_HEADER).parent_path()))
-    if (entry.path().extension() == ".h" && entry.path().filename() != "tape.h")
+    if (entry.path().extension() == ".h" && entry.path().filename() != "record.h")
       all.merge(declared_ops(entry.path().string()));
   return all;
 }

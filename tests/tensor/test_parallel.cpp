@@ -48,7 +48,7 @@ TEST_CASE("a loop in parts reaches every number once, in parts that begin with a
     CAPTURE(n);
     std::vector<int> reached(static_cast<std::size_t>(n));
     std::atomic<bool> fit = true;
-    parallel_parts(n, [&](Index begin, Index end) {
+    parallel_parts(n, [&](Index, Index begin, Index end) {
       fit = fit && begin % 16 == 0 && begin < end && end - begin <= kLongestPart;
       for (Index i = begin; i < end; ++i) ++reached.at(static_cast<std::size_t>(i));
     });

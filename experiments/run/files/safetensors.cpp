@@ -203,18 +203,4 @@ TensorFile load_tensors(const std::filesystem::path& path) {
   return decode_tensors(read_file(path), path.string());
 }
 
-std::string hash_tensors(const std::map<std::string, Tensor>& tensors) {
-  std::uint64_t hash = 0xcbf29ce484222325;
-  const auto add = [&hash](const void* data, std::size_t size) {
-    for (std::size_t i = 0; i < size; ++i)
-      hash = (hash ^ static_cast<const unsigned char*>(data)[i]) * 0x100000001b3;
-  };
-  for (const auto& [name, x] : tensors) {
-    const std::string label = name + to_string(x.shape());
-    add(label.data(), label.size());
-    add(x.data(), x.values().size_bytes());
-  }
-  return fmt::format("{:016x}", hash);
-}
-
 }  // namespace gradflow

@@ -19,8 +19,8 @@
 namespace gradflow {
 
 struct TensorFile {                             // what a file holds, by name
-  NamedTensors tensors;                         // up to Shape::kMaxRank axes
-  std::map<std::string, std::string> metadata;  // texts
+  NamedTensors tensors = {};                    // up to Shape::kMaxRank axes
+  std::map<std::string, std::string> metadata = {};  // texts
   // The tensors that cannot be had, and why: another dtype, too many axes, a number that `real`
   // does not hold. Of no concern to those who do not ask for them.
   std::map<std::string, std::string> unreadable = {};
@@ -41,8 +41,5 @@ TensorFile load_tensors(const std::filesystem::path& path);
 // The same without the file system: the bytes of a file. `name` is for the error messages.
 std::string encode_tensors(const TensorFile& contents);
 TensorFile decode_tensors(const std::string& bytes, const std::string& name);
-
-// 64 bits that change if any name, shape or bit of a tensor changes (FNV-1a), as 16 hex digits.
-std::string hash_tensors(const std::map<std::string, Tensor>& tensors);
 
 }  // namespace gradflow

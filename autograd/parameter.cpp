@@ -1,0 +1,93 @@
+#include "autograd/parameter.h"
+
+#include <algorithm>
+#include <atomic>
+#include <set>
+
+namespace gradflow {
+
+const Tensor& Parameter::value() const {
+  require<GraphError>(state_ != nullptr,
+                      "parameter: one that has been moved away given; hint: use "
+                      "the model that it was moved to");
+  return state_->value;
+}
+
+Parameter& Parameter::operator=(Tensor value) {
+  if (!state_) return *this = Parameter(std::move(value));
+  state_->value = std::move(value);
+  return *this;
+}
+
+Weights::Weights(const Parameters& parameters) {
+  static std::atomic<std::uint64_t> last_id = 0;
+  id_ = ++last_id;
+  std::set<std::string> names;
+  for (const auto& [name, parameter] : parameters) {
+    require<GraphError>(names.insert(name).second,
+                        "Weights: two parameters named \"{}\" given; each name once", name);
+    const Shape& shape = parameter->shape();
+    require<GraphError>(
+        !find(*parameter),
+        "Weights: the parameter \"{}\" given, which the list has already; each once", name);
+    parameter->state_->weights = id_;
+    parameter->state_->begin = count_;
+    places_.push_back({name, count_, shape.size(), shape});
+    states_.push_back(parameter->state_);
+    count_ += shape.size();
+  }
+}
+
+std::optional<Index> Weights::find(const Parameter& parameter) const {
+  const auto& state = parameter.state_;
+  if (!state) return std::nullopt;
+  if (state->weights == id_) return state->begin;
+  // Other Weights that were made later know it too.
+  for (std::size_t k = 0; k < states_.size(); ++k)
+    if (states_[k] == state) return places_[k].begin;
+  return std::nullopt;
+}
+
+const std::string& Weights::name_at(Index number) const {
+  const auto after = std::find_if(places_.begin(), places_.end(), [number](const Place& place) {
+    return number < place.begin + place.size;
+  });
+  require<GraphError>(after != places_.end(), "Weights: number {} of {} asked for", number, count_);
+  return after->name;
+}
+
+// Lays the parameters side by side, as views of one tensor, unless they are: then a step is one
+// loop over memory that lies as the gradient does, and the threads that read the parameters in the
+// next step find them in one piece. Nobody else may share that tensor, for it will be written to.
+void Weights::lay_together() {
+  bool together = numbers_.owners() == 1 + std::ssize(states_);
+  for (std::size_t k = 0; k < states_.size(); ++k) {
+    const Tensor& value = states_[k]->value;
+    require(value.size() == places_[k].size,
+            "step: parameter \"{}\" of shape {} given; it had shape {} when the Weights were made",
+            places_[k].name, value.shape(), places_[k].shape);
+    together &= value.data() == numbers_.data() + places_[k].begin;
+  }
+  if (together) return;
+  Tensor numbers(Shape{count_});
+  first_ = numbers.mutable_data();
+  for (std::size_t k = 0; k < states_.size(); ++k)
+    std::copy_n(states_[k]->value.data(), places_[k].size, first_ + places_[k].begin);
+  numbers_ = std::move(numbers);
+  for (std::size_t k = 0; k < states_.size(); ++k) {
+    const auto& [name, begin, size, shape] = places_[k];
+    states_[k]->value = numbers_.rows(begin, begin + size).reshaped(states_[k]->value.shape());
+  }
+}
+
+const Tensor& Weights::numbers() {
+  lay_together();
+  return numbers_;
+}
+
+real* Weights::mutable_numbers() {
+  lay_together();
+  return first_;  // without a copy, although others share the storage: they are the parameters
+}
+
+}  // namespace gradflow

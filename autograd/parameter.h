@@ -1,0 +1,94 @@
+// Parameter and Weights: what training changes, and with respect to what a tape differentiates.
+//
+// The one idea: a Parameter has an identity of its own, apart from where it lies in memory. It
+// moves with the model that it belongs to, and a copy gets another one. So a model may be moved,
+// put into a vector or returned from a function at any time, and a snapshot (`best = model`) is a
+// model of its own.
+//
+// Weights lays the numbers of several parameters side by side in one tensor. All gradients are then
+// one tensor too, the state of an optimiser is another one or two, and a step is one loop. A
+// parameter that is not among the Weights of a tape is a constant for it.
+//
+// Read next: tape.h.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "tensor/tensor.h"
+
+namespace gradflow {
+
+class Parameter {
+ public:
+  Parameter() : Parameter(Tensor()) {}  // no numbers yet
+  Parameter(Tensor value) : state_(std::make_shared<State>(std::move(value))) {}
+  Parameter(const Parameter& other) : Parameter(other.value()) {}  // the same numbers
+  Parameter(Parameter&&) noexcept = default;                       // the same parameter
+  Parameter& operator=(const Parameter& other) { return *this = other.value(); }
+  Parameter& operator=(Parameter&&) noexcept = default;
+  ~Parameter() = default;
+  // Other numbers for the same parameter.
+  Parameter& operator=(Tensor value);
+
+  // As they are now. Throws GraphError for a parameter that has been moved away.
+  const Tensor& value() const;
+  const Shape& shape() const { return value().shape(); }
+
+ private:
+  friend class Weights;
+  struct State {
+    explicit State(Tensor numbers) : value(std::move(numbers)) {}
+    Tensor value;
+    std::uint64_t weights = 0;  // the number of the Weights that know it, and where it lies there
+    Index begin = 0;
+  };
+  std::shared_ptr<State> state_;
+};
+
+struct NamedParameter {  // as a model hands it out
+  std::string name;      // e.g. "0.weight"
+  Parameter* parameter;  // the model's own
+};
+using Parameters = std::vector<NamedParameter>;  // in the order of a model's layers
+
+// The numbers of some parameters, one after another. It keeps them by their identity: the model may
+// move, and must not be changed to another number of elements. Outlived by the tapes and optimisers
+// that use it.
+class Weights {
+ public:
+  // Throws GraphError if a name or a parameter is listed twice.
+  explicit Weights(const Parameters& parameters);
+  Weights(const Weights&) = delete;
+  Weights& operator=(const Weights&) = delete;
+
+  struct Place {        // of one parameter
+    std::string name;   // as given
+    Index begin, size;  // where its numbers are
+    Shape shape;        // of the parameter
+  };
+  const std::vector<Place>& places() const { return places_; }  // in the order given
+  Index count() const { return count_; }                        // of all numbers
+  // Where the parameter's numbers begin; nothing if it is not one of these.
+  std::optional<Index> find(const Parameter& parameter) const;
+  // The name of the parameter to which a number belongs.
+  const std::string& name_at(Index number) const;
+
+  // All numbers as they are now, to be read; and to be written, by nobody while tapes record.
+  const Tensor& numbers();
+  real* mutable_numbers();
+
+ private:
+  void lay_together();
+
+  std::uint64_t id_;
+  std::vector<Place> places_;
+  std::vector<std::shared_ptr<Parameter::State>> states_;  // of each place
+  Index count_ = 0;
+  Tensor numbers_;         // of which the parameters' values are views
+  real* first_ = nullptr;  // of them, to be written to
+};
+
+}  // namespace gradflow

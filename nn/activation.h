@@ -1,0 +1,35 @@
+// Activation: the function between the layers of a network.
+//
+//   const Mlp network({3, 64, 64, 2}, rng, activations::silu);
+//   const Mlp of_my_own({3, 64, 2}, rng, Activation{"sine", [](const Var& x) { return sin(x); }});
+#pragma once
+
+#include <optional>
+
+#include "autograd/ops.h"
+
+namespace gradflow {
+
+struct Activation {
+  const char* name;               // as settings and files know it
+  Var (*function)(const Var& x);  // element by element
+  // The slope a of max(x, 0) + a min(x, 0), if it is that: such a function can be applied within
+  // the products of a fused network (mlp_fused.h).
+  std::optional<real> slope = {};
+
+  Var operator()(const Var& x) const { return function(x); }
+};
+
+namespace activations {
+
+inline constexpr real kLeakySlope = real(0.01);
+
+inline constexpr Activation leaky_relu{
+    "leaky_relu", [](const Var& x) { return gradflow::leaky_relu(x, kLeakySlope); }, kLeakySlope};
+inline constexpr Activation relu{"relu", gradflow::relu, real{0}};
+inline constexpr Activation tanh{"tanh", gradflow::tanh};
+inline constexpr Activation silu{"silu", gradflow::silu};
+inline constexpr Activation softplus{"softplus", gradflow::softplus};
+
+}  // namespace activations
+}  // namespace gradflow
