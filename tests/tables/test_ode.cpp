@@ -9,6 +9,7 @@
 
 #include "autograd/gradcheck.h"
 #include "flows/ode/integrate.h"
+#include "tensor/random.h"
 #include "tests/catch.h"
 #include "tests/close.h"
 #include "tests/tables/registry.h"
