@@ -10,15 +10,6 @@
 
 namespace gradflow {
 
-Shape WantedShape::of(const char* op) const {
-  try {
-    return Shape(sizes_);
-  } catch (const ShapeError& error) {  // "Shape: size -1 given; ...": here the operation says it
-    const std::string message = error.what();
-    throw ShapeError(op + message.substr(message.find(':')));
-  }
-}
-
 // y = x under another shape          dx = dy under x's shape
 Var reshape(const Var& x, const WantedShape& shape) {
   return record("reshape", x.value().reshaped(shape.of("reshape")),
@@ -37,6 +28,22 @@ Var slice(const Var& x, int axis, Index begin, Index end) {
                 wrt(x, [axis, begin, shape = x.shape()](const Var& dy) {
                   return pad(dy, axis, begin, shape[checked_axis("slice", axis, shape)]);
                 }));
+}
+
+// a, b = positions 0 .. at-1 of x along an axis, and the others       dx = da and db, joined again
+std::array<Var, 2> split(const Var& x, int axis, Index at) {
+  const Index n = x.shape()[checked_axis("split", axis, x.shape())];
+  require(0 <= at && at <= n, "split: at {} on axis {} of shape {} given", at, axis, x.shape());
+  return record_fused(
+      "split",
+      std::array{kernel::slice(x.value(), axis, 0, at), kernel::slice(x.value(), axis, at, n)},
+      std::array{x},
+      [=](const std::array<Var, 1>& of) {
+        return std::array{slice(of[0], axis, 0, at), slice(of[0], axis, at, n)};
+      },
+      [=](const std::array<Tensor, 2>& dy, const std::array<bool, 1>&) {
+        return std::array{kernel::concat(dy, axis)};
+      });
 }
 
 // y = x at positions begin .. of an axis of `size`, zeros elsewhere          dx = dy there

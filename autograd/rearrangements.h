@@ -22,7 +22,7 @@ class WantedShape {
   // is there to say that they are none.
   WantedShape(const Shape& shape) : sizes_(shape.begin(), shape.end()) {}
   WantedShape(std::initializer_list<Index> sizes) : sizes_(sizes.begin(), sizes.end()) {}
-  Shape of(const char* op) const;  // throws ShapeError, naming `op`
+  Shape of(const char* op) const { return Shape(op, sizes_); }  // throws ShapeError, naming `op`
 
  private:
   std::span<const Index> sizes_;
@@ -31,6 +31,7 @@ class WantedShape {
 Var reshape(const Var& x, const WantedShape& shape);
 Var transpose(const Var& x, int axis_a = 0, int axis_b = 1);
 Var slice(const Var& x, int axis, Index begin, Index end);
+std::array<Var, 2> split(const Var& x, int axis, Index at);  // before `at`, and from there on
 Var pad(const Var& x, int axis, Index begin, Index size);
 Var concat(const std::vector<Var>& parts, int axis);
 // The same positions of every row; and their reverse.

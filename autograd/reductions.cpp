@@ -64,10 +64,13 @@ Var max(const Var& x, int axis, KeepAxis keep) {
                 }));
 }
 
-// y = (1/n) sum of x along an axis of size n
+// y = (1/n) sum of x along an axis of size n         dx = dy / n at every position of the axis
 Var mean(const Var& x, int axis, KeepAxis keep) {
-  axis = axis_of("mean", axis, x);
-  return sum(x, axis, keep) / real(x.shape()[axis]);
+  return record("mean", kernel::mean(x.value(), axis, keep),
+                wrt(x, [axis, shape = x.shape()](const Var& dy) {
+                  const auto n = real(shape[checked_axis("mean", axis, shape)]);
+                  return broadcast_to(with_axis(dy / n, axis, shape), shape);
+                }));
 }
 
 // y = log of the sum of e^x along an axis = log(sum of e^(x - c)) + c with c = the largest x, so
@@ -185,7 +188,7 @@ Var mean(const Var& x) {  // the end of nearly every loss: with a rule of its ow
           x.shape());
   const auto n = real(x.value().size());
   return record(
-      "mean", Tensor::scalar(kernel::sum_to(x.value(), {}).item() / n),
+      "mean", kernel::mean(x.value().reshaped(Shape{x.value().size()}), 0),
       wrt(x, [n, shape = x.shape()](const Var& dy) { return broadcast_to(dy / n, shape); }));
 }
 

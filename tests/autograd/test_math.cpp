@@ -329,6 +329,12 @@ TEST_CASE("where chooses by mask - any number but 0 means a") {
                  Tensor({2}, {3, 4})) == "");
 }
 
+TEST_CASE("reshape names itself where a size is below 0") {
+  CHECK(message_of<ShapeError>([] {
+          reshape(ones({2, 3}), {2, -1});
+        }) == "reshape: (2, -1) given; sizes are 0 or more");
+}
+
 TEST_CASE("clamp needs bounds in order") {
   CHECK(difference(clamp(Tensor({3}, {-1, 0, 1}), 0, 0).value(), zeros({3})) == "");
   CHECK(message_of<ShapeError>([] { clamp(ones({1}), 2, 1); }) ==
