@@ -77,7 +77,10 @@ class Weights {
   const std::vector<Place>& places() const { return places_; }  // in the order given
   Index count() const { return count_; }                        // of all numbers
   // Where the parameter's numbers begin; nothing if it is not one of these.
-  std::optional<Index> find(const Parameter& parameter) const;
+  std::optional<Index> find(const Parameter& parameter) const {
+    const Parameter::State* state = parameter.state_.get();
+    return state && state->weights == id_ ? state->begin : search(parameter);
+  }
   // The name of the parameter to which a number belongs.
   const std::string& name_at(Index number) const;
 
@@ -88,6 +91,7 @@ class Weights {
 
  private:
   void lay_together();
+  std::optional<Index> search(const Parameter& parameter) const;
 
   std::uint64_t id_;
   std::vector<Place> places_;

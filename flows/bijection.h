@@ -2,43 +2,86 @@
 //
 // The one idea of normalizing flows: if z = f(x), then p_x(x) = p_z(f(x)) |det df/dx|. So a
 // bijection gives, beside the mapped points, the logarithm of that determinant.
+//   Rezende and Mohamed, "Variational inference with normalizing flows" (2015), equation 5.
 //
 // The directions are called by where they lead, to_latent (x to z) and to_data (z to x), since
 // "forward" and "inverse" mean opposite things in different libraries. log_det always belongs to
 // the function that was just called.
 //
-// To add a bijection: derive from this struct (affine_coupling.h is the example) and give it a row
-// in the table of tests/tables/test_flows.cpp, which then checks all that must hold.
+// Both may depend on a context: what is known of a point beside its coordinates, such as a class or
+// a measurement. And log_det can be declined, by who wants samples only.
 //
-// Read next: affine_coupling.h, permutation.h, composition.h.
+// To add a bijection: derive from this class, write its mathematics (map_to_latent, map_to_data;
+// the arguments have been checked), and give it a row in the table of tests/tables/test_flows.cpp,
+// which then checks all that must hold. linear/standardize.h is the shortest example.
+//
+// Read next: coupling.h, chain.h.
 #pragma once
 
-#include <memory>
-
-#include "nn/parameters.h"
+#include "autograd/ops.h"
+#include "flows/polymorphic.h"
 
 namespace gradflow {
 
 // What a bijection makes of a batch of points.
 struct Mapped {
-  Var points;   // (B, D)
-  Var log_det;  // (B): log |det of the Jacobian| at each point
+  Var points;              // (B, D)
+  Var log_det = Tensor();  // (B): log |det of the Jacobian| at each point; no elements if declined
 };
 
-struct Bijection {
+enum class LogDet { no, yes };  // whether it is wanted
+
+inline const Var no_context = Tensor();
+
+class Bijection {
+ public:
   virtual ~Bijection() = default;
-  // z = f(x), and x = f^-1(z), each with the log-determinant of its own Jacobian. Throw ShapeError
-  // for anything but (B, D).
-  virtual Mapped to_latent(const Var& x) const = 0;    // x (B, D)
-  virtual Mapped to_data(const Var& z) const = 0;      // z (B, D)
-  virtual bool keeps_volume() const { return false; }  // true: log_det is 0 at every point
-  virtual Parameters parameters() { return {}; }       // what is trained
-  // What belongs to the model but is not trained, e.g. a permutation; saved with the parameters.
-  virtual NamedTensors constants() const { return {}; }
-  // Takes those of its constants that are given. Throws ShapeError for one that does not fit.
-  virtual void set_constants(const NamedTensors&) {}
-  // A copy, with parameters of its own.
-  virtual std::unique_ptr<Bijection> clone() const = 0;
+
+  // z = f(x), and x = f^-1(z), each with the log-determinant of its own Jacobian: points (B,
+  // dim()), context (B, context()), or none if that is 0. Throw ShapeError for anything else.
+  Mapped to_latent(const Var& x, const Var& context = no_context,
+                   LogDet log_det = LogDet::yes) const;
+  Mapped to_data(const Var& z, const Var& context = no_context, LogDet log_det = LogDet::yes) const;
+
+  virtual const char* name() const = 0;        // of the class, for messages
+  virtual Index dim() const = 0;               // D, the number of coordinates
+  virtual Index context() const { return 0; }  // how many numbers it wants to know of each point
+  // What each direction costs: how often a network is asked.
+  struct Passes {
+    Index to_latent = 0, to_data = 0;
+  };
+  virtual Passes passes() const { return {}; }
+  // Names its tensors (nn/parameters.h).
+  virtual void visit(const Visitor&) {}
+
+ protected:
+  Bijection() = default;
+  Bijection(const Bijection&) = default;
+  Bijection(Bijection&&) = default;
+  Bijection& operator=(const Bijection&) = default;
+  Bijection& operator=(Bijection&&) = default;
+
+  // For bijections that are made of others: a part's map, without checking again.
+  static Mapped part_to_latent(const Bijection& part, const Var& x, const Var& context,
+                               LogDet log_det);
+  static Mapped part_to_data(const Bijection& part, const Var& z, const Var& context,
+                             LogDet log_det);
+
+ private:
+  // The mathematics. A map that keeps volume (log_det 0 everywhere) leaves log_det out; the others
+  // must not compute it where it is declined.
+  virtual Mapped map_to_latent(const Var& x, const Var& context, LogDet log_det) const = 0;
+  virtual Mapped map_to_data(const Var& z, const Var& context, LogDet log_det) const = 0;
 };
+
+using AnyBijection = Polymorphic<Bijection>;
+
+// The sum of two log-determinants, either of which may have been left out.
+Var added(const Var& log_det, const Var& other);
+
+// Throw ShapeError, naming what was called ("Flow::sample"), unless the points are (B, dim), and
+// the context (points, size), or nothing for a size of 0.
+void check_points(std::string_view called, const Var& points, Index dim);
+void check_context(std::string_view called, const Var& context, Index points, Index size);
 
 }  // namespace gradflow

@@ -13,8 +13,8 @@ namespace gradflow {
 
 // Points with, if the data has classes, a label for each.
 struct Data {
-  Tensor points;              // (N, D)
-  std::vector<Index> labels;  // N of them, or none
+  Tensor points = {};              // (N, D)
+  std::vector<Index> labels = {};  // N of them, or none
 
   Index size() const { return points.rows(); }  // N
   // Those rows, in that order. Throws ShapeError for a row that is not there, and if the labels are

@@ -1,10 +1,16 @@
 #!/usr/bin/env bash
 # Installs what is missing, builds everything, runs every test and says what the tables of them hold.
 #
-#   tests/run.sh             the release build
+#   tests/run.sh             the release build (preset "release" of CMakePresets.json)
 #   tests/run.sh sanitize    the same tests under the address and undefined-behaviour sanitizers
 #   tests/run.sh clang       the same tests as clang builds them, its warnings taken for errors
 #   tests/run.sh thread      those that use threads, under clang's thread sanitizer
+#   tests/run.sh no-blas     without OpenBLAS: large products by loops of our own
+#   tests/run.sh no-threads  without OpenMP: one thread
+#   tests/run.sh plain       without either, and for any processor (no -march=native)
+#
+# Parts of them, once built: ctest --preset release -L consumer, the programs of others that link the
+# library; ctest --preset release -R chapter, the code in the chapters.
 #
 # More, each with --help:
 #   tests/tools/kill.sh 40         kills trainings at random moments and goes on with --resume
@@ -22,10 +28,10 @@ cd "$(dirname "$0")/.."
 preset=${1:-release}
 packages=("${build_packages[@]}" "${figure_packages[@]}" "${test_packages[@]}")
 case "$preset" in
-  release | sanitize) ;;
+  release | sanitize | no-blas | no-threads | plain) ;;
   clang | thread) packages+=("${clang_packages[@]}") ;;
-  -h | --help) sed -n '2,16s/^# \?//p' "$0"; exit 0 ;;
-  *) echo "tests/run.sh: unknown: $preset; it is release, sanitize, clang or thread" >&2; exit 2 ;;
+  -h | --help) sed -n '/^#!/d; /^#/!q; s/^# \?//p' "$0"; exit 0 ;;
+  *) echo "tests/run.sh: unknown: $preset; see --help" >&2; exit 2 ;;
 esac
 
 install_packages "${packages[@]}"

@@ -1,22 +1,41 @@
 #!/usr/bin/env bash
-# How long the library is: for each room and in all, the lines of code (without comments and blank
-# lines), and those of them that say something (without includes, namespaces and lone braces too).
+# How much there is to read: lines of code, without comments and blank lines.
+#
+#   evening        what an evening reads: tensor, autograd, nn and flows, but for what only makes them
+#                  fast or lets them run elsewhere (kernels/, threads/, ranks, the fused forms)
+#   reading path   the files that README.md names as the path through the code
+#
+#   tests/size.sh           prints them
+#   tests/size.sh --check   fails, too, if they have outgrown their limits
 set -euo pipefail
 cd "$(dirname "$0")/.."
+evening_limit=2800 path_limit=1000
 case "${1:-}" in
-  '') ;;
-  -h | --help) sed -n '2,3s/^# \?//p' "$0"; exit 0 ;;
+  '' | --check) ;;
+  -h | --help) sed -n '2,9s/^# \?//p' "$0"; exit 0 ;;
   *) echo "tests/size.sh: unknown option: $1; see --help" >&2; exit 2 ;;
 esac
 
-awk '
-  { sub(/\/\/.*/, ""); room = FILENAME; sub(/\/.*/, "", room) }
-  /^[[:space:]]*$/ { next }
-  { code[room]++; code["all"]++ }
-  /^[[:space:]]*(#include.*|#pragma once|namespace.*\{|[{}]+;?)[[:space:]]*$/ { next }
-  { telling[room]++; telling["all"]++ }
-  END {
-    printf "%-9s %6s %14s\n", "room", "code", "says something"
-    split("tensor autograd nn flows all", rooms, " ")
-    for (i = 1; i <= 5; i++) printf "%-9s %6d %14d\n", rooms[i], code[rooms[i]], telling[rooms[i]]
-  }' {tensor,autograd,nn,flows}/*.{h,cpp}
+# The lines of code of the files named on standard input, with the sum.
+count() { xargs -r awk '{ sub(/\/\/.*/, "") } !/^[[:space:]]*$/ { n++ } END { print n + 0 }'; }
+
+rooms() {  # the files of an evening, in the rooms named
+  find "$@" \( -name kernels -o -name threads \) -prune -o \
+    \( -name '*.h' -o -name '*.cpp' \) ! -name 'ranks*' ! -name '*_fused*' -print
+}
+path() {  # the links of the paragraph "An evening's path through the code" in README.md
+  awk '/^An evening.s path through the code/ { on = 1 } on && /^$/ { exit } on' README.md |
+    grep -o '](\([^)]*\))' | sed 's/^](//; s/)$//'
+}
+
+for room in tensor autograd nn flows; do
+  printf '%-14s %6d\n' "$room" "$(rooms "$room" | count)"
+done
+evening=$(rooms tensor autograd nn flows | count)
+reading=$(path | count)
+printf '%-14s %6d   at most %d\n' evening "$evening" "$evening_limit"
+printf '%-14s %6d   at most %d\n' 'reading path' "$reading" "$path_limit"
+if [ "${1:-}" = --check ] && { [ "$evening" -gt "$evening_limit" ] || [ "$reading" -gt "$path_limit" ]; }; then
+  echo "tests/size.sh: more to read than an evening takes" >&2
+  exit 1
+fi

@@ -18,11 +18,11 @@ namespace gradflow {
 
 // A model as a session sees it. `name` is that of its files and of its key in report.json.
 struct Trainable {
-  std::string name;
-  Parameters parameters;
-  Loss loss;
-  Data data;
-  NamedTensors constants;  // saved beside the weights and in checkpoints
+  std::string name = {};
+  Parameters parameters = {};
+  Loss loss = {};
+  Data data = {};
+  NamedTensors constants = {};  // saved beside the weights and in checkpoints
   std::function<Metrics()> validate = {};
 };
 

@@ -40,14 +40,14 @@ struct Epoch {               // what is known of a finished epoch
   double loss = 0;           // mean over the epoch's training points
   double learning_rate = 0;  // of its steps
   double seconds = 0;        // of training and validation
-  Metrics metrics;           // what `validate` returned
+  Metrics metrics = {};      // what `validate` returned
 };
 
-struct TrainingState {        // where a run stands: all that it does not find in its optimiser
-  Index step = 0;             // finished steps of the unfinished epoch
-  double loss_sum = 0;        // of those steps' points
-  double seconds = 0;         // spent on them
-  std::vector<Epoch> epochs;  // the finished ones
+struct TrainingState {             // where a run stands: all that it does not find in its optimiser
+  Index step = 0;                  // finished steps of the unfinished epoch
+  double loss_sum = 0;             // of those steps' points
+  double seconds = 0;              // spent on them
+  std::vector<Epoch> epochs = {};  // the finished ones
 };
 
 struct Progress {               // where a run stands within an epoch
@@ -59,22 +59,22 @@ struct Progress {               // where a run stands within an epoch
 
 // What the caller wants to see or say while it runs; each may be empty.
 struct TrainingHooks {
-  std::function<Metrics()> validate;             // after each epoch
-  std::function<void(const Epoch&)> on_epoch;    // after each epoch, and for those resumed from
-  std::function<void(const Progress&)> on_step;  // after each step
-  const std::atomic<bool>* stop = nullptr;       // set it: training saves and returns
+  std::function<Metrics()> validate = {};           // after each epoch
+  std::function<void(const Epoch&)> on_epoch = {};  // after each epoch, and for those resumed from
+  std::function<void(const Progress&)> on_step = {};  // after each step
+  const std::atomic<bool>* stop = nullptr;            // set it: training saves and returns
   // Keeps where the run stands: called after each epoch, and when it is stopped.
-  std::function<void(const Optimizer&, const TrainingState&)> save;
+  std::function<void(const Optimizer&, const TrainingState&)> save = {};
   // Called before the first step: sets parameters and optimiser to those of a run that was saved
   // and returns where that stood; a TrainingState{} if there is none.
-  std::function<TrainingState(Optimizer&)> restore;
+  std::function<TrainingState(Optimizer&)> restore = {};
 };
 
-struct TrainingResult {         // of the whole run
-  std::vector<Epoch> epochs;    // those before a resume included
-  bool stopped = false;         // by TrainingHooks::stop, before the end
-  double seconds = 0;           // of all epochs, those before a resume included
-  double steps_per_second = 0;  // steps / seconds
+struct TrainingResult {            // of the whole run
+  std::vector<Epoch> epochs = {};  // those before a resume included
+  bool stopped = false;            // by TrainingHooks::stop, before the end
+  double seconds = 0;              // of all epochs, those before a resume included
+  double steps_per_second = 0;     // steps / seconds
 };
 
 // The steps of an epoch; the last one may be of fewer points.

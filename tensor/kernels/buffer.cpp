@@ -7,6 +7,11 @@
 namespace gradflow {
 namespace {
 
+#if defined(GRADFLOW_UNPOOLED) || defined(__SANITIZE_ADDRESS__)
+constexpr bool kPooled = false;
+#else
+constexpr bool kPooled = true;
+#endif
 constexpr Index kSmallest = 16;  // numbers in a block of size class 0; each class doubles it
 
 std::size_t size_class_of(Index size) {
@@ -61,12 +66,14 @@ Buffer::Block* Buffer::take(Index size) {
 
 void Buffer::give_back(Block* block) noexcept {
   --counts.live;
-  if (!kBuffersPooled || !pool_alive) return release(block);
+  if (!kPooled || !pool_alive) return release(block);
   Pool::List& list = pool_.lists[block->size_class];
   if (list.kept == list.made) return release(block);
   block->next_free = std::exchange(list.first, block);
   ++list.kept;
 }
+
+bool buffers_pooled() { return kPooled; }
 
 BufferCounts buffer_counts() { return counts; }
 

@@ -19,13 +19,10 @@
 
 namespace gradflow {
 
-// With the address sanitizer on (see the top CMakeLists.txt), every block is its own allocation: a
-// pool would hide the very mistakes that the sanitizer is there to find.
-#if defined(GRADFLOW_UNPOOLED) || defined(__SANITIZE_ADDRESS__)
-inline constexpr bool kBuffersPooled = false;
-#else
-inline constexpr bool kBuffersPooled = true;
-#endif
+// False if the library was compiled with the address sanitizer (see the top CMakeLists.txt): then
+// every block is its own allocation, as a pool would hide the very mistakes that the sanitizer is
+// there to find. How a program that links it was compiled makes no difference.
+bool buffers_pooled();
 
 class Buffer {
  public:

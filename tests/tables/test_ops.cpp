@@ -217,7 +217,10 @@ TEST_CASE("every operation that ops.h declares has rows of every kind in the tab
   const std::set<std::string> declared = declared_ops();
   REQUIRE(declared.count("pow(x, exponent)") == 1);  // the reader of the header works
   REQUIRE(declared.count("operator-(x)") == 1);
+  // And that of the headers that it includes.
   REQUIRE(declared.count("matmul(A, B, trans_a, trans_b)") == 1);
+  REQUIRE(declared.count("sum(x, axis, keep)") == 1);
+  REQUIRE(declared.count("gather(x, indices, axis)") == 1);
 
   std::set<std::string> tested, without_elements, with_one, broadcasting;
   for (const OpCase& op : op_table()) {
@@ -248,7 +251,7 @@ TEST_CASE("every operation that ops.h declares has rows of every kind in the tab
   }
   CHECK(missing_from(with_one, declared) == None{});
   // What has no meaning without elements is refused: test_ops_limits.cpp.
-  without_elements.insert({"mean(x)", "max(x)", "logsumexp(x)"});
+  without_elements.insert({"mean(x)", "max(x)", "logsumexp(x)", "norm(x)", "variance(x)"});
   CHECK(missing_from(without_elements, declared) == None{});
 
   // Two operands a, b of up to three axes, each axis there, of size 1 or missing: 15 forms of each.
@@ -260,7 +263,7 @@ TEST_CASE("every operation that ops.h declares has rows of every kind in the tab
     }
   for (const std::string& name : declared)
     if (name.find("(a, b)") != std::string::npos) CHECK(pairs[name].size() >= 15 * 15);
-  CHECK(pairs.size() == 9);  // four operations, their symbols, and where
+  CHECK(pairs.size() == 11);  // four operations, their symbols, the smaller, the larger, and where
 }
 
 TEST_CASE("numbers and tensors stand where a Var is asked for") {

@@ -37,7 +37,7 @@ TEST_CASE("a training loop allocates nothing after its first steps") {
     const BufferCounts warm = buffer_counts();
     for (int i = 0; i < 50; ++i) step(model, x, y);
     CHECK(buffer_counts().live == warm.live);
-    if (kBuffersPooled) CHECK(buffer_counts().system_allocations == warm.system_allocations);
+    if (buffers_pooled()) CHECK(buffer_counts().system_allocations == warm.system_allocations);
   }
   CHECK(buffer_counts().live == live_before);
 }
@@ -88,7 +88,7 @@ TEST_CASE("buffers - size 0 is no storage and copies count as one") {
 }
 
 TEST_CASE("a freed block serves the next request of its size") {
-  if (!kBuffersPooled) {
+  if (!buffers_pooled()) {
     SUCCEED("no pool under the address sanitizer");
     return;
   }
@@ -117,7 +117,7 @@ TEST_CASE("a thread keeps no more blocks than it has made") {
     const Index allocations = buffer_counts().system_allocations;
     made.clear();
     for (Index i = 0; i < 3; ++i) made.emplace_back(kSize);  // two of them are in the list
-    CHECK(buffer_counts().system_allocations == allocations + (kBuffersPooled ? 1 : 3));
+    CHECK(buffer_counts().system_allocations == allocations + (buffers_pooled() ? 1 : 3));
     made.clear();
   }).join();
 }

@@ -15,10 +15,10 @@ namespace gradflow {
 
 // What a run that continues must have in common with the one that was saved.
 struct RunIdentity {
-  std::map<std::string, std::string> settings;  // by name
+  std::map<std::string, std::string> settings = {};  // by name
   // What the model or its data depend on and training does not change, such as permutations and the
   // normalisation.
-  NamedTensors constants;
+  NamedTensors constants = {};
   Index epochs = 0, steps = 0;  // in all, in an epoch
 };
 

@@ -20,9 +20,9 @@
 
 namespace gradflow {
 
-struct TensorFile {                             // what a file holds, by name
-  std::map<std::string, Tensor> tensors;        // up to Shape::kMaxRank axes
-  std::map<std::string, std::string> metadata;  // texts
+struct TensorFile {                                  // what a file holds, by name
+  std::map<std::string, Tensor> tensors = {};        // up to Shape::kMaxRank axes
+  std::map<std::string, std::string> metadata = {};  // texts
 };
 
 // Writes F32 if real is float, else F64. Throws FileError, naming the file, if it cannot.

@@ -1,0 +1,88 @@
+#include "flows/matching/flow_matching.h"
+
+#include <algorithm>
+
+#include "tensor/threads/parallel.h"
+
+namespace gradflow {
+namespace {
+
+// How many points a thread carries at a time: enough for the matrix products to be fast, few
+// enough for several threads, and small enough to stay in the cache from step to step.
+constexpr Index kChunk = 128;
+
+}  // namespace
+
+FlowMatching::FlowMatching(Index dim, const FlowMatchingOptions& options, Rng& rng)
+    : classes(options.classes == 0
+                  ? std::nullopt
+                  : std::optional(Embedding(options.classes, options.class_dim, rng))),
+      network(dim,
+              {.hidden = options.hidden,
+               .activation = options.activation,
+               .context = classes ? options.class_dim : 0},
+              rng) {}
+
+Var FlowMatching::context(Index points, const Labels& labels) const {
+  require(std::ssize(labels) == (classes ? points : 0),
+          "FlowMatching: {} labels for {} points given; {}", labels.size(), points,
+          classes ? "one for each point is required" : "the model is unconditional and takes none");
+  return classes ? (*classes)(labels) : no_context;
+}
+
+Var FlowMatching::velocity(const Var& y, const Var& t, const Labels& labels) const {
+  check_points("FlowMatching::velocity", y, dim());
+  return network(y, t, context(y.rows(), labels));
+}
+
+Var FlowMatching::loss(const Data& batch, Rng& rng, const Path& path,
+                       const Pairing& pairing) const {
+  check_points("FlowMatching::loss", batch.points, dim());
+  require(batch.size() >= 1, "FlowMatching::loss: no points given; at least 1");
+  return matching_loss(network.field(context(batch.size(), batch.labels)), batch, rng, path,
+                       pairing);
+}
+
+std::vector<Tensor> FlowMatching::carry_states(const Tensor& points, const Span& span,
+                                               const Labels& labels, const Tableau& tableau,
+                                               const Fixed& fixed) const {
+  check_points("FlowMatching::carry_states", points, dim());
+  const Unrecorded unrecorded;
+  std::vector<Tensor> states;
+  for (const Var& state :
+       trajectory(network.field(context(points.rows(), labels)), points, span, tableau, fixed))
+    states.push_back(state.value());
+  return states;
+}
+
+Tensor FlowMatching::carry(const Tensor& points, const Span& span, const Labels& labels,
+                           const Tableau& tableau, const Fixed& fixed) const {
+  check_points("FlowMatching::carry", points, dim());
+  const Unrecorded unrecorded;
+  const Index n = points.rows();
+  const Tensor known = context(n, labels).value();
+  std::vector<Tensor> parts(
+      static_cast<std::size_t>(std::max<Index>(1, (n + kChunk - 1) / kChunk)));
+  parallel_for(std::ssize(parts), [&](Index i) {
+    const Index begin = i * kChunk, end = std::min(n, begin + kChunk);
+    const Var own = classes ? Var(known.rows(begin, end)) : no_context;
+    parts[static_cast<std::size_t>(i)] =
+        integrate(network.field(own), points.rows(begin, end), span, tableau, fixed).value();
+  });
+  return kernel::concat(parts, 0);
+}
+
+Tensor FlowMatching::sample(Index n, Rng& rng, const Fixed& fixed) const {
+  return carry(rng.normal({n, dim()}), {0, 1}, {}, euler, fixed);
+}
+
+Tensor FlowMatching::sample(const Labels& labels, Rng& rng, const Fixed& fixed) const {
+  return carry(rng.normal({std::ssize(labels), dim()}), {0, 1}, labels, euler, fixed);
+}
+
+void FlowMatching::visit(const Visitor& visitor) {
+  if (classes) visitor("classes", *classes);
+  visitor("network", network);
+}
+
+}  // namespace gradflow

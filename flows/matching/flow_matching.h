@@ -1,0 +1,59 @@
+// FlowMatching: learn the velocity that carries noise to data, then follow it. The experiments'
+// model: a velocity network, the loss that trains it, and what it is for.
+//
+// The conditional form also tells the network the class of the data point, as a learned vector.
+//
+// Read next: ../continuous.h (its density), experiments/programs/flow_matching.cpp.
+#pragma once
+
+#include <optional>
+
+#include "flows/matching/loss.h"
+#include "flows/matching/velocity.h"
+
+namespace gradflow {
+
+using Labels = std::vector<Index>;  // a class for each point; none for an unconditional model
+
+struct FlowMatchingOptions {                     // what the network is
+  std::vector<Index> hidden = {64, 64, 64, 64};  // sizes of its hidden layers
+  Index classes = 0;                             // 0: unconditional
+  Index class_dim = 10;                          // size of a class's vector
+  Activation activation = activations::leaky_relu;
+};
+
+struct FlowMatching {
+  // For points of `dim` coordinates. Throws ShapeError for a size below 1.
+  FlowMatching(Index dim, const FlowMatchingOptions& options, Rng& rng);
+
+  Index dim() const { return network.dim; }  // D
+  // What the network is told beside place and time: the vectors of the points' classes (B,
+  // class_dim), or nothing. Throws ShapeError if labels are missing, not wanted, not of B, or no
+  // classes.
+  Var context(Index points, const Labels& labels) const;
+  // y (B, D), t (B, 1) -> (B, D). Throws ShapeError for other shapes, and as context() does.
+  Var velocity(const Var& y, const Var& t, const Labels& labels = {}) const;
+
+  // As loss.h says. Throws ShapeError for anything but points (B, D), at least one, and their
+  // labels.
+  Var loss(const Data& batch, Rng& rng, const Path& path = straight,
+           const Pairing& pairing = independent) const;
+
+  // Points (B, D) carried along the field, e.g. {0, 1} from noise to data, {1, 0} back; nothing is
+  // recorded. They are split among the threads; the result does not depend on their number.
+  Tensor carry(const Tensor& points, const Span& span, const Labels& labels = {},
+               const Tableau& tableau = euler, const Fixed& fixed = {}) const;
+  // The same with every state on the way: fixed.steps + 1 tensors (B, D).
+  std::vector<Tensor> carry_states(const Tensor& points, const Span& span,
+                                   const Labels& labels = {}, const Tableau& tableau = euler,
+                                   const Fixed& fixed = {}) const;
+  Tensor sample(Index n, Rng& rng, const Fixed& fixed = {}) const;               // (n, D)
+  Tensor sample(const Labels& labels, Rng& rng, const Fixed& fixed = {}) const;  // (B, D)
+
+  void visit(const Visitor& visitor);  // "classes.weight" if conditional, "network.0.weight", ...
+
+  std::optional<Embedding> classes;  // the vectors of the classes, if there are such
+  VelocityNetwork network;           // their size is its context
+};
+
+}  // namespace gradflow

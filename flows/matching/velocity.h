@@ -1,0 +1,36 @@
+// VelocityNetwork: a field that is learned: a network that is told the place and the time.
+//
+// Read next: loss.h, divergence.h.
+#pragma once
+
+#include "flows/bijection.h"
+#include "flows/ode/integrate.h"
+#include "nn/mlp.h"
+
+namespace gradflow {
+
+struct VelocityOptions {
+  std::vector<Index> hidden = {64, 64, 64, 64};  // sizes of the hidden layers
+  Activation activation = activations::leaky_relu;
+  Index context = 0;  // how many numbers are known of each point beside its coordinates
+};
+
+struct VelocityNetwork {
+  // For points of `dim` coordinates. Throws ShapeError for a size below 1.
+  VelocityNetwork(Index dim, const VelocityOptions& options, Rng& rng);
+
+  // y (B, D), t (B, 1), context (B, context) or none -> (B, D). Throws ShapeError for other shapes.
+  Var operator()(const Var& y, const Var& t, const Var& context = no_context) const;
+  // What the network is given: [y, t, context].
+  Var input(const Var& y, const Var& t, const Var& context) const;
+  // The same as a function of y and t alone, for the solvers. It refers to the network, which must
+  // stay where it is as long as it is used.
+  Field field(const Var& context = no_context) const&;
+  Field field(const Var& context = no_context) const&& = delete;
+  void visit(const Visitor& visitor) { network.visit(visitor); }  // "0.weight", ...
+
+  Index dim, context;  // D; how many numbers
+  Mlp network;         // [y, t, context] -> velocity
+};
+
+}  // namespace gradflow

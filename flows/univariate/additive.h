@@ -1,0 +1,19 @@
+// The additive map: a shift. It keeps volume.
+//   Dinh, Krueger, Bengio, "NICE: non-linear independent components estimation" (2015),
+//   section 3.2.
+//
+// z = x - t      x = z + t      log_det = 0
+#pragma once
+
+#include "flows/univariate/univariate.h"
+
+namespace gradflow {
+
+inline Univariate additive() {
+  return {"additive",
+          {"shift"},
+          [](const Var& x, const Var& t, LogDet) { return Mapped{x - t}; },
+          [](const Var& z, const Var& t, LogDet) { return Mapped{z + t}; }};
+}
+
+}  // namespace gradflow

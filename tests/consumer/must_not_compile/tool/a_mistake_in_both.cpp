@@ -1,0 +1,2 @@
+// error: g
+int f() { return g(); }

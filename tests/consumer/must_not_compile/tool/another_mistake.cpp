@@ -1,0 +1,4 @@
+// error: deleted
+#ifdef WRONG
+int f() { return g(); }
+#endif

@@ -1,0 +1,4 @@
+// error: deleted
+#ifdef WRONG
+int f() { return 1; }
+#endif

@@ -1,0 +1,3 @@
+#ifdef WRONG
+int f() { return g(); }
+#endif

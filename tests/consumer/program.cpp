@@ -1,0 +1,43 @@
+// A program of somebody else's: it trains a flow on points of its own, saves it, loads it and asks
+// how likely new points are. README.md shows it under "Linking it".
+#include <fmt/format.h>
+
+#include "experiments/run/files/safetensors.h"
+#include "experiments/run/training.h"
+#include "flows/normalizing_flow.h"
+
+using namespace gradflow;
+
+// Points along a bow, (n, 2): instead of it, your own.
+Tensor bow(Index n, Rng& rng) {
+  const Tensor x = rng.normal({n, 1}), noise = rng.normal({n, 1});
+  return concat({x, square(x) + real(0.1) * noise}, 1).value();
+}
+
+NormalizingFlow make_flow() {
+  Rng rng(0);
+  return NormalizingFlow::of_couplings(2, {.couplings = 6}, rng);
+}
+
+int main() {
+  // Train ...
+  NormalizingFlow flow = make_flow();
+  Rng rng(1);
+  const Data data{.points = bow(10'000, rng)};
+  const Loss loss = [&](const Data& batch, Rng&) { return -mean(flow.log_prob(batch.points)); };
+  const auto print = [](const Epoch& epoch) {
+    fmt::print("epoch {}: {:.1f} nats\n", epoch.number, epoch.loss);
+  };
+  train(flow.parameters(), loss, data, {.epochs = 10}, {.on_epoch = print});
+
+  // ... save ...
+  save_tensors("bow.safetensors", {.tensors = values(flow.parameters())});
+
+  // ... load, in another program perhaps ...
+  NormalizingFlow loaded = make_flow();
+  assign(loaded.parameters(), load_tensors("bow.safetensors").tensors);
+
+  // ... and score: the logarithm of the density at (1, 1), on the bow, and at (0, 1), beside it.
+  const Tensor scores = loaded.log_prob(Tensor({{1, 1}, {0, 1}})).value();
+  fmt::print("log p: {:.1f} and {:.1f}\n", scores.at({0}), scores.at({1}));
+}

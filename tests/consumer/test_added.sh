@@ -1,0 +1,38 @@
+#!/usr/bin/env bash
+# Links programs to the library by add_subdirectory(): from a folder within their project and from one
+# outside it.
+#
+#   test_added.sh [-DGRADFLOW_...=...]...
+. "$(dirname "$0")/common.sh"
+
+# commands_of FILE BUILD: how files of this name are compiled.
+commands_of() { grep -E "\"command\":.*/$1\"" "$2/compile_commands.json" || die "$1 is not compiled"; }
+
+# Within, as README.md shows it, with no build type: it says so, once, and its own files are optimised.
+readme_project readme
+sed -i 's/^find_package.*/add_subdirectory(gradflow)/' readme/CMakeLists.txt
+mkdir readme/gradflow
+for entry in CMakeLists.txt tensor autograd nn flows experiments; do  # and nothing else of it
+  ln -s "$source_dir/$entry" readme/gradflow/
+done
+quietly cmake -S readme -B unset -DCMAKE_EXPORT_COMPILE_COMMANDS=ON "$@"
+[ "$(grep -c 'CMake Warning' log)" = 1 ] && grep -q 'cmake -DCMAKE_BUILD_TYPE=Release' log ||
+  { cat log; die "an unset build type is not told, once, with the remedy"; }
+ours=$(commands_of tape.cpp unset)
+users=$(commands_of mine.cpp unset)
+grep -v -- ' -O3 ' <<<"$ours" && die "a file of ours is compiled without optimisation"
+users=${users/"${CXXFLAGS:-}"/}  # its own
+grep -E -- ' -(O|march|fno-math|fopenmp |W)' <<<"$users" && die "flags of ours reach the program"
+grep -q -- ' -fopenmp-simd ' <<<"$users" || die "the program lacks what tensor/map.h needs"
+
+# From outside, with a build type.
+project=(-S "$source_dir/tests/consumer/project" "-DGRADFLOW_SOURCE=$source_dir" -DCMAKE_BUILD_TYPE=Release "$@")
+quietly cmake "${project[@]}" -DCMAKE_EXPORT_COMPILE_COMMANDS=ON -B strict
+grep -q 'CMake Warning' log && { cat log; die "a warning for no reason"; }
+grep -E '/(tests|programs|draw|ladder)/[a-z_0-9]*\.cpp"' strict/compile_commands.json | grep -v consumer &&
+  die "tests or experiments would be built"
+quietly cmake --build strict --target program
+runs strict/program
+[ -e strict/gradflow/libgradflow_double.a ] && die "the double library is built, which nobody asked for"
+fails "GRADFLOW_REAL.*does not agree" cmake "${project[@]}" -B both -DBOTH=ON
+exit 0

@@ -1,0 +1,41 @@
+#!/usr/bin/env bash
+# Installs a build, moves what was installed to another place, and links programs to it there.
+#
+#   test_installed.sh BUILD
+. "$(dirname "$0")/common.sh"
+build=$1
+
+quietly cmake --install "$build" --prefix "$work/first"
+mv first moved
+export CMAKE_PREFIX_PATH=$work/moved
+
+# What README.md shows.
+readme_project readme
+quietly cmake -S readme -B readme/build -DCMAKE_BUILD_TYPE=Release
+quietly cmake --build readme/build
+runs readme/build/mine
+
+# A stricter project, and what else is installed.
+parts="double;run_double"
+[ -d moved/include/gradflow/experiments/draw ] && parts+=";draw"
+project=(-S "$source_dir/tests/consumer/project" -DCMAKE_BUILD_TYPE=Release "-DPARTS=$parts")
+quietly cmake "${project[@]}" -B strict
+quietly cmake --build strict --target program program_double same bare layout layout_native
+runs strict/program
+runs strict/program_double
+[ "$(strict/layout)" = "$(strict/layout_native)" ] || die "the size of a type depends on flags"
+strict/bare || die "without flags a call gives another result"
+strict/same || die "a call within float gives another result"
+fails "undefined reference.*length\(gradflow::Tensor const&\)" cmake --build strict --target mixed
+if [ -d moved/include/gradflow/experiments/draw ]; then
+  quietly cmake --build strict --target figure
+  quietly strict/figure
+  [ -s figures/line.png ] || die "no figure was drawn"
+fi
+fails "GRADFLOW_REAL.*does not agree" cmake "${project[@]}" -B both -DBOTH=ON
+fails "gradflow was installed without gradflow::wings" cmake "${project[@]}" -B wings -DPARTS=wings
+
+# Nothing in what a program is compiled with is a matter of ours.
+targets=$(find moved -name gradflow-targets.cmake)
+grep -q gradflow::gradflow "$targets" || die "no targets are installed"
+if grep -E -- '-march|-fno-|-W[a-z]|"-fopenmp[";]' "$targets"; then die "flags of ours reach who links it"; fi
