@@ -12,23 +12,18 @@
 #include <array>
 #include <string>
 
-#include "experiments/draw/figure.h"
 #include "nn/data.h"
 #include "nn/parameters.h"
 
 namespace gradflow {
 
-struct Ring {  // around its centre, from kInnerRadius to kOuterRadius
-  const char* name;
-  double x, y;  // of its centre
-  Color color;
+struct Ring {        // around its centre, from kInnerRadius to kOuterRadius
+  const char* name;  // that of its colour on the flag
+  double x, y;       // of its centre
 };
 // In the order of the class ids, which is alphabetical.
-inline constexpr std::array<Ring, 5> kRings{{{"black", 2, 0, colors::black},
-                                             {"blue", 0, 0, colors::blue},
-                                             {"green", 3, -1, colors::green},
-                                             {"red", 4, 0, colors::red},
-                                             {"yellow", 1, -1, colors::yellow}}};
+inline constexpr std::array<Ring, 5> kRings{
+    {{"black", 2, 0}, {"blue", 0, 0}, {"green", 3, -1}, {"red", 4, 0}, {"yellow", 1, -1}}};
 inline constexpr double kInnerRadius = 0.875;
 inline constexpr double kOuterRadius = 1.125;
 

@@ -20,6 +20,7 @@
 #include <vector>
 
 #include "experiments/draw/gnuplot.h"
+#include "experiments/metrics/plane.h"
 
 namespace gradflow {
 
@@ -41,16 +42,6 @@ inline constexpr Color grey = 0x6F7680;   // lines that guide the eye
 
 using Point2 = std::array<double, 2>;  // x, y
 using Points2 = std::vector<Point2>;   // in the order they are drawn or joined
-
-struct Interval {  // of numbers, ends included
-  double low = 0;
-  double high = 1;
-};
-
-struct Limits {  // a part of the plane
-  Interval x = {};
-  Interval y = {};
-};
 
 // Points that are not finite are kept in the CSV and left out of the drawing, here and below.
 struct Cloud {

@@ -1,4 +1,5 @@
 #include "experiments/draw/gallery.h"
+#include "experiments/run/say.h"
 
 #include <fmt/format.h>
 
@@ -21,8 +22,7 @@ void Gallery::draw_all() {
   std::erase(errors, "");
   std::erase(lost, "");
   const std::size_t drawn = drawings_.size() - errors.size();
-  fmt::print("{} of {} figures drawn in {}\n", drawn, drawings_.size(),
-             options_.directory.string());
+  say("{} of {} figures drawn in {}\n", drawn, drawings_.size(), options_.directory.string());
   if (!lost.empty())
     throw FigureError(fmt::format("{} of {} figures could not be drawn, {} not even as a table: {}",
                                   errors.size(), drawings_.size(), lost.size(), lost.front()));

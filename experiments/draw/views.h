@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "experiments/data/rings.h"
 #include "experiments/draw/figure.h"
 #include "tensor/tensor.h"
 
@@ -26,6 +27,9 @@ std::vector<Path> paths(const std::vector<Tensor>& states, const std::vector<dou
 
 // `count` numbers, evenly spaced from `first` to `last`.
 std::vector<double> evenly(double first, double last, std::size_t count);
+
+// What its name says. Class ids are alphabetical and the flag is not, so nobody counts.
+Color color_of(const Ring& ring);
 
 // Names y1 to y5 beside the report's five points.
 std::vector<Label> five_labels();

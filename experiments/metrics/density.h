@@ -14,8 +14,8 @@
 #include <functional>
 #include <vector>
 
-#include "experiments/draw/figure.h"
 #include "experiments/data/rings.h"
+#include "experiments/metrics/plane.h"
 #include "flows/flow_matching.h"
 
 namespace gradflow {

@@ -6,11 +6,12 @@
 
 #include <nlohmann/json.hpp>
 
-#include "experiments/run/files/safetensors.h"
-#include "experiments/draw/gallery.h"
 #include "experiments/data/rings.h"
-#include "experiments/run/session.h"
+#include "experiments/draw/gallery.h"
 #include "experiments/draw/views.h"
+#include "experiments/run/files/safetensors.h"
+#include "experiments/run/say.h"
+#include "experiments/run/session.h"
 #include "flows/flow_matching.h"
 
 namespace gradflow {
@@ -40,27 +41,27 @@ std::vector<Cloud> clouds_by_class(const Tensor& points, bool labelled) {
   for (Index k = 0; k < kClasses; ++k) {
     const Ring& ring = kRings[static_cast<std::size_t>(k)];
     clouds.push_back({.points = to_points(points.rows(k * each, (k + 1) * each)),
-                      .color = ring.color,
+                      .color = color_of(ring),
                       .label = labelled ? ring.name : ""});
   }
   return clouds;
 }
 
 void measure(FlowMatching& model, const Normalization& normalization, const History& history,
-             const RunOptions& options) {
+             const RunOptions& options, const Settings& settings) {
   Rng rng = Rng(1).fork(100);
   const Tensor samples =
       normalization.undo(model.sample(labels_of_all(kMeasuredSamples), rng, kSteps));
-  json section = report_basics(model.parameters(), history, options);
-  fmt::print("{}: loss {:.4f} (floor {:.4f}); on their own ring:", kName,
-             history.epochs.back().loss, kConditionalFlowMatchingFloor);
+  json section = report_basics(model.parameters(), history, settings);
+  say("{}: loss {:.4f} (floor {:.4f}); on their own ring:", kName, history.epochs.back().loss,
+      kConditionalFlowMatchingFloor);
   for (Index k = 0; k < kClasses; ++k) {
     const Tensor own = samples.rows(k * kMeasuredSamples, (k + 1) * kMeasuredSamples);
     const double share = share_on_ring(own, static_cast<int>(k));
     section["own_ring"][kRings[static_cast<std::size_t>(k)].name] = share;
-    fmt::print(" {} {:.1f} %", kRings[static_cast<std::size_t>(k)].name, 100 * share);
+    say(" {} {:.1f} %", kRings[static_cast<std::size_t>(k)].name, 100 * share);
   }
-  fmt::print("\n");
+  say("\n");
   write_report(options.out, kName, section);
 }
 
@@ -88,7 +89,7 @@ PointFigure trajectories_figure(const FlowMatching& model, const Tensor& data) {
   for (std::size_t k = 0; k < all.size(); k += kDrawnEvery) states.push_back(all[k]);
   std::vector<Path> lines = paths(states, evenly(0, 1, states.size()));
   for (std::size_t k = 0; k < lines.size(); ++k) {
-    lines[k].color = kRings[k].color;
+    lines[k].color = color_of(kRings[k]);
     lines[k].label = kRings[k].name;
     lines[k].width = 2.5;
   }
@@ -124,34 +125,44 @@ LineFigure loss_figure(const History& history) {
                           .y = kConditionalFlowMatchingFloor}}};
 }
 
-void run(RunOptions& options) {
+int run(RunOptions& options) {
+  const Settings settings = settings_of(options);
   Saved saved;
-  if (options.figures_only) saved = load_saved(kName, options);
-  Rng train_rng = Rng(options.seed).fork(1), model_rng(options.seed);
+  if (options.figures_only) saved = load_saved(kName, options, settings);
+  Rng train_rng = Rng(options.training.seed).fork(1), model_rng(options.training.seed);
   const Data raw = sample_rings_by_class(options.points, train_rng);
   const auto normalization =
       options.figures_only ? Normalization::from(saved.tensors) : Normalization::of(raw.points);
   const Tensor points = normalization.apply(raw.points);
   FlowMatching model(2, {.classes = kClasses}, model_rng);
+  const StopRequests stop;  // from here on there is something to lose
   if (options.figures_only) {
     assign(model.parameters(), saved.tensors);
     saved.history.weights_hash = hash_tensors(values(model.parameters()));
   } else {
-    saved.history =
+    const Outcome outcome =
         train_and_save({.name = kName,
                         .parameters = model.parameters(),
                         .loss = [&](const Data& batch, Rng& rng) { return model.loss(batch, rng); },
                         .data = {points, raw.labels},
                         .constants = normalization.tensors()},
-                       options);
+                       options, settings, stop);
+    if (outcome.stopped_by != 0) return 128 + outcome.stopped_by;
+    saved.history = outcome.history;
   }
-  measure(model, normalization, saved.history, options);
+  const Farewell farewell(going_on(options));
+  if (stop.signal() != 0) {  // it came when the training had just ended
+    complain("{}", going_on(options));
+    return 128 + stop.signal();
+  }
+  measure(model, normalization, saved.history, options, settings);
   Gallery gallery(options);
   gallery.add(data_figure(points));
   gallery.add(trajectories_figure(model, points));
   gallery.add(times_figure(model));
   gallery.add(loss_figure(saved.history));
   gallery.draw_all();
+  return 0;
 }
 
 }  // namespace
@@ -159,8 +170,9 @@ void run(RunOptions& options) {
 
 int main(int argc, char** argv) {
   using namespace gradflow;
-  RunOptions options = parse_options(
-      argc, argv, Model::conditional_flow_matching,
-      "Trains class-conditional flow matching on the Olympic rings and draws figures 11 to 13.");
-  return run_experiment(options, [&] { run(options); });
+  RunOptions options;
+  const char* const about =
+      "Trains class-conditional flow matching on the Olympic rings and draws figures 11 to 13.";
+  if (const auto end = parse_options(argc, argv, about, options)) return *end;
+  return run_program(options, [&] { return run(options); });
 }

@@ -12,10 +12,11 @@
 
 #include "autograd/ops.h"
 #include "experiments/draw/animation.h"
-#include "experiments/metrics/density.h"
 #include "experiments/draw/gallery.h"
-#include "experiments/run/trained.h"
 #include "experiments/draw/views.h"
+#include "experiments/metrics/density.h"
+#include "experiments/programs/trained.h"
+#include "experiments/run/say.h"
 
 namespace gradflow {
 namespace {
@@ -191,7 +192,7 @@ std::vector<Density> densities(const Flow& flow, const Field& field, const Densi
 
 json measure_densities(const std::vector<Density>& all, const DensityGrid& grid) {
   json rows = json::array();
-  fmt::print("densities on {0} x {0} cells:\n", grid.cells);
+  say("densities on {0} x {0} cells:\n", grid.cells);
   for (const Density& q : all) {
     if (q.key == "data") continue;
     const double inside = mass(grid, q.values), nll = cross_entropy(grid, all[0].values, q.values);
@@ -200,8 +201,8 @@ json measure_densities(const std::vector<Density>& all, const DensityGrid& grid)
                     {"samples_inside", q.sampled},
                     {"nll", nll},
                     {"kl", nll - kNllFloor}});
-    fmt::print("  {:16}  mass {:.4f} ({:.4f} of its samples are there)  NLL {:.4f}  KL {:.4f}\n",
-               q.name, inside, q.sampled, nll, nll - kNllFloor);
+    say("  {:16}  mass {:.4f} ({:.4f} of its samples are there)  NLL {:.4f}  KL {:.4f}\n", q.name,
+        inside, q.sampled, nll, nll - kNllFloor);
   }
   return rows;
 }
@@ -287,8 +288,7 @@ PointFigure lines_and_paths_figure(const Field& field, const Tensor& data, const
               {"t", through.t},
               {"mean_of_lines", through.mean},
               {"network", point(v, 0)}};
-  fmt::print(
-      "velocity at ({}, {}), t = {}: mean of the lines ({:.3f}, {:.3f}), network ({:.3f}, "
+  say("velocity at ({}, {}), t = {}: mean of the lines ({:.3f}, {:.3f}), network ({:.3f}, "
       "{:.3f})\n",
       through.place[0], through.place[1], through.t, through.mean[0], through.mean[1], v.data()[0],
       v.data()[1]);
@@ -361,7 +361,7 @@ std::vector<std::size_t> nearest_rings(const Tensor& ends, const Normalization& 
 std::vector<Cloud> clouds_by_ring(const Tensor& points, const std::vector<std::size_t>& rings) {
   std::vector<Cloud> clouds;
   for (std::size_t k = 0; k < kRings.size(); ++k) {
-    Cloud cloud{.color = kRings[k].color, .opacity = 0.8, .size = 1.25};
+    Cloud cloud{.color = color_of(kRings[k]), .opacity = 0.8, .size = 1.25};
     for (Index i = 0; i < points.rows(); ++i)
       if (rings[static_cast<std::size_t>(i)] == k) cloud.points.push_back(point(points, i));
     cloud.points = rounded(cloud.points);
@@ -405,7 +405,7 @@ Animation animation(const Flow& flow, const Field& field, bool quick) {
   return result;
 }
 
-void run(const RunOptions& options) {
+int run(const RunOptions& options) {
   const Flow flow = trained_normalizing_flow(options);
   const Field field = trained_flow_matching(options);
   const History conditional = conditional_flow_matching_history(options);
@@ -425,7 +425,8 @@ void run(const RunOptions& options) {
   write_report(options.out, "beyond", section);
   gallery.draw_all();
   if (animate(animation(flow, field, options.quick), {.directory = options.out}))
-    fmt::print("extra_animation.gif made in {}\n", options.out.string());
+    say("extra_animation.gif made in {}\n", options.out.string());
+  return 0;
 }
 
 }  // namespace
@@ -433,9 +434,10 @@ void run(const RunOptions& options) {
 
 int main(int argc, char** argv) {
   using namespace gradflow;
-  const RunOptions options =
-      parse_drawing_options(argc, argv,
-                            "Draws pictures that explain the trained models, from the weights that "
-                            "the experiments saved.");
-  return run_experiment(options, [&] { run(options); });
+  RunOptions options;
+  const char* const about =
+      "Draws pictures that explain the trained models, from the weights that the experiments "
+      "saved.";
+  if (const auto end = parse_drawing_options(argc, argv, about, options)) return *end;
+  return run_program(options, [&] { return run(options); });
 }

@@ -10,11 +10,12 @@
 #include <cmath>
 #include <nlohmann/json.hpp>
 
-#include "experiments/run/files/safetensors.h"
-#include "experiments/draw/gallery.h"
 #include "experiments/data/rings.h"
-#include "experiments/run/session.h"
+#include "experiments/draw/gallery.h"
 #include "experiments/draw/views.h"
+#include "experiments/run/files/safetensors.h"
+#include "experiments/run/say.h"
+#include "experiments/run/session.h"
 
 namespace gradflow {
 namespace {
@@ -102,16 +103,16 @@ json measure_round_trips(const FlowMatching& model) {
 }
 
 void measure(FlowMatching& model, const Normalization& normalization, const History& history,
-             const RunOptions& options) {
-  json section = report_basics(model.parameters(), history, options);
+             const RunOptions& options, const Settings& settings) {
+  json section = report_basics(model.parameters(), history, settings);
   section["euler"] = measure_step_sizes(model, normalization, euler);
   section["euler_right"] = measure_step_sizes(model, normalization, euler_right_end);
   section["points"] = measure_points(model);
   section["round_trips"] = measure_round_trips(model);
   write_report(options.out, kName, section);
-  fmt::print("{}: loss {:.4f} (floor {:.4f}), {:.1f} % of {} samples on a ring\n", kName,
-             history.epochs.back().loss, kFlowMatchingFloor,
-             100 * section["euler"][0]["on_ring"].get<double>(), kMeasuredSamples);
+  say("{}: loss {:.4f} (floor {:.4f}), {:.1f} % of {} samples on a ring\n", kName,
+      history.epochs.back().loss, kFlowMatchingFloor,
+      100 * section["euler"][0]["on_ring"].get<double>(), kMeasuredSamples);
 }
 
 // Figure 6: the loss and the lowest value it can have.
@@ -195,28 +196,37 @@ PointFigure bonus_figure(const FlowMatching& model, const Tensor& data) {
                      panel(fmt::format("and forward again: off by {:.4f}", error), forward, 0)}};
 }
 
-void run(RunOptions& options) {
+int run(RunOptions& options) {
+  const Settings settings = settings_of(options);
   Saved saved;
-  if (options.figures_only) saved = load_saved(kName, options);
-  Rng train_rng = Rng(options.seed).fork(1), model_rng(options.seed);
+  if (options.figures_only) saved = load_saved(kName, options, settings);
+  Rng train_rng = Rng(options.training.seed).fork(1), model_rng(options.training.seed);
   const Tensor raw = sample_rings(options.points, train_rng);
   const auto normalization =
       options.figures_only ? Normalization::from(saved.tensors) : Normalization::of(raw);
   const Tensor data = normalization.apply(raw);
   FlowMatching model(2, {}, model_rng);
+  const StopRequests stop;  // from here on there is something to lose
   if (options.figures_only) {
     assign(model.parameters(), saved.tensors);
     saved.history.weights_hash = hash_tensors(values(model.parameters()));
   } else {
-    saved.history =
+    const Outcome outcome =
         train_and_save({.name = kName,
                         .parameters = model.parameters(),
                         .loss = [&](const Data& batch, Rng& rng) { return model.loss(batch, rng); },
                         .data = {data, {}},
                         .constants = normalization.tensors()},
-                       options);
+                       options, settings, stop);
+    if (outcome.stopped_by != 0) return 128 + outcome.stopped_by;
+    saved.history = outcome.history;
   }
-  measure(model, normalization, saved.history, options);
+  const Farewell farewell(going_on(options));
+  if (stop.signal() != 0) {  // it came when the training had just ended
+    complain("{}", going_on(options));
+    return 128 + stop.signal();
+  }
+  measure(model, normalization, saved.history, options, settings);
   Gallery gallery(options);
   gallery.add(loss_figure(saved.history));
   gallery.add(times_figure(model));
@@ -227,6 +237,7 @@ void run(RunOptions& options) {
   gallery.add(round_trip_figure(model, data, true));
   gallery.add(bonus_figure(model, data));
   gallery.draw_all();
+  return 0;
 }
 
 }  // namespace
@@ -234,8 +245,8 @@ void run(RunOptions& options) {
 
 int main(int argc, char** argv) {
   using namespace gradflow;
-  RunOptions options =
-      parse_options(argc, argv, Model::flow_matching,
-                    "Trains flow matching on the Olympic rings and draws figures 6 to 10.");
-  return run_experiment(options, [&] { run(options); });
+  RunOptions options;
+  const char* const about = "Trains flow matching on the Olympic rings and draws figures 6 to 10.";
+  if (const auto end = parse_options(argc, argv, about, options)) return *end;
+  return run_program(options, [&] { return run(options); });
 }

@@ -10,11 +10,12 @@
 #include <cmath>
 #include <nlohmann/json.hpp>
 
-#include "experiments/run/files/safetensors.h"
-#include "experiments/draw/gallery.h"
 #include "experiments/data/rings.h"
-#include "experiments/run/trained.h"
+#include "experiments/draw/gallery.h"
 #include "experiments/draw/views.h"
+#include "experiments/programs/trained.h"
+#include "experiments/run/files/safetensors.h"
+#include "experiments/run/say.h"
 #include "tensor/error.h"
 #include "tensor/threads/parallel.h"
 
@@ -76,10 +77,10 @@ json measure_points(const NormalizingFlow& flow) {
 }
 
 void measure(NormalizingFlow& flow, const Normalization& normalization, const History& history,
-             const RunOptions& options) {
-  Rng rng = Rng(options.seed).fork(100);
+             const RunOptions& options, const Settings& settings) {
+  Rng rng = Rng(options.training.seed).fork(100);
   const Tensor samples = normalization.undo(flow.sample(kMeasuredSamples, rng));
-  json section = report_basics(flow.parameters(), history, options);
+  json section = report_basics(flow.parameters(), history, settings);
   section["validation_nll"] = metric(history, "validation_nll");
   section["log_det"] = metric(history, "log_det");
   section["log_prior"] = metric(history, "log_prior");
@@ -87,9 +88,9 @@ void measure(NormalizingFlow& flow, const Normalization& normalization, const Hi
   section["within_0.05"] = share_on_rings(samples, 0.05);
   section["points"] = measure_points(flow);
   write_report(options.out, kName, section);
-  fmt::print("{}: validation NLL {:.4f} (floor {:.4f}), {:.1f} % of {} samples on a ring\n", kName,
-             metric(history, "validation_nll").back(), kNllFloor,
-             100 * section["on_ring"].get<double>(), kMeasuredSamples);
+  say("{}: validation NLL {:.4f} (floor {:.4f}), {:.1f} % of {} samples on a ring\n", kName,
+      metric(history, "validation_nll").back(), kNllFloor, 100 * section["on_ring"].get<double>(),
+      kMeasuredSamples);
 }
 
 // Figure 1: the loss and its two parts.
@@ -166,16 +167,18 @@ PointFigure inverse_figure(const NormalizingFlow& flow, const Tensor& data) {
           .bar = layer_bar(layers)};
 }
 
-void run(RunOptions& options) {
+int run(RunOptions& options, NormalizingFlowSettings& own) {
+  const Settings settings = settings_of(options) + settings_of(own);
   Saved saved;
-  if (options.figures_only) saved = load_saved(kName, options);
-  const Rng rng(options.seed);
+  if (options.figures_only) saved = load_saved(kName, options, settings);
+  const Rng rng(options.training.seed);
   Rng train_rng = rng.fork(1), validation_rng = rng.fork(2);
   const Tensor raw = sample_rings(options.points, train_rng);
   const auto normalization =
       options.figures_only ? Normalization::from(saved.tensors) : Normalization::of(raw);
   const Tensor data = normalization.apply(raw);
-  NormalizingFlow flow = make_normalizing_flow(options);
+  NormalizingFlow flow = make_normalizing_flow(own, options.training.seed);
+  const StopRequests stop;  // from here on there is something to lose
   if (options.figures_only) {
     assign(flow.parameters(), saved.tensors);
     flow.transform.set_constants(saved.tensors);
@@ -184,16 +187,23 @@ void run(RunOptions& options) {
     const Tensor validation = normalization.apply(sample_rings(kValidationPoints, validation_rng));
     NamedTensors constants = flow.transform.constants();
     constants.merge(normalization.tensors());
-    saved.history = train_and_save(
+    const Outcome outcome = train_and_save(
         {.name = kName,
          .parameters = flow.parameters(),
          .loss = [&](const Data& batch, Rng&) { return -mean(flow.log_prob(batch.points)); },
          .data = {data, {}},
          .constants = constants,
          .validate = [&] { return validate(flow, validation); }},
-        options);
+        options, settings, stop);
+    if (outcome.stopped_by != 0) return 128 + outcome.stopped_by;
+    saved.history = outcome.history;
   }
-  measure(flow, normalization, saved.history, options);
+  const Farewell farewell(going_on(options));
+  if (stop.signal() != 0) {  // it came when the training had just ended
+    complain("{}", going_on(options));
+    return 128 + stop.signal();
+  }
+  measure(flow, normalization, saved.history, options, settings);
   Gallery gallery(options);
   gallery.add(loss_figure(saved.history));
   gallery.add(samples_figure(flow));
@@ -201,6 +211,7 @@ void run(RunOptions& options) {
   gallery.add(trajectories_figure(flow, data));
   gallery.add(inverse_figure(flow, data));
   gallery.draw_all();
+  return 0;
 }
 
 }  // namespace
@@ -208,8 +219,10 @@ void run(RunOptions& options) {
 
 int main(int argc, char** argv) {
   using namespace gradflow;
-  RunOptions options =
-      parse_options(argc, argv, Model::normalizing_flow,
-                    "Trains a normalizing flow on the Olympic rings and draws figures 1 to 5.");
-  return run_experiment(options, [&] { run(options); });
+  RunOptions options;
+  NormalizingFlowSettings own;
+  const char* const about =
+      "Trains a normalizing flow on the Olympic rings and draws figures 1 to 5.";
+  if (const auto end = parse_options(argc, argv, about, options, settings_of(own))) return *end;
+  return run_program(options, [&] { return run(options, own); });
 }

@@ -2,20 +2,18 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <sys/file.h>
 #include <unistd.h>
 
-#include <atomic>
-#include <csignal>
-#include <cstdio>
-#include <cstdlib>
 #include <limits>
 #include <new>
 #include <nlohmann/json.hpp>
 
 #include "experiments/run/files/checkpoint.h"
-#include "experiments/draw/process.h"
+#include "experiments/run/files/parse.h"
 #include "experiments/run/progress.h"
+#include "experiments/run/say.h"
 #include "tensor/error.h"
 #include "tensor/threads/parallel.h"
 
@@ -23,39 +21,6 @@ namespace gradflow {
 namespace {
 
 using nlohmann::json;
-
-std::atomic<bool> stop_requested = false;
-std::atomic<int> stop_signal = 0;
-std::string farewell;  // what is said when a signal ends the program after the training
-
-// The first Ctrl-C asks the training loop to save and stop, a second one ends the program at once.
-void request_stop(int signal) {
-  stop_signal = signal;
-  stop_requested = true;
-}
-
-// The handler was reset when it was called: raised again, the signal ends the program.
-void say_farewell(int signal) {
-  [[maybe_unused]] const ssize_t ignored = ::write(STDERR_FILENO, farewell.data(), farewell.size());
-  kill_processes();  // gnuplot, and what makes the animation
-  ::raise(signal);
-}
-
-void on_interrupt(void (*handler)(int)) {
-  struct sigaction action {};
-  action.sa_handler = handler;
-  action.sa_flags = static_cast<int>(SA_RESETHAND);
-  sigaction(SIGINT, &action, nullptr);
-  sigaction(SIGTERM, &action, nullptr);
-}
-
-// The weights are safe. From here on there is nothing that a signal would have to wait for.
-void training_is_over(const RunOptions& options) {
-  farewell = fmt::format("\n{}: stopped; the weights are saved; go on with: {} --figures-only\n",
-                         options.program, options.command);
-  on_interrupt(say_farewell);
-  if (stop_requested) ::raise(stop_signal);  // it came during the last epoch
-}
 
 json to_json(const History& history) {
   json epochs = json::array();
@@ -66,6 +31,7 @@ json to_json(const History& history) {
                       {"seconds", e.seconds},
                       {"metrics", e.metrics}});
   return {{"epochs", epochs},
+          {"lengths", history.lengths},
           {"seconds", history.seconds},
           {"steps_per_second", history.steps_per_second}};
 }
@@ -91,6 +57,8 @@ History history_from(const std::string& text) {
     history.epochs.push_back(std::move(epoch));
   }
   if (history.epochs.empty()) throw FileError("it has no epochs");
+  if (object.contains("lengths"))
+    for (const json& length : object["lengths"]) history.lengths.push_back(length);
   history.seconds = number_from(object.at("seconds"));
   history.steps_per_second = number_from(object.at("steps_per_second"));
   return history;
@@ -108,36 +76,37 @@ void write_log(const std::filesystem::path& path, const std::vector<Epoch>& epoc
 
 std::string file_name(const std::string& model) { return model + ".safetensors"; }
 
-void save_model(const Trainable& model, const RunOptions& options, const History& history) {
-  TensorFile file{values(model.parameters), options.settings()};
-  file.tensors.insert(model.constants.begin(), model.constants.end());
+void save_model(const Trainable& model, const RunOptions& options, const Settings& settings,
+                const History& history) {
+  TensorFile file{values(model.parameters), texts_of(settings)};
+  for (const auto& [name, x] : model.constants)
+    require(file.tensors.emplace(name, x).second, "save: two tensors are named \"{}\"", name);
   file.metadata["format"] = "gradflow model 1";
   file.metadata["model"] = model.name;
   file.metadata["history"] = to_json(history).dump();
   save_tensors(options.out / file_name(model.name), file);
 }
 
-TrainingOptions training_options(const RunOptions& options) {
-  TrainingOptions training;
-  training.epochs = options.epochs;
-  training.batch = options.batch;
-  training.shards = options.shards;
-  training.learning_rate = options.learning_rate;
-  training.largest_gradient = options.clip;
-  training.seed = options.seed;
-  return training;
+RunIdentity identity(const Trainable& model, const RunOptions& options, const Settings& settings) {
+  Texts texts = texts_of(settings);
+  texts["model"] = model.name;
+  return identity_of(options.training, model.data.size(), texts, model.constants);
 }
 
-RunIdentity identity(const Trainable& model, const RunOptions& options,
-                     const TrainingOptions& training) {
-  std::map<std::string, std::string> settings = options.settings();
-  settings["model"] = model.name;
-  return identity_of(training, model.data.size(), settings, model.constants);
+// What a person should know before a run goes on for another number of epochs than it was made for.
+void tell_lengths(const std::string& name, const TrainingState& state, Index epochs) {
+  if (state.lengths.empty() || state.lengths.back() == epochs) return;
+  say("{}: made for {} epochs, goes on for {} in all: from epoch {} on the learning rate follows "
+      "the "
+      "cosine of {}; the result is not that of {} from the start\n",
+      name, fmt::join(state.lengths, ", then "), epochs, state.epochs.size() + 1, epochs, epochs);
 }
 
 }  // namespace
 
-History train_and_save(const Trainable& model, const RunOptions& options) {
+Outcome train_and_save(const Trainable& model, const RunOptions& options, const Settings& settings,
+                       const StopRequests& stop) {
+  const TrainingOptions& training = options.training;
   ProgressBar bar(model.name);
   std::vector<Epoch> epochs;
   TrainingHooks hooks;
@@ -145,36 +114,37 @@ History train_and_save(const Trainable& model, const RunOptions& options) {
   hooks.on_step = [&](const Progress& progress) { bar.on_step(progress); };
   hooks.on_epoch = [&](const Epoch& epoch) {
     epochs.push_back(epoch);
-    bar.on_epoch(epoch, options.epochs);
+    bar.on_epoch(epoch, training.epochs);
     write_log(options.out / (model.name + "_log.csv"), epochs);
   };
-  hooks.stop = &stop_requested;
-  const TrainingOptions training = training_options(options);
+  hooks.stop = &stop.requested();
   const std::filesystem::path checkpoint = options.out / (model.name + ".checkpoint.safetensors");
-  keep_checkpoints(hooks, checkpoint, options.resume, identity(model, options, training));
-  on_interrupt(request_stop);
-  fmt::print("{}: {} parameters, {} points, {} epochs of batches of {}, seed {}, {} threads\n",
-             model.name, count(model.parameters), model.data.size(), options.epochs, options.batch,
-             options.seed, threads());
-  std::fflush(stdout);
+  keep_checkpoints(hooks, checkpoint, options.resume, identity(model, options, settings));
+  if (hooks.restore)
+    hooks.restore = [&, restore = hooks.restore](Optimizer& optimizer) {
+      TrainingState state = restore(optimizer);
+      tell_lengths(model.name, state, training.epochs);
+      return state;
+    };
+  say("{}: {} parameters, {} points, {} epochs of batches of {}, seed {}, {} threads\n", model.name,
+      count(model.parameters), model.data.size(), training.epochs, training.batch, training.seed,
+      threads());
   const TrainingResult result = train(model.parameters, model.loss, model.data, training, hooks);
   if (result.stopped) {
-    fmt::print("\nstopped; saved in {}; go on with: {} --resume\n", checkpoint.string(),
-               options.command);
-    std::exit(128 + stop_signal);
+    complain("\n{}: stopped; saved in {}; go on with: {} --resume\n", options.program,
+             checkpoint.string(), options.command);
+    return {{}, stop.signal()};
   }
-  History history{result.epochs, result.seconds, result.steps_per_second,
-                  hash_tensors(values(model.parameters))};
-  save_model(model, options, history);
-  fmt::print("{}: trained in {:.1f} s, {:.0f} steps/s; weights {} in {}\n", model.name,
-             history.seconds, history.steps_per_second, history.weights_hash,
-             (options.out / file_name(model.name)).string());
-  std::fflush(stdout);
-  training_is_over(options);
-  return history;
+  const History history{result.epochs, result.lengths, result.seconds, result.steps_per_second,
+                        hash_tensors(values(model.parameters))};
+  save_model(model, options, settings, history);
+  say("{}: trained in {:.1f} s, {:.0f} steps/s; weights {} in {}\n", model.name, history.seconds,
+      history.steps_per_second, history.weights_hash,
+      (options.out / file_name(model.name)).string());
+  return {history, 0};
 }
 
-Saved load_saved(const std::string& name, RunOptions& options) {
+Saved load_saved(const std::string& name, const RunOptions& options, const Settings& settings) {
   const std::filesystem::path path = options.out / file_name(name);
   if (!std::filesystem::exists(path))
     throw FileError(
@@ -182,19 +152,18 @@ Saved load_saved(const std::string& name, RunOptions& options) {
                     path.string(), options.figures_only ? "--figures-only" : options.program,
                     options.figures_only ? fmt::format("run {} without it", options.program)
                                          : "experiments/reproduce.sh trains all models"));
-  if (options.figures_only) training_is_over(options);
-  return saved_in(load_tensors(path), name, path, options);
+  return saved_in(load_tensors(path), name, path, settings);
 }
 
 Saved saved_in(TensorFile file, const std::string& name, const std::filesystem::path& path,
-               RunOptions& options) {
+               const Settings& settings) {
   if (file.metadata["model"] != name)
     throw FileError(fmt::format("load: {}: not the weights of {}", path.string(), name));
   try {
-    options.take_settings(file.metadata);
-    return {std::move(file.tensors), history_from(file.metadata["history"])};
+    read_texts(settings, file.metadata);
+    return {file.all(), history_from(file.metadata["history"])};
   } catch (const std::exception& error) {  // of JSON, or one of the above
-    throw FileError(fmt::format("load: {}: its history or settings cannot be read: {}",
+    throw FileError(fmt::format("load: {}: its tensors, settings or history cannot be read: {}",
                                 path.string(), error.what()));
   }
 }
@@ -234,8 +203,8 @@ void write_report(const std::filesystem::path& out, const std::string& name, con
   if (std::filesystem::exists(path)) {
     report = parse_shallow(read_file(path));
     if (!report.is_object()) {
-      fmt::print(stderr, "{}: not a JSON object; kept as report.json.broken and written anew\n",
-                 path.string());
+      complain("{}: not a JSON object; kept as report.json.broken and written anew\n",
+               path.string());
       std::filesystem::rename(path, path.string() + ".broken");
       report = json::object();
     }
@@ -244,35 +213,40 @@ void write_report(const std::filesystem::path& out, const std::string& name, con
   write_file(path, report.dump(2) + "\n");
 }
 
-json report_basics(const Parameters& parameters, const History& history,
-                   const RunOptions& options) {
+json report_basics(const Parameters& parameters, const History& history, const Settings& settings) {
   json loss = json::array();
   for (const Epoch& epoch : history.epochs) loss.push_back(epoch.loss);
+  const Texts texts = texts_of(settings);
   return {{"parameters", count(parameters)},
           {"loss", loss},
+          {"lengths", history.lengths},
           {"train_seconds", history.seconds},
           {"steps_per_second", history.steps_per_second},
-          {"seed", options.seed},
+          {"seed", parse<std::uint64_t>(texts.at("seed"))},
           {"weights_hash", history.weights_hash},
-          {"options", options.settings()}};
+          {"options", texts}};
 }
 
-int run_experiment(const RunOptions& options, const std::function<void()>& body) {
+std::string going_on(const RunOptions& options) {
+  return fmt::format("\n{}: stopped; the weights are saved; go on with: {} --figures-only\n",
+                     options.program, options.command);
+}
+
+int run_program(const RunOptions& options, const std::function<int()>& body) {
   try {
+    ignore_closed_pipes();
     if (options.threads > 0) set_threads(options.threads);
     std::filesystem::create_directories(options.out);
-    body();
-    return 0;
+    const int code = body();
+    if (code != 0 || all_was_said()) return code;
+    complain("{}: what it had to say could not all be written; its files are in {}\n",
+             options.program, options.out.string());
   } catch (const std::bad_alloc&) {
-    std::fflush(stdout);
-    fmt::print(stderr, "{}: out of memory; hint: fewer --points, or a smaller --batch\n",
-               options.program);
-    return 1;
+    complain("{}: out of memory; hint: fewer --points, or a smaller --batch\n", options.program);
   } catch (const std::exception& error) {
-    std::fflush(stdout);
-    fmt::print(stderr, "{}: {}\n", options.program, error.what());
-    return 1;
+    complain("{}: {}\n", options.program, error.what());
   }
+  return 1;
 }
 
 }  // namespace gradflow

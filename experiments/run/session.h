@@ -12,6 +12,7 @@
 
 #include "experiments/run/files/safetensors.h"
 #include "experiments/run/options.h"
+#include "experiments/run/signals.h"
 #include "nn/parameters.h"
 
 namespace gradflow {
@@ -28,37 +29,48 @@ struct Trainable {
 
 struct History {  // of a training, and the hash of what came out
   std::vector<Epoch> epochs;
+  std::vector<Index> lengths;  // see TrainingState
   double seconds = 0;
   double steps_per_second = 0;
   std::string weights_hash;
 };
 
-// Trains, with a progress bar, checkpoints after each epoch, a log (<name>_log.csv), and saves the
-// result. Ctrl-C and SIGTERM save, say how to go on and end the program with 128 + the signal's
-// number (130, 143); a second one ends it at once. After the training they say that what is missing
-// can be had by --figures-only.
-History train_and_save(const Trainable& model, const RunOptions& options);
+// How a training has ended: the weights are saved; or it was stopped by a signal, and its
+// checkpoint is saved. How to go on has been said then.
+struct Outcome {
+  History history;
+  int stopped_by = 0;  // the signal; 0: it has ended
+};
 
-// What --figures-only and explain start from: takes the settings saved with the weights into
-// `options` and returns the file's tensors and history. Throws FileError.
+// Trains, with a progress bar, checkpoints after each epoch, a log (<name>_log.csv), and saves the
+// result. `settings` are all that decide what is learned, those of `options` included.
+Outcome train_and_save(const Trainable& model, const RunOptions& options, const Settings& settings,
+                       const StopRequests& stop);
+
+// What --figures-only and explain start from: takes the settings saved with the weights and returns
+// the file's tensors and history. Throws FileError.
 struct Saved {
   NamedTensors tensors;
   History history;
 };
-Saved load_saved(const std::string& name, RunOptions& options);
+Saved load_saved(const std::string& name, const RunOptions& options, const Settings& settings);
 // The same for a file that has been read; `path` is for the error messages.
 Saved saved_in(TensorFile file, const std::string& name, const std::filesystem::path& path,
-               RunOptions& options);
+               const Settings& settings);
 
 // Puts `section` under the key `name` into <out>/report.json, beside what stands there already.
 void write_report(const std::filesystem::path& out, const std::string& name,
                   const nlohmann::json& section);
 // The part that all sections share: parameters, seconds, seed, options, hash.
 nlohmann::json report_basics(const Parameters& parameters, const History& history,
-                             const RunOptions& options);
+                             const Settings& settings);
+
+// What is said when a signal ends a program whose weights are saved.
+std::string going_on(const RunOptions& options);
 
 // Sets the threads, makes the directory, runs `body`, and turns exceptions into one line on stderr
-// and exit code 1. Returns the program's exit code.
-int run_experiment(const RunOptions& options, const std::function<void()>& body);
+// and code 1. Returns the code with which the program should end: that of `body`, if nothing is
+// wrong.
+int run_program(const RunOptions& options, const std::function<int()>& body);
 
 }  // namespace gradflow

@@ -44,6 +44,12 @@ class Trainer {
 
   TrainingResult run() {
     if (hooks_.restore) state_ = hooks_.restore(optimizer_);
+    const Index begun = std::ssize(state_.epochs) + (state_.step > 0);
+    require(begun <= options_.epochs,
+            "train: {} epochs given to go on with in epoch {}; at least as many are required",
+            options_.epochs, begun);
+    if (state_.lengths.empty() || state_.lengths.back() != options_.epochs)
+      state_.lengths.push_back(options_.epochs);
     if (hooks_.on_epoch)
       for (const Epoch& epoch : state_.epochs) hooks_.on_epoch(epoch);
     began_ = seconds_now();
@@ -51,7 +57,7 @@ class Trainer {
       while (std::ssize(state_.epochs) < options_.epochs && !stopped_) run_epoch();
     });
     if (stopped_ && hooks_.save) hooks_.save(optimizer_, state_);
-    TrainingResult result{state_.epochs, stopped_, state_.seconds, 0};
+    TrainingResult result{state_.epochs, stopped_, state_.seconds, 0, state_.lengths};
     for (const Epoch& epoch : state_.epochs) result.seconds += epoch.seconds;
     const Index steps = std::ssize(state_.epochs) * steps_ + state_.step;
     if (result.seconds > 0) result.steps_per_second = static_cast<double>(steps) / result.seconds;
@@ -84,7 +90,8 @@ class Trainer {
     if (hooks_.validate) epoch.metrics = hooks_.validate();
     epoch.seconds = seconds_now() - began;
     state_.epochs.push_back(epoch);
-    state_ = {0, 0, 0, std::move(state_.epochs)};
+    state_.step = 0;
+    state_.loss_sum = state_.seconds = 0;
     if (hooks_.save) hooks_.save(optimizer_, state_);
     if (hooks_.on_epoch) hooks_.on_epoch(epoch);
   }
@@ -126,6 +133,22 @@ class Trainer {
 };
 
 }  // namespace
+
+// These ranges are a command line's: what is beyond them is a slip of the finger.
+Settings settings_of(TrainingOptions& o) {
+  return {
+      setting("seed", o.seed, {0, 999'999'999'999'999'999},
+              "Random seed: same seed, same bits, whatever the threads"),
+      setting("epochs", o.epochs, {1, 100'000}, "Passes over the training points"),
+      setting("batch", o.batch, {1, 1'000'000}, "Points in a step"),
+      setting("shards", o.shards, {1, 1024},
+              "Parts of a batch that can run in parallel; part of the result's bits"),
+      setting("lr", o.learning_rate, {0, 1e6},
+              "Adam's learning rate at the start; falls to 0 along a cosine"),
+      setting("clip", o.largest_gradient, AboveZeroOrNone{},
+              "Longest gradient allowed; longer ones are scaled down"),
+  };
+}
 
 TrainingResult train(const Parameters& parameters, const Loss& loss, const Data& data,
                      const TrainingOptions& options, const TrainingHooks& hooks) {

@@ -18,6 +18,7 @@
 #include <string>
 #include <vector>
 
+#include "experiments/run/settings.h"
 #include "nn/sharded_gradient.h"
 
 namespace gradflow {
@@ -31,6 +32,8 @@ struct TrainingOptions {        // how long, in what steps, from which random nu
   double largest_gradient = 1;
   std::uint64_t seed = 0;  // of the order of the data and of the loss's random numbers
 };
+// What a command line may choose, and what a run that goes on must agree in.
+Settings settings_of(TrainingOptions& options);
 
 // Numbers by name, such as a validation loss.
 using Metrics = std::map<std::string, double>;
@@ -43,11 +46,13 @@ struct Epoch {               // what is known of a finished epoch
   Metrics metrics = {};      // what `validate` returned
 };
 
-struct TrainingState {             // where a run stands: all that it does not find in its optimiser
-  Index step = 0;                  // finished steps of the unfinished epoch
-  double loss_sum = 0;             // of those steps' points
-  double seconds = 0;              // spent on them
+struct TrainingState {        // where a run stands: all that it does not find in its optimiser
+  Index step = 0;             // finished steps of the unfinished epoch
+  double loss_sum = 0;        // of those steps' points
+  double seconds = 0;         // spent on them
   std::vector<Epoch> epochs = {};  // the finished ones
+  // How many there were to be: as the run was begun, and as often as it went on for another number.
+  std::vector<Index> lengths = {};
 };
 
 struct Progress {               // where a run stands within an epoch
@@ -70,11 +75,12 @@ struct TrainingHooks {
   std::function<TrainingState(Optimizer&)> restore = {};
 };
 
-struct TrainingResult {            // of the whole run
-  std::vector<Epoch> epochs = {};  // those before a resume included
-  bool stopped = false;            // by TrainingHooks::stop, before the end
-  double seconds = 0;              // of all epochs, those before a resume included
-  double steps_per_second = 0;     // steps / seconds
+struct TrainingResult {         // of the whole run
+  std::vector<Epoch> epochs = {};    // those before a resume included
+  bool stopped = false;         // by TrainingHooks::stop, before the end
+  double seconds = 0;           // of all epochs, those before a resume included
+  double steps_per_second = 0;  // steps / seconds
+  std::vector<Index> lengths = {};   // see TrainingState
 };
 
 // The steps of an epoch; the last one may be of fewer points.
@@ -83,8 +89,12 @@ inline Index steps_in_epoch(Index points, Index batch) {
 }
 
 // Trains with Adam, clipped gradients and a cosine schedule.
-// Throws ShapeError for options that make no sense; NonFiniteError, within the step, when a loss or
-// a gradient is not finite (the model then is as it was before that step).
+//
+// A run that goes on for another number of epochs than it was begun for follows the cosine of the
+// new number from where it stands: 20 epochs that become 40 end at a rate near 0 and go on at half
+// of the first one. The result is good, but not that of a run of 40 from the start. Throws
+// ShapeError for options that make no sense; NonFiniteError, within the step, when a loss or a
+// gradient is not finite (the model then is as it was before that step).
 TrainingResult train(const Parameters& parameters, const Loss& loss, const Data& data,
                      const TrainingOptions& options, const TrainingHooks& hooks = {});
 

@@ -16,8 +16,15 @@ struct Trained {
   History history;
 };
 
-// The normalizing flow that the options describe, not trained.
-NormalizingFlow make_normalizing_flow(const RunOptions& options);
+struct NormalizingFlowSettings {  // what it has of its own
+  double scale_bound = 2;
+  std::string permutations = "alternate";
+  bool zero_start = true;
+};
+Settings settings_of(NormalizingFlowSettings& settings);
+
+// Not trained.
+NormalizingFlow make_normalizing_flow(const NormalizingFlowSettings& settings, std::uint64_t seed);
 
 // From <out>/<name>.safetensors. Throw FileError if it is not there or not such a model.
 Trained<NormalizingFlow> trained_normalizing_flow(const RunOptions& options);
