@@ -17,7 +17,7 @@
 { line[NR] = $0 }
 END {
   if (FILENAME ~ /\.md$/) page()
-  else if (FILENAME ~ /\.h$|\/ops\.cpp$/) code()
+  else if (FILENAME ~ /\.h$|\/(ops|linalg|reductions|rearrangements)\.cpp$/) code()
   else as_it_is()
 }
 

@@ -7,6 +7,11 @@
 // Two details matter. The result of f is contracted with fixed random weights, not summed: a sum
 // cannot see errors that cancel, nor a permutation. And the step is h = cbrt(eps) max(1, |x|),
 // where the error of the formula (h^2) and of rounding (eps / h) are in balance.
+//
+// Of a fused operation (record.h) gradcheck sees the rule and gradgradcheck the composed form: that
+// they mean the same is for a test to show (tests/tables/test_ops.cpp).
+//
+// Read next: gradcheck.cpp.
 #pragma once
 
 #include <functional>

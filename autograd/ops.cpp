@@ -1,4 +1,6 @@
-// Every rule of calculus in gradflow, each beside the computation that it differentiates.
+// Every rule of calculus in gradflow, each beside the computation that it differentiates: here
+// those of arithmetic and of functions of one number; the others are in reductions.cpp, linalg.cpp
+// and rearrangements.cpp.
 //
 // How to read an entry: the comment has the formula, the shapes and the derivative; `record` gets
 // the value, then one line for each argument that says what dy, the gradient of the result, makes
@@ -13,11 +15,21 @@
 #include "tensor/kernels/vector_math.h"
 // ^ first: it must come before <cmath>
 
+#include <numbers>
+
 #include "autograd/ops.h"
 
 namespace gradflow {
 
 using kernel::map;
+
+namespace {
+
+void require_number(const char* op, const char* name, real value) {
+  require(!std::isnan(value), "{}: {} {} given; a number is required", op, name, value);
+}
+
+}  // namespace
 
 // --- Arithmetic ------------------------------------------------------------------------------
 
@@ -54,6 +66,30 @@ Var neg(const Var& x) {
                 wrt(x, [](const Var& dy) { return -dy; }));
 }
 
+namespace {
+
+// y = a where before(a, b), else b. Where neither is before the other they are equal, and share dy;
+// or one is NaN, which must not be hidden.
+template <class Before>
+Var first_of(const char* op, const Var& a, const Var& b, Before before) {
+  const auto first = [before](real p, real q) { return before(p, q) || p != p ? p : q; };
+  const auto share = [before](real p, real q) {
+    return before(p, q) ? 1 : before(q, p) ? 0 : p == q ? real(0.5) : p + q;
+  };
+  const auto rule = [=](const Var& one, const Var& other) {
+    return [=](const Var& dy) { return dy * map(op, one.value(), other.value(), share); };
+  };
+  return record(op, map(op, a.value(), b.value(), first), wrt(a, rule(a, b)), wrt(b, rule(b, a)));
+}
+
+}  // namespace
+
+// y = the larger of a and b          da = dy where a > b, dy/2 where a = b, else 0; db = the rest
+Var maximum(const Var& a, const Var& b) { return first_of("maximum", a, b, std::greater()); }
+
+// y = the smaller of a and b         da = dy where a < b, dy/2 where a = b, else 0; db = the rest
+Var minimum(const Var& a, const Var& b) { return first_of("minimum", a, b, std::less()); }
+
 // --- Elementwise functions -------------------------------------------------------------------
 // Where a function has no value, the result is NaN or infinity, as in <cmath>.
 
@@ -63,10 +99,23 @@ Var exp(const Var& x) {
                 wrt(x, [](const Var& dy, const Var& y) { return dy * y; }));
 }
 
+// y = e^x - 1        dx = dy e^x
+// Near 0, where e^x is 1 and some digits of x, the subtraction would lose the others.
+Var expm1(const Var& x) {
+  return record("expm1", map("expm1", x.value(), [](real v) { return std::expm1(v); }),
+                wrt(x, [x](const Var& dy) { return dy * exp(x); }));
+}
+
 // y = log x          dx = dy / x
 Var log(const Var& x) {
   return record("log", map("log", x.value(), [](real v) { return std::log(v); }),
                 wrt(x, [x](const Var& dy) { return dy / x; }));
+}
+
+// y = log(1 + x)     dx = dy / (1 + x)
+Var log1p(const Var& x) {  // near 0 the sum would lose digits of x
+  return record("log1p", map("log1p", x.value(), [](real v) { return std::log1p(v); }),
+                wrt(x, [x](const Var& dy) { return dy / (1 + x); }));
 }
 
 // y = sqrt x         dx = dy / (2 y)
@@ -83,6 +132,7 @@ Var square(const Var& x) {
 
 // y = x^p            dx = dy p x^(p-1), and 0 for p = 0, where the formula is 0 times infinity at 0
 Var pow(const Var& x, real p) {
+  require_number("pow", "exponent", p);
   return record("pow", map("pow", x.value(), [p](real v) { return std::pow(v, p); }),
                 wrt(x, [x, p](const Var& dy) {
                   return p == 0 ? Var(zeros(dy.shape())) : dy * (p * pow(x, p - 1));
@@ -128,6 +178,34 @@ Var softplus(const Var& x) {
                 wrt(x, [x](const Var& dy) { return dy * sigmoid(x); }));
 }
 
+// y = log sigmoid x = min(x, 0) - log(1 + e^-|x|)
+//                            dx = dy (1 - sigmoid x) = dy sigmoid(-x)
+Var logsigmoid(const Var& x) {
+  const auto f = [](real v) { return (v > 0 ? real{0} : v) - std::log1p(std::exp(-std::abs(v))); };
+  return record("logsigmoid", map("logsigmoid", x.value(), f),
+                wrt(x, [x](const Var& dy) { return dy * sigmoid(-x); }));
+}
+
+namespace {
+
+constexpr real kSqrtHalf = real{1} / std::numbers::sqrt2_v<real>;
+
+// The density of a standard normal number, whose integral normal_cdf is.
+Var normal_pdf(const Var& x) {
+  constexpr auto scale = kSqrtHalf * std::numbers::inv_sqrtpi_v<real>;  // 1 / sqrt(2 pi)
+  return scale * exp(real(-0.5) * square(x));
+}
+
+}  // namespace
+
+// y = P(z < x) = erfc(-x / sqrt 2) / 2, which keeps its digits on the left, where it is small
+//                            dx = dy e^(-x^2/2) / sqrt(2 pi)
+Var normal_cdf(const Var& x) {
+  const auto f = [](real v) { return std::erfc(-v * kSqrtHalf) / 2; };
+  return record("normal_cdf", map("normal_cdf", x.value(), f),
+                wrt(x, [x](const Var& dy) { return dy * normal_pdf(x); }));
+}
+
 // y = max(x, 0)              dx = dy where x > 0, else 0
 Var relu(const Var& x) {  // not std::max, and the test this way round: a NaN stays one
   return record("relu", map("relu", x.value(), [](real v) { return v <= 0 ? real{0} : v; }),
@@ -138,10 +216,40 @@ Var relu(const Var& x) {  // not std::max, and the test this way round: a NaN st
 
 // y = x where x > 0, else a x        dx = dy where x > 0, else a dy
 Var leaky_relu(const Var& x, real a) {
+  require_number("leaky_relu", "slope", a);
   const auto slope = [a](real v) { return v > 0 ? real{1} : a; };
   return record(
       "leaky_relu", map("leaky_relu", x.value(), [slope](real v) { return slope(v) * v; }),
       wrt(x, [x, slope](const Var& dy) { return dy * map("leaky_relu", x.value(), slope); }));
+}
+
+namespace {
+
+// y = c x where x > 0, else c a (e^x - 1)      dx = c dy where x > 0, else c a e^x dy
+Var exponential_linear(const char* op, const Var& x, real c, real a) {
+  const auto f = [c, a](real v) { return c * (v > 0 ? v : a * std::expm1(v)); };
+  return record(op, map(op, x.value(), f), wrt(x, [x, c, a](const Var& dy) {
+                  const Tensor positive = map("elu", x.value(), [](real v) { return real(v > 0); });
+                  // Where x > 0 its exponential is not wanted, and could be infinite: it is of 0.
+                  const Var slope = a * exp(where(positive, 0, x));
+                  return c * dy * where(positive, 1, slope);
+                }));
+}
+
+}  // namespace
+
+// y = x where x > 0, else a (e^x - 1)          dx = dy where x > 0, else a e^x dy
+// "Exponential linear unit": D.-A. Clevert, T. Unterthiner, S. Hochreiter, arXiv:1511.07289 (2015).
+Var elu(const Var& x, real a) {
+  require_number("elu", "alpha", a);
+  return exponential_linear("elu", x, 1, a);
+}
+
+// y = c elu(x, a), with the c and a for which layers of such units, of random weights with mean 0
+// and variance 1 / in, keep mean 0 and variance 1: "self-normalizing", G. Klambauer et al.,
+// arXiv:1706.02515 (2017), equation 14.
+Var selu(const Var& x) {
+  return exponential_linear("selu", x, real(1.0507009873554804934), real(1.6732632423543772848));
 }
 
 // y = x s,  s = sigmoid x            dx = dy s (1 + x (1 - s))
@@ -153,8 +261,18 @@ Var silu(const Var& x) {
                 }));
 }
 
+// y = x P,  P = normal_cdf x          dx = dy (P + x p),  p = dP/dx
+// "Gaussian error linear unit": D. Hendrycks, K. Gimpel, arXiv:1606.08415 (2016).
+Var gelu(const Var& x) {
+  const auto f = [](real v) { return v * (std::erfc(-v * kSqrtHalf) / 2); };
+  return record("gelu", map("gelu", x.value(), f),
+                wrt(x, [x](const Var& dy) { return dy * (normal_cdf(x) + x * normal_pdf(x)); }));
+}
+
 // y = min(max(x, low), high)         dx = dy where low <= x <= high, else 0
 Var clamp(const Var& x, real low, real high) {
+  require_number("clamp", "low", low);
+  require_number("clamp", "high", high);
   require(low <= high, "clamp: low {} and high {} given; low must not exceed high", low, high);
   const auto f = [=](real v) { return v < low ? low : v > high ? high : v; };
   const auto inside = [=](real v) { return real(low <= v && v <= high); };
@@ -169,179 +287,6 @@ Var where(const Tensor& mask, const Var& a, const Var& b) {
   return record("where", map("where", mask, a.value(), b.value(), choose),
                 wrt(a, [mask](const Var& dy) { return where(mask, dy, 0); }),
                 wrt(b, [mask](const Var& dy) { return where(mask, 0, dy); }));
-}
-
-// --- Reductions ------------------------------------------------------------------------------
-
-namespace {
-
-// The gradient of a result that has lost `axis`, with the axis back (size 1): ready to broadcast.
-Var with_axis(const Var& dy, int axis, const Shape& x_shape) {
-  axis = checked_axis("reduce", axis, x_shape);
-  return dy.shape().rank() == x_shape.rank() ? dy : reshape(dy, x_shape.with(axis, 1));
-}
-
-// The axis of an operation that is made of others, so that errors name it and not them.
-int axis_of(const char* op, int axis, const Var& x) {
-  Recorder::tracks(op, x);
-  return nonempty_axis(op, axis, x.shape());
-}
-
-// reshape() to one axis, by the name of the operation that asks for it.
-Var flat(const char* op, const Var& x) {
-  return record(op, x.value().reshaped(Shape{x.value().size()}),
-                wrt(x, [from = x.shape()](const Var& dy) { return reshape(dy, from); }));
-}
-
-}  // namespace
-
-// y = sum of x along an axis         x (.., n, ..)   y (.., ..) or (.., 1, ..)
-//                                    dx = dy at every position of the axis
-Var sum(const Var& x, int axis, KeepAxis keep) {
-  return record("sum", kernel::sum(x.value(), axis, keep),
-                wrt(x, [axis, shape = x.shape()](const Var& dy) {
-                  return broadcast_to(with_axis(dy, axis, shape), shape);
-                }));
-}
-
-// y = largest x along an axis        dx = dy where x = y (shared among equals), else 0
-Var max(const Var& x, int axis, KeepAxis keep) {
-  return record("max", kernel::max(x.value(), axis, keep), wrt(x, [x, axis](const Var& dy) {
-                  const auto equal = [](real a, real b) { return real(a == b); };
-                  const Var largest =
-                      map("max", x.value(), kernel::max(x.value(), axis, KeepAxis::yes), equal);
-                  const Var share = largest / sum(largest, axis, KeepAxis::yes);
-                  return with_axis(dy, axis, x.shape()) * share;
-                }));
-}
-
-// y = (1/n) sum of x along an axis of size n
-Var mean(const Var& x, int axis, KeepAxis keep) {
-  axis = axis_of("mean", axis, x);
-  return sum(x, axis, keep) / real(x.shape()[axis]);
-}
-
-// y = log of the sum of e^x along an axis = log(sum of e^(x - c)) + c with c = the largest x, so
-// that nothing overflows. An infinite one is not subtracted: inf - inf is NaN, the answer +-inf.
-Var logsumexp(const Var& x, int axis, KeepAxis keep) {
-  axis = axis_of("logsumexp", axis, x);
-  const auto finite = [](real v) { return std::isinf(v) ? 0 : v; };
-  const Var c = map("logsumexp", kernel::max(x.value(), axis, KeepAxis::yes), finite);
-  const Var y = log(sum(exp(x - c), axis, keep));
-  return y + reshape(c, y.shape());
-}
-
-// y = (1/n) sum of all n elements of x               dx = dy / n everywhere
-Var mean(const Var& x) {  // the end of nearly every loss: with a rule of its own
-  require(x.value().size() > 0, "mean: shape {} given; at least one element is required",
-          x.shape());
-  const auto n = real(x.value().size());
-  return record(
-      "mean", Tensor::scalar(kernel::sum_to(x.value(), {}).item() / n),
-      wrt(x, [n, shape = x.shape()](const Var& dy) { return broadcast_to(dy / n, shape); }));
-}
-
-// y = sum of all elements of x
-Var sum(const Var& x) { return sum(flat("sum", x), 0); }
-// y = the largest of all elements of x
-Var max(const Var& x) { return max(flat("max", x), 0); }
-// y = log of the sum of e^x over all elements
-Var logsumexp(const Var& x) { return logsumexp(flat("logsumexp", x), 0); }
-
-// --- Matrices --------------------------------------------------------------------------------
-
-// C = A B            A (m, k)   B (k, n)   C (m, n)          dA = dC B^T      dB = A^T dC
-// and, where A or B enters transposed, the transposes of these.
-Var matmul(const Var& A, const Var& B, Trans ta, Trans tb) {
-  const auto flipped = [](Trans t) { return t == Trans::no ? Trans::yes : Trans::no; };
-  const auto dA = [=](const Var& dC) {
-    return ta == Trans::no ? matmul(dC, B, Trans::no, flipped(tb)) : matmul(B, dC, tb, Trans::yes);
-  };
-  const auto dB = [=](const Var& dC) {
-    return tb == Trans::no ? matmul(A, dC, flipped(ta), Trans::no) : matmul(dC, A, Trans::yes, ta);
-  };
-  return record("matmul", kernel::matmul(A.value(), B.value(), ta, tb), wrt(A, dA), wrt(B, dB));
-}
-
-// y = x W^T + b      x (B, in)   W (out, in)   b (out)   y (B, out)
-//                    dx = dy W        dW = dy^T x        db = dy (summed over the batch)
-Var linear(const Var& x, const Var& W, const Var& b) {
-  return record("linear", kernel::affine(x.value(), W.value(), b.value()),
-                wrt(x, [W](const Var& dy) { return matmul(dy, W); }),
-                wrt(W, [x](const Var& dy) { return matmul(dy, x, Trans::yes); }),
-                wrt(b, [](const Var& dy) { return dy; }));
-}
-
-// --- Rearrangements --------------------------------------------------------------------------
-// These move elements; the derivative moves them back.
-
-// y = x under another shape          dx = dy under x's shape
-Var reshape(const Var& x, const Shape& shape) {
-  return record("reshape", x.value().reshaped(shape),
-                wrt(x, [from = x.shape()](const Var& dy) { return reshape(dy, from); }));
-}
-
-// y = x with two axes exchanged      dx = dy with the same two exchanged
-Var transpose(const Var& x, int a, int b) {
-  return record("transpose", kernel::transpose(x.value(), a, b),
-                wrt(x, [a, b](const Var& dy) { return transpose(dy, a, b); }));
-}
-
-// y = positions begin .. end-1 of x along an axis            dx = dy there, zeros elsewhere
-Var slice(const Var& x, int axis, Index begin, Index end) {
-  return record("slice", kernel::slice(x.value(), axis, begin, end),
-                wrt(x, [axis, begin, shape = x.shape()](const Var& dy) {
-                  return pad(dy, axis, begin, shape[checked_axis("slice", axis, shape)]);
-                }));
-}
-
-// y = x at positions begin .. of an axis of `size`, zeros elsewhere          dx = dy there
-Var pad(const Var& x, int axis, Index begin, Index size) {
-  return record("pad", kernel::pad(x.value(), axis, begin, size),
-                wrt(x, [axis, begin, shape = x.shape()](const Var& dy) {
-                  const Index n = shape[checked_axis("pad", axis, shape)];
-                  return slice(dy, axis, begin, begin + n);
-                }));
-}
-
-// y = the parts one after another along an axis      d(part) = the part's positions of dy
-Var concat(const std::vector<Var>& parts, int axis) {
-  std::vector<Tensor> values;
-  std::vector<Index> begins{0};  // of each part in y, and the end of the last
-  for (const Var& part : parts) {
-    values.push_back(part.value());
-    begins.push_back(begins.back() + part.shape()[checked_axis("concat", axis, part.shape())]);
-  }
-  return record("concat", kernel::concat(values, axis), parts,
-                [axis, begins](const Var& dy, std::size_t k) {
-                  return slice(dy, axis, begins[k], begins[k + 1]);
-                });
-}
-
-// y[.., i, ..] = x[.., indices[i], ..]       dx[.., indices[i], ..] += dy[.., i, ..]
-Var gather(const Var& x, const std::vector<Index>& indices, int axis) {
-  return record("gather", kernel::gather(x.value(), indices, axis),
-                wrt(x, [axis, shape = x.shape(), indices](const Var& dy) {
-                  return scatter_add(dy, indices, shape[checked_axis("gather", axis, shape)], axis);
-                }));
-}
-
-// y[.., indices[i], ..] += x[.., i, ..]      dx[.., i, ..] = dy[.., indices[i], ..]
-Var scatter_add(const Var& x, const std::vector<Index>& indices, Index size, int axis) {
-  return record("scatter_add", kernel::scatter_add(x.value(), indices, size, axis),
-                wrt(x, [axis, indices](const Var& dy) { return gather(dy, indices, axis); }));
-}
-
-// y = x repeated to a shape          dx = dy summed over the repeated axes
-Var broadcast_to(const Var& x, const Shape& shape) {
-  return record("broadcast_to", kernel::broadcast_to(x.value(), shape),
-                wrt(x, [](const Var& dy) { return dy; }));
-}
-
-// y = x summed to a shape from which it was repeated         dx = dy repeated
-Var sum_to(const Var& x, const Shape& shape) {
-  return record("sum_to", kernel::sum_to(x.value(), shape),
-                wrt(x, [from = x.shape()](const Var& dy) { return broadcast_to(dy, from); }));
 }
 
 }  // namespace gradflow

@@ -1,15 +1,16 @@
-// The operations on Vars. Each has its formula, its shapes and its derivative in ops.cpp.
+// The operations on Vars. Here: arithmetic and functions of single numbers, each with its formula,
+// its shapes and its derivative in ops.cpp. The other headers, which this one includes, are
+// reductions.h (along an axis), linalg.h (matrices) and rearrangements.h (moving elements).
 //
 // Binary operations broadcast (tensor/shape.h). A real or a Tensor may stand wherever a Var is
 // asked for; it is a constant. Errors are ShapeErrors that name the operation.
 #pragma once
 
-#include <vector>
-
+#include "autograd/linalg.h"
+#include "autograd/rearrangements.h"
 #include "autograd/record.h"
+#include "autograd/reductions.h"
 #include "tensor/map.h"
-#include "tensor/matmul.h"
-#include "tensor/reduce.h"
 
 namespace gradflow {
 
@@ -25,10 +26,15 @@ inline Var operator-(const Var& a, const Var& b) { return sub(a, b); }
 inline Var operator*(const Var& a, const Var& b) { return mul(a, b); }
 inline Var operator/(const Var& a, const Var& b) { return div(a, b); }
 inline Var operator-(const Var& x) { return neg(x); }
+// Element by element; where the two are equal, each gets half of the gradient.
+Var minimum(const Var& a, const Var& b);
+Var maximum(const Var& a, const Var& b);
 
 // Elementwise functions
 Var exp(const Var& x);
+Var expm1(const Var& x);  // e^x - 1, with all digits near 0
 Var log(const Var& x);
+Var log1p(const Var& x);  // log(1 + x), with all digits near 0
 Var sqrt(const Var& x);
 Var square(const Var& x);
 Var pow(const Var& x, real exponent);
@@ -37,37 +43,17 @@ Var cos(const Var& x);
 Var abs(const Var& x);  // derivative 0 at 0
 Var tanh(const Var& x);
 Var sigmoid(const Var& x);
+Var logsigmoid(const Var& x);  // log sigmoid x, which is x where sigmoid x is too small for a real
 Var softplus(const Var& x);
+Var normal_cdf(const Var& x);                           // P(z < x) of a standard normal z
 Var relu(const Var& x);                                 // derivative 0 at 0
 Var leaky_relu(const Var& x, real slope = real(0.01));  // derivative `slope` at 0
+Var elu(const Var& x, real alpha = 1);                  // derivative `alpha` at 0
+Var selu(const Var& x);                                 // derivative 1.758 at 0, as from below
 Var silu(const Var& x);
+Var gelu(const Var& x);                        // the exact one, x normal_cdf(x)
 Var clamp(const Var& x, real low, real high);  // derivative 1 at the bounds, 0 outside
 // a where mask is not 0, else b. The mask is data: nothing flows into it.
 Var where(const Tensor& mask, const Var& a, const Var& b);
-
-// Reductions, over everything (to a scalar) or along one axis
-Var sum(const Var& x);
-Var mean(const Var& x);
-Var max(const Var& x);  // where several elements are largest they share the gradient evenly
-Var logsumexp(const Var& x);
-Var sum(const Var& x, int axis, KeepAxis keep = KeepAxis::no);
-Var mean(const Var& x, int axis, KeepAxis keep = KeepAxis::no);
-Var max(const Var& x, int axis, KeepAxis keep = KeepAxis::no);
-Var logsumexp(const Var& x, int axis, KeepAxis keep = KeepAxis::no);
-
-// Matrices
-Var matmul(const Var& A, const Var& B, Trans trans_a = Trans::no, Trans trans_b = Trans::no);
-Var linear(const Var& x, const Var& W, const Var& b);  // x W^T + b
-
-// Rearrangements
-Var reshape(const Var& x, const Shape& shape);
-Var transpose(const Var& x, int axis_a = 0, int axis_b = 1);
-Var slice(const Var& x, int axis, Index begin, Index end);
-Var pad(const Var& x, int axis, Index begin, Index size);
-Var concat(const std::vector<Var>& parts, int axis);
-Var gather(const Var& x, const std::vector<Index>& indices, int axis = 0);
-Var scatter_add(const Var& x, const std::vector<Index>& indices, Index size, int axis = 0);
-Var broadcast_to(const Var& x, const Shape& shape);
-Var sum_to(const Var& x, const Shape& shape);
 
 }  // namespace gradflow

@@ -38,13 +38,10 @@ Weights::Weights(const Parameters& parameters) {
   }
 }
 
-std::optional<Index> Weights::find(const Parameter& parameter) const {
-  const auto& state = parameter.state_;
-  if (!state) return std::nullopt;
-  if (state->weights == id_) return state->begin;
-  // Other Weights that were made later know it too.
+// For a parameter that Weights which were made later know, too, and remember in it.
+std::optional<Index> Weights::search(const Parameter& parameter) const {
   for (std::size_t k = 0; k < states_.size(); ++k)
-    if (states_[k] == state) return places_[k].begin;
+    if (states_[k] == parameter.state_) return places_[k].begin;
   return std::nullopt;
 }
 

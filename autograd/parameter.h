@@ -9,7 +9,12 @@
 // one tensor too, the state of an optimiser is another one or two, and a step is one loop. A
 // parameter that is not among the Weights of a tape is a constant for it.
 //
-// Read next: tape.h.
+//   Parameter w{Tensor({2}, {3, 5})};
+//   Weights weights({{"w", &w}});   // for a model: Weights weights(parameters(model))
+//   Tape tape(weights);
+//   tape.backward(sum(w * w))[w];   // (6, 10)
+//
+// Read next: var.h.
 #pragma once
 
 #include <memory>
@@ -42,7 +47,7 @@ class Parameter {
   struct State {
     explicit State(Tensor numbers) : value(std::move(numbers)) {}
     Tensor value;
-    std::uint64_t weights = 0;  // the number of the Weights that know it, and where it lies there
+    std::uint64_t weights = 0;  // the number of the last Weights to list it, and its place there
     Index begin = 0;
   };
   std::shared_ptr<State> state_;
@@ -55,8 +60,8 @@ struct NamedParameter {  // as a model hands it out
 using Parameters = std::vector<NamedParameter>;  // in the order of a model's layers
 
 // The numbers of some parameters, one after another. It keeps them by their identity: the model may
-// move, and must not be changed to another number of elements. Outlived by the tapes and optimisers
-// that use it.
+// move, but each parameter keeps its number of elements. Outlives the tapes and optimisers that use
+// it.
 class Weights {
  public:
   // Throws GraphError if a name or a parameter is listed twice.
@@ -72,16 +77,21 @@ class Weights {
   const std::vector<Place>& places() const { return places_; }  // in the order given
   Index count() const { return count_; }                        // of all numbers
   // Where the parameter's numbers begin; nothing if it is not one of these.
-  std::optional<Index> find(const Parameter& parameter) const;
+  std::optional<Index> find(const Parameter& parameter) const {
+    const Parameter::State* state = parameter.state_.get();
+    return state && state->weights == id_ ? state->begin : search(parameter);
+  }
   // The name of the parameter to which a number belongs.
   const std::string& name_at(Index number) const;
 
-  // All numbers as they are now, to be read; and to be written, by nobody while tapes record.
+  // All numbers as they are now, to be read; and to be written, which changes the parameters: not
+  // while a tape that has read them is still to be differentiated.
   const Tensor& numbers();
   real* mutable_numbers();
 
  private:
   void lay_together();
+  std::optional<Index> search(const Parameter& parameter) const;
 
   std::uint64_t id_;
   std::vector<Place> places_;

@@ -13,6 +13,9 @@
 // An operation that several others could be made of, but that is faster in one loop, is fused: see
 // record_fused() below, which is told both forms.
 //
+// wrt(), the first record() and the comment above record_fused() are enough for a first reading;
+// what stands between them is how rules get onto the tape.
+//
 // Read next: ops.cpp.
 #pragma once
 

@@ -1,4 +1,10 @@
 // What a tape is made of inside: for tape.cpp, record.cpp and scope.cpp alone.
+//
+// The one idea: a node is small and knows no values; its rules keep what they need of those. What a
+// tape has allocated is kept by the thread for its next tape, since a training step makes one after
+// another of the same size.
+//
+// Read next: tape.cpp.
 #pragma once
 
 #include <atomic>

@@ -11,8 +11,8 @@
 //   const Gradients gradients = tape.backward(y);
 //   gradients[x].value();                          // (1, 2): 2 x
 //
-// With respect to what is said when the tape is made: its variables, and the parameters of a
-// Weights that it is given, Tape tape(weights). Everything else is a constant, and what depends on
+// It differentiates with respect to what it is told: its variables, and the parameters of a Weights
+// that it was made with, Tape tape(weights). Everything else is a constant, and what depends on
 // constants alone is not recorded.
 //
 // Gradients are a result, not a field that fills up: there is nothing to zero between steps. And a
@@ -22,7 +22,7 @@
 // A tape belongs to the thread that made it. Tapes may be nested, but a Var of one tape cannot be
 // used while another records: that raises GraphError.
 //
-// Read next: tape.cpp (the walk), record.h (how an operation is written), ops.cpp (all of them).
+// Read next: record.h (how an operation is written), ops.cpp (all of them), tape.cpp (the walk).
 #pragma once
 
 #include <memory>
@@ -102,8 +102,8 @@ class Tape {
   std::thread::id thread_ = std::this_thread::get_id();
 };
 
-// While one is in scope, nothing that this thread computes is recorded: for sampling and scoring,
-// whose histories nobody wants.
+// While one is in scope, nothing that this thread computes is recorded on the tape that is the
+// innermost when it is made: for sampling and scoring, whose histories nobody wants.
 class Unrecorded {
  public:
   Unrecorded();

@@ -75,7 +75,7 @@ Var MaskedNetwork::operator()(const Var& input) const {
 MaskedAutoregressive::MaskedAutoregressive(Index dim, Univariate univariate,
                                            const ConditionerOptions& options, Rng& rng)
     : dim_(checked(dim)),
-      context_(options.context),
+      context_(checked_context(options)),
       univariate_(std::move(univariate)),
       network_(dim, univariate_.size(), options, rng) {}
 

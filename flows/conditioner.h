@@ -12,6 +12,13 @@ struct ConditionerOptions {
   Index context = 0;              // how many numbers are known of each point beside its coordinates
 };
 
+// The size of its context. Throws ShapeError for a negative one.
+inline Index checked_context(const ConditionerOptions& options) {
+  require(options.context >= 0, "conditioner: a context of {} numbers given; 0 or more",
+          options.context);
+  return options.context;
+}
+
 // What a conditioner's network reads: points, and the context if there is one.
 inline Var with_context(const Var& points, const Var& context, Index size) {
   return size == 0 ? points : concat({points, context}, 1);

@@ -6,12 +6,11 @@ Coupling::Coupling(Index dim, Univariate univariate, const ConditionerOptions& o
                    const CouplingOptions& more)
     : dim_(dim),
       kept_(more.kept.value_or(dim / 2)),
-      context_(options.context),
+      context_(checked_context(options)),
       univariate_(std::move(univariate)) {
   require(dim >= 2, "Coupling: {} coordinates given; at least 2: one to keep and one to move", dim);
   require(1 <= kept_ && kept_ < dim, "Coupling: {} of {} coordinates to be kept given; 1 to {}",
           kept_, dim, dim - 1);
-  require(context_ >= 0, "Coupling: a context of {} numbers given; 0 or more", context_);
   const Index R = univariate_.size(), networks = more.one_network ? 1 : R;
   const auto sizes = layer_sizes(kept_ + context_, options.hidden, (dim - kept_) * R / networks);
   for (Index r = 0; r < networks; ++r) networks_.emplace_back(sizes, rng, options.activation);
@@ -23,7 +22,7 @@ Coupling::Coupling(Index dim, Univariate univariate, const ConditionerOptions& o
 // x = (a, b):   z_a = a,   z_b = the univariate map of b, with raw numbers from networks of a.
 // dz/dx is triangular, and on its diagonal are 1 and the slopes of the univariate map.
 Mapped Coupling::map_to_latent(const Var& x, const Var& context, LogDet log_det) const {
-  const Var a = slice(x, 1, 0, kept_), b = slice(x, 1, kept_, dim_);
+  const auto [a, b] = split(x, 1, kept_);
   const Mapped moved = univariate_.to_latent(b, raw(a, context), log_det);
   if (!of_kept_) return {concat({a, moved.points}, 1), moved.log_det};
   const Mapped kept = part_to_latent(*of_kept_, a, no_context, log_det);
@@ -32,9 +31,9 @@ Mapped Coupling::map_to_latent(const Var& x, const Var& context, LogDet log_det)
 
 // z_a is a again (or leads back to it), so that the networks say the same.
 Mapped Coupling::map_to_data(const Var& z, const Var& context, LogDet log_det) const {
-  Mapped kept{slice(z, 1, 0, kept_)};
+  const auto [z_a, z_b] = split(z, 1, kept_);
+  Mapped kept{z_a};
   if (of_kept_) kept = part_to_data(*of_kept_, kept.points, no_context, log_det);
-  const Var z_b = slice(z, 1, kept_, dim_);
   const Mapped moved = univariate_.to_data(z_b, raw(kept.points, context), log_det);
   return {concat({kept.points, moved.points}, 1), added(moved.log_det, kept.log_det)};
 }

@@ -2,6 +2,8 @@
 //
 //   const Mlp network({3, 64, 64, 2}, rng, activations::silu);
 //   const Mlp of_my_own({3, 64, 2}, rng, Activation{"sine", [](const Var& x) { return sin(x); }});
+//
+// Read next: mlp.h.
 #pragma once
 
 #include <optional>

@@ -9,6 +9,39 @@
 #include "tensor/threads/parallel.h"
 
 namespace gradflow {
+namespace {
+
+// sum += share g, or sum = share g for the first of the terms.
+void add_share(const real* g, double share, bool first, real* sum, Index n) {
+  const auto factor = static_cast<real>(share);
+  if (first)
+#pragma omp simd
+    for (Index i = 0; i < n; ++i) sum[i] = factor * g[i];
+  else
+#pragma omp simd
+    for (Index i = 0; i < n; ++i) sum[i] += factor * g[i];
+}
+
+// The same for the last one. Returns the sum of squares of what is then there.
+double add_last_share(const real* g, double share, bool first, real* sum, Index n) {
+  const auto factor = static_cast<real>(share);
+  double square = 0;
+  if (first)
+#pragma omp simd reduction(+ : square)
+    for (Index i = 0; i < n; ++i) {
+      sum[i] = factor * g[i];
+      square += double{sum[i]} * double{sum[i]};
+    }
+  else
+#pragma omp simd reduction(+ : square)
+    for (Index i = 0; i < n; ++i) {
+      sum[i] += factor * g[i];
+      square += double{sum[i]} * double{sum[i]};
+    }
+  return square;
+}
+
+}  // namespace
 
 BatchGradient::BatchGradient(Loss loss, Weights& weights, Index shards)
     : loss_(std::move(loss)), weights_(weights), gradient_(zeros(Shape{weights.count()})) {
@@ -54,20 +87,16 @@ void BatchGradient::run(Shard& shard, const Data& data) const {
 // parts that do not depend on the number of threads.
 void BatchGradient::add_up(std::span<const Shard> shards) {
   const Index count = weights_.count();
-  real* sum = gradient_.mutable_data();
+  real* const all = gradient_.mutable_data();
   std::vector<double> squares(static_cast<std::size_t>(parts_of(count)));
   parallel_parts(count, [&](Index part, Index begin, Index end) {
-    for (const Shard& shard : shards) {
-      const real* g = shard.gradient.data();
-      const auto share = static_cast<real>(shard.share);
-      const bool first = &shard == &shards[0];
-#pragma omp simd
-      for (Index i = begin; i < end; ++i) sum[i] = share * g[i] + (first ? 0 : sum[i]);
-    }
-    double square = 0;
-#pragma omp simd reduction(+ : square)
-    for (Index i = begin; i < end; ++i) square += double{sum[i]} * double{sum[i]};
-    squares[static_cast<std::size_t>(part)] = square;
+    const Index n = end - begin;
+    real* const sum = all + begin;
+    for (std::size_t s = 0; s + 1 < shards.size(); ++s)
+      add_share(shards[s].gradient.data() + begin, shards[s].share, s == 0, sum, n);
+    const Shard& last = shards.back();
+    squares[static_cast<std::size_t>(part)] =
+        add_last_share(last.gradient.data() + begin, last.share, shards.size() == 1, sum, n);
   });
   double total = 0;
   for (const double square : squares) total += square;

@@ -1,4 +1,6 @@
-// Data, and what is to be made small on it.
+// Data and Loss: what is learned from, and the number that is to be made small on it.
+//
+// Read next: batch_gradient.h.
 #pragma once
 
 #include <functional>

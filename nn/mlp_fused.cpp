@@ -66,34 +66,55 @@ std::vector<const Parameter*> parameters_of(std::span<const Mlp> networks) {
   return all;
 }
 
-// Outputs (M, B) of network r to and from every R-th column of y (B, M R).
-void put_in_turn(const real* from, Index M, Index B, Index R, Index r, real* y) {
-  for (Index b = 0; b < B; ++b)
-    for (Index k = 0; k < M; ++k) y[(b * M + k) * R + r] = from[k * B + b];
+// out (n, m) = in (m, n) turned. In a shape that the compiler makes vectors of where one side is
+// short, as it is at both ends of a coupling's network.
+void turn(const real* in, Index m, Index n, real* out) {
+  if (m == 1 || n == 1) {
+    std::copy_n(in, m * n, out);
+  } else if (m == 2) {
+    for (Index j = 0; j < n; ++j) {
+      out[2 * j] = in[j];
+      out[2 * j + 1] = in[n + j];
+    }
+  } else if (n == 2) {
+    for (Index i = 0; i < m; ++i) {
+      out[i] = in[2 * i];
+      out[m + i] = in[2 * i + 1];
+    }
+  } else {
+    for (Index i = 0; i < m; ++i)
+      for (Index j = 0; j < n; ++j) out[j * m + i] = in[i * n + j];
+  }
 }
-void take_in_turn(const real* y, Index M, Index B, Index R, Index r, real* to) {
-  for (Index k = 0; k < M; ++k)
-    for (Index b = 0; b < B; ++b) to[k * B + b] = y[(b * M + k) * R + r];
-}
+
+// The row of network r's k-th output among all outputs, (M R, B): it is a column of y.
+Index row_of(Index k, Index R, Index r) { return k * R + r; }
 
 // h_0 = x^T,   h_{l+1} = activation(W_l h_l + b_l),   y^T = W_{L-1} h_{L-1} + b_{L-1}
 // W_b(k): the numbers of the weights and biases of the k-th layer.
 template <class Numbers>
 Tensor forward(Pass& pass, const Tensor& x, const Numbers& W_b) {
   const Index B = pass.points, M = pass.out(), R = pass.R;
-  Tensor y({B, M * R}), last(Shape{M * B});
+  Tensor y({B, M * R}), outputs({2, M * R * B});
+  real* const in_turn = outputs.mutable_data();  // (M R, B)
   real* memory = pass.memory.mutable_data();
-  take_in_turn(x.data(), pass.in(), B, 1, 0, memory);
+  turn(x.data(), B, pass.in(), memory);
   Index r = 0;
   for (std::size_t l = 0; l < pass.layers.size(); ++l) {
     const Layer& layer = pass.layers[l];
     const auto [W, b] = W_b(l);
-    real* next = layer.last ? last.mutable_data() : memory + pass.layers[l + 1].given;
+    const bool in_place = M == 1 || R == 1;  // this network's rows are neighbours
+    real* const own = in_turn + (in_place ? row_of(0, R, r) : M * R) * B;  // (M, B)
+    real* next = layer.last ? own : memory + pass.layers[l + 1].given;
     kernel::gemm(layer.out, B, layer.in, {W, layer.in, 1}, {memory + layer.given, B, 1},
                  {Bias::Kind::per_row, b}, next,
                  {layer.last ? Epilogue::Kind::none : Epilogue::Kind::leaky_relu, layer.slope});
-    if (layer.last) put_in_turn(last.data(), M, B, R, r++, y.mutable_data());
+    if (!layer.last) continue;
+    for (Index k = 0; k < M && !in_place; ++k)
+      std::copy_n(own + k * B, B, in_turn + row_of(k, R, r) * B);
+    ++r;
   }
+  turn(in_turn, M * R, B, y.mutable_data());
   return y;
 }
 
@@ -107,6 +128,8 @@ std::array<Tensor, 2> backward(const Pass& pass, const Tensor& weights, const Te
   const auto [want_dx, want_weights] = wanted;
   const Index B = pass.points, in = pass.in(), M = pass.out(), R = pass.R;
   Tensor gradients(Shape{want_weights ? pass.weights : 0}), scratch({2, B * pass.widest});
+  Tensor outputs({M * R, B});
+  turn(dy.data(), B, M * R, outputs.mutable_data());
   Tensor dx_turned({want_dx ? in : 0, B});
   real* d = scratch.mutable_data();
   real* d_before = d + B * pass.widest;
@@ -114,7 +137,10 @@ std::array<Tensor, 2> backward(const Pass& pass, const Tensor& weights, const Te
   for (std::size_t l = pass.layers.size(); l-- > 0;) {
     const Layer& layer = pass.layers[l];
     const real* h = pass.memory.data() + layer.given;
-    if (layer.last) take_in_turn(dy.data(), M, B, R, --r, d);
+    if (layer.last) {
+      --r;
+      for (Index k = 0; k < M; ++k) std::copy_n(outputs.data() + row_of(k, R, r) * B, B, d + k * B);
+    }
     if (want_weights) {
       real* dW = gradients.mutable_data();
       kernel::gemm(layer.out, layer.in, B, {d, B, 1}, {h, 1, B}, {}, dW + layer.W);

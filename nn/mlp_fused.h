@@ -1,6 +1,8 @@
 // The fast form of an Mlp, and of several that read the same input: one operation on the tape
 // instead of two for each layer. What it computes is written in mlp.cpp; nobody needs to read this
 // to understand the models.
+//
+// Read next: mlp_fused.cpp, after record_fused() in autograd/record.h.
 #pragma once
 
 #include <optional>

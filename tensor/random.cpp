@@ -5,6 +5,7 @@
 #include <numbers>
 #include <numeric>
 
+#include "tensor/map.h"
 #include "tensor/random.h"
 
 namespace gradflow {
@@ -27,11 +28,6 @@ real upper_bits(std::uint32_t word) {
   return static_cast<real>(static_cast<std::int32_t>(word >> 8));
 }
 constexpr real kUnit = real{1} / (1 << 24);
-
-void check_bound(const char* op, Index bound) {
-  require(1 <= bound && bound <= 0xffffffff, "{}: bound {} given; 1 to 2^32 - 1 are possible", op,
-          bound);
-}
 
 }  // namespace
 
@@ -65,6 +61,10 @@ std::vector<std::uint32_t> Rng::words(Index count) {
 }
 
 Tensor Rng::uniform(const Shape& shape, real from, real to) {
+  require(
+      from <= to && std::isfinite(to - from),
+      "uniform: {} to {} given; finite bounds, the first not above the second, and a finite width",
+      from, to);
   Tensor x(shape);
   const std::vector<std::uint32_t> word = words(x.size());
   // Far from 0 the sum below may round up to `to` itself.
@@ -83,24 +83,23 @@ Tensor Rng::normal(const Shape& shape) {
   constexpr real kTurn = 2 * std::numbers::pi_v<real>;
   Tensor z(shape);
   const Index pairs = (z.size() + 1) / 2;
-  const std::vector<std::uint32_t> word_storage = words(2 * pairs);
-  const std::uint32_t* word = word_storage.data();
-  Tensor both(Shape{2, pairs});
-  real* cosine = both.mutable_data();
-  real* sine = cosine + pairs;
-  const auto angle = [word, pairs](Index i) { return kTurn * kUnit * upper_bits(word[pairs + i]); };
-#pragma omp simd
+  const std::vector<std::uint32_t> word = words(2 * pairs);
+  Tensor u(Shape{pairs}), a(Shape{pairs});
+  real *const u_at = u.mutable_data(), *const a_at = a.mutable_data();
   for (Index i = 0; i < pairs; ++i) {
-    const real u = kUnit * (upper_bits(word[i]) + real{0.5});  // never 0: log u stays finite
-    cosine[i] = std::sqrt(-2 * std::log(u));
+    const auto at = static_cast<std::size_t>(i);
+    u_at[i] = kUnit * (upper_bits(word[at]) + real{0.5});  // never 0: log u stays finite
+    a_at[i] = kTurn * kUnit * upper_bits(word[at + static_cast<std::size_t>(pairs)]);
   }
-  // In loops of their own: of a sine and a cosine side by side the compiler makes a single call
-  // that has no vector form.
-#pragma omp simd
-  for (Index i = 0; i < pairs; ++i) sine[i] = cosine[i] * std::sin(angle(i));
-#pragma omp simd
-  for (Index i = 0; i < pairs; ++i) cosine[i] *= std::cos(angle(i));
-  std::copy_n(cosine, z.size(), z.mutable_data());
+  using kernel::map;
+  // Sine and cosine apart: of the two side by side the compiler makes one call without a vector
+  // form.
+  const Tensor r = map("normal", u, [](real v) { return std::sqrt(-2 * std::log(v)); });
+  const Tensor x =
+      map("normal", r, a, [](real radius, real turn) { return radius * std::cos(turn); });
+  const Tensor y =
+      map("normal", r, a, [](real radius, real turn) { return radius * std::sin(turn); });
+  std::copy_n(y.data(), z.size() - pairs, std::copy_n(x.data(), pairs, z.mutable_data()));
   return z;
 }
 
@@ -120,7 +119,8 @@ Index Rng::below(std::uint32_t bound, Block& block, int& left) {
 }
 
 std::vector<Index> Rng::integers(Index bound, Index count) {
-  check_bound("integers", bound);
+  require(1 <= bound && bound <= 0xffffffff, "integers: bound {} given; 1 to 2^32 - 1 are possible",
+          bound);
   require(count >= 0, "integers: count {} given; 0 or more", count);
   std::vector<Index> result(static_cast<std::size_t>(count));
   Block block{};
@@ -130,7 +130,8 @@ std::vector<Index> Rng::integers(Index bound, Index count) {
 }
 
 std::vector<Index> Rng::permutation(Index n) {
-  check_bound("permutation", n + 1);
+  require(0 <= n && n <= 0xffffffff, "permutation: {} numbers given; 0 to 2^32 - 1 are possible",
+          n);
   std::vector<Index> order(static_cast<std::size_t>(n));
   std::iota(order.begin(), order.end(), Index{0});
   Block block{};

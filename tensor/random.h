@@ -29,12 +29,14 @@ class Rng {
   // An independent generator for sub-task `id`, e.g. one for each step; this one does not move.
   Rng fork(std::uint64_t id) const;
 
-  Tensor uniform(const Shape& shape, real low = 0, real high = 1);  // [low, high)
-  Tensor normal(const Shape& shape);                                // N(0, 1), Box-Muller
+  // Each number in [low, high). Throws ShapeError unless low <= high and high - low is finite.
+  Tensor uniform(const Shape& shape, real low = 0, real high = 1);
+  Tensor normal(const Shape& shape);  // N(0, 1), Box-Muller
   // `count` integers, each 0 ... bound - 1 with equal probability. Throws ShapeError unless bound
   // is 1 ... 2^32 - 1.
   std::vector<Index> integers(Index bound, Index count);
-  std::vector<Index> permutation(Index n);  // 0 ... n - 1 shuffled (Fisher-Yates)
+  // 0 ... n - 1 shuffled (Fisher-Yates). Throws ShapeError unless n is 0 ... 2^32 - 1.
+  std::vector<Index> permutation(Index n);
 
   // Where the stream stands: the number of blocks drawn. Storing it and setting it continues there.
   std::uint64_t position() const { return position_; }

@@ -12,6 +12,7 @@
 #pragma once
 
 #include <cstdint>
+#include <type_traits>
 
 namespace gradflow {
 
@@ -20,6 +21,10 @@ using real = double;
 #else
 using real = float;  // double in the double build
 #endif
+
+// What a sum of many numbers is carried in: the next wider type. A sum in `real` itself loses the
+// digits of what is added to it as it grows.
+using Carried = std::conditional_t<std::is_same_v<real, float>, double, long double>;
 
 // Sizes, positions and counts. Signed, so that a difference of two of them is what it seems.
 using Index = std::int64_t;

@@ -1,61 +1,56 @@
 #include "tensor/reduce.h"
 
 #include <algorithm>
+#include <bit>
 
 #include "tensor/map.h"
 
 namespace gradflow {
 namespace {
 
-// A long float sum loses digits as it grows, so it is taken in blocks: each block in vector
-// registers, the blocks' sums in double.
-real sum_of(const real* x, Index n) {
-  constexpr Index kBlock = 1024;
-  double total = 0;
-  for (Index begin = 0; begin < n; begin += kBlock) {
-    const Index end = std::min(n, begin + kBlock);
-    real block = 0;
-#pragma omp simd reduction(+ : block)
-    for (Index i = begin; i < end; ++i) block += x[i];
-    total += block;
+// x is seen as (outer, n, inner), and one of its `outer` blocks is summed over n: out (inner) gets
+// the sums divided by `count`. In `Carried`, rounded once, at the end: a float's own sum of a
+// million numbers would be wrong in the third digit.
+//
+// Where the rows of `inner` numbers are short, several of them, side by side in memory, are added
+// as if they were one: the compiler makes vectors of long rows only. In the end the parts of that
+// one are added to each other, by halves.
+void sum_block(const real* in, Index n, Index inner, Index count, real* out) {
+  constexpr Index kShort = 64, kLongest = 512;  // numbers in a row
+  Carried total[kLongest];
+  const auto add_row = [&total](const real* row, Index width) {
+#pragma omp simd
+    for (Index k = 0; k < width; ++k) total[k] += row[k];
+  };
+  for (Index begin = 0; begin < inner; begin += kLongest) {
+    const Index width = std::min(inner - begin, kLongest);
+    auto together = Index(std::bit_floor(std::uint64_t(std::clamp<Index>(kShort / inner, 1, n))));
+    std::fill_n(total, together * width, Carried{0});
+    Index i = 0;
+    for (; i + together <= n; i += together) add_row(in + i * inner + begin, together * width);
+    add_row(in + i * inner + begin, (n - i) * width);
+    for (; together > 1; together /= 2)
+      for (Index k = 0; k < together / 2 * width; ++k) total[k] += total[together / 2 * width + k];
+    for (Index k = 0; k < width; ++k)
+      out[begin + k] = static_cast<real>(total[k] / static_cast<Carried>(count));
   }
-  return static_cast<real>(total);
 }
 
 // NaN is larger than everything: a maximum must not hide it.
 real larger(real a, real b) { return a > b || a != a ? a : b; }
 
-real max_of(const real* x, Index n) {
-  real result = x[0];
-  for (Index i = 1; i < n; ++i) result = larger(result, x[i]);
-  return result;
-}
-
 Shape reduced(const Shape& shape, int axis, KeepAxis keep) {
   return keep == KeepAxis::yes ? shape.with(axis, 1) : shape.without(axis);
 }
 
-// Folds the middle axis of the (outer, n, inner) view. `fold_run` reduces a contiguous run to one
-// number (used when inner is 1); `fold` joins two numbers. n must be 1 or more.
-template <class FoldRun, class Fold>
-Tensor reduce(const Tensor& x, int axis, KeepAxis keep, FoldRun fold_run, Fold fold) {
-  const auto [outer, n, inner_size] = split_at(x.shape(), axis);
-  const Index inner = inner_size;  // clang does not let an OpenMP loop use a structured binding
+// The sums along an axis, of 1 element at least, divided by `count`.
+Tensor sum_over(const Tensor& x, int axis, KeepAxis keep, Index count) {
+  const auto [outer, n, inner] = split_at(x.shape(), axis);
   Tensor y(reduced(x.shape(), axis, keep));
+  if (y.size() == 0) return y;
   real* out = y.mutable_data();
-  const real* in = x.data();
-  for (Index o = 0; o < outer; ++o, out += inner, in += n * inner) {
-    if (inner == 1) {
-      *out = fold_run(in, n);
-      continue;
-    }
-    std::copy_n(in, inner, out);
-    for (Index i = 1; i < n; ++i) {
-      const real* row = in + i * inner;
-#pragma omp simd
-      for (Index k = 0; k < inner; ++k) out[k] = fold(out[k], row[k]);
-    }
-  }
+  for (Index o = 0; o < outer; ++o)
+    sum_block(x.data() + o * n * inner, n, inner, count, out + o * inner);
   return y;
 }
 
@@ -73,11 +68,31 @@ Tensor sum(const Tensor& x, int axis, KeepAxis keep) {
   axis = checked_axis("sum", axis, x.shape());
   if (x.shape()[axis] == 0) return zeros(reduced(x.shape(), axis, keep));
   if (x.shape()[axis] == 1) return x.reshaped(reduced(x.shape(), axis, keep));
-  return reduce(x, axis, keep, sum_of, [](real a, real b) { return a + b; });
+  return sum_over(x, axis, keep, 1);
+}
+
+Tensor mean(const Tensor& x, int axis, KeepAxis keep) {
+  axis = nonempty_axis("mean", axis, x.shape());
+  return sum_over(x, axis, keep, x.shape()[axis]);
 }
 
 Tensor max(const Tensor& x, int axis, KeepAxis keep) {
-  return reduce(x, nonempty_axis("max", axis, x.shape()), keep, max_of, larger);
+  axis = nonempty_axis("max", axis, x.shape());
+  const auto [outer, n, inner_size] = split_at(x.shape(), axis);
+  const Index inner = inner_size;  // clang does not let an OpenMP loop use a structured binding
+  Tensor y(reduced(x.shape(), axis, keep));
+  if (y.size() == 0) return y;
+  real* out = y.mutable_data();
+  const real* in = x.data();
+  for (Index o = 0; o < outer; ++o, out += inner, in += n * inner) {
+    std::copy_n(in, inner, out);
+    for (Index i = 1; i < n; ++i) {
+      const real* row = in + i * inner;
+#pragma omp simd
+      for (Index k = 0; k < inner; ++k) out[k] = larger(out[k], row[k]);
+    }
+  }
+  return y;
 }
 
 Tensor sum_to(const Tensor& x, const Shape& shape) {

@@ -1,8 +1,11 @@
-// Reductions: sums and maxima along an axis. (Means and the rest are made of them in
-// autograd/ops.cpp.)
+// Reductions: sums, means and maxima along an axis. (The rest is made of them in autograd/ops.cpp.)
 //
-// Every sum is taken in one fixed order, so the result is the same bits in every run, whatever the
-// number of threads.
+// The one idea: a sum is carried in a wider type than its numbers have, and rounded once, at its
+// end. So a sum of floats is exact up to that rounding, along any axis and however long, and the
+// mean of equal floats is that float. It is taken in one fixed order: the same bits in every run,
+// whatever the number of threads and the width of the processor's vectors.
+//
+// Read next: matmul.h.
 #pragma once
 
 #include "tensor/tensor.h"
@@ -14,8 +17,9 @@ enum class KeepAxis { no, yes };  // yes: the reduced axis stays, with size 1, r
 namespace kernel {
 
 // Along one axis (negative: from the end), which the result no longer has. The sum of no elements
-// is 0; the maximum of none throws ShapeError.
+// is 0; the mean and the maximum of none throw ShapeError.
 Tensor sum(const Tensor& x, int axis, KeepAxis keep = KeepAxis::no);
+Tensor mean(const Tensor& x, int axis, KeepAxis keep = KeepAxis::no);
 Tensor max(const Tensor& x, int axis, KeepAxis keep = KeepAxis::no);
 
 // The adjoint of broadcasting: x summed over the axes along which `shape` was repeated.

@@ -1,32 +1,39 @@
 #include "tensor/shape.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace gradflow {
 
-Shape::Shape(std::span<const Index> sizes) {
-  require(sizes.size() <= kMaxRank, "Shape: {} axes given; at most {} are supported", sizes.size(),
+Shape::Shape(const char* op, std::span<const Index> sizes) {
+  require(sizes.size() <= kMaxRank, "{}: {} axes given; at most {} are supported", op, sizes.size(),
           kMaxRank);
-  for (const Index size : sizes) {
-    require(size >= 0, "Shape: size {} given; sizes are 0 or more", size);
-    append(size);
-  }
-  check_size();
+  for (const Index size : sizes) append(size);
+  check_size(op);
 }
 
-void Shape::check_large() const {
+void Shape::check_unusual(const char* op) const {
+  require(std::all_of(begin(), end(), [](Index size) { return size >= 0; }),
+          "{}: {} given; sizes are 0 or more", op, *this);
   Index product = 1;
   bool fits = true;
   for (const Index size : *this)
     fits &= !__builtin_mul_overflow(product, std::max<Index>(size, 1), &product);
-  require(fits && product <= Index{1} << 58,
-          "Shape: {} given; more elements than any memory can hold", *this);
+  require(fits && product <= Index{1} << 58, "{}: {} given; more elements than any memory can hold",
+          op, *this);
 }
 
 Shape Shape::with(int axis, Index size) const {
   Shape result = *this;
   result.sizes_[static_cast<std::size_t>(axis)] = size;
-  result.check_size();
+  result.check_size("Shape");
+  return result;
+}
+
+Shape Shape::exchanged(int axis_a, int axis_b) const {
+  Shape result = *this;
+  std::swap(result.sizes_[static_cast<std::size_t>(axis_a)],
+            result.sizes_[static_cast<std::size_t>(axis_b)]);
   return result;
 }
 

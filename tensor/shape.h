@@ -24,7 +24,8 @@ class Shape {
   Shape() = default;  // (): a scalar, one element
   // Throws ShapeError on a negative size, on more than kMaxRank axes, and on more than 2^58
   // elements (an axis of size 0 counted as 1), which no memory could hold.
-  explicit Shape(std::span<const Index> sizes);
+  explicit Shape(std::span<const Index> sizes) : Shape("Shape", sizes) {}
+  Shape(const char* op, std::span<const Index> sizes);  // errors name the operation that wants it
   Shape(std::initializer_list<Index> sizes) : Shape(std::span(sizes.begin(), sizes.size())) {}
 
   int rank() const { return rank_; }  // the number of axes
@@ -38,8 +39,10 @@ class Shape {
     return product;
   }
 
-  // Copies with one axis changed or removed; the axis is not checked. Throws as the constructor.
+  // Copies with one axis changed, two exchanged, one removed; the axes are not checked. Throws as
+  // the constructor.
   Shape with(int axis, Index size) const;
+  Shape exchanged(int axis_a, int axis_b) const;
   Shape without(int axis) const;
 
   // True if rank and sizes are the same.
@@ -50,10 +53,11 @@ class Shape {
   }
 
  private:
-  void check_size() const {
-    if ((sizes_[0] | sizes_[1] | sizes_[2] | sizes_[3]) >> 14) check_large();  // else below 2^56
+  void check_size(const char* op) const {
+    // Else all are from 0 to 2^14 - 1, and their product is below 2^56.
+    if ((sizes_[0] | sizes_[1] | sizes_[2] | sizes_[3]) >> 14) check_unusual(op);
   }
-  void check_large() const;
+  void check_unusual(const char* op) const;
   void append(Index size) { sizes_[static_cast<std::size_t>(rank_++)] = size; }
 
   int rank_ = 0;

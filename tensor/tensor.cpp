@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <numeric>
 
 namespace gradflow {
 
@@ -75,6 +76,7 @@ Tensor Tensor::rows(Index begin, Index end) const {
 }
 
 Tensor linspace(real first, real last, Index count) {
+  require(count >= 0, "linspace: count {} given; 0 or more", count);
   Tensor result(Shape{count});
   real* out = result.mutable_data();
   for (Index i = 0; i < count; ++i) {
@@ -106,7 +108,8 @@ namespace {
 
 // Copies `count` runs of n numbers each, which begin `in_step` and `out_step` numbers apart.
 void copy_runs(Index count, Index n, const real* in, Index in_step, real* out, Index out_step) {
-  if (n == 1)  // a column: a call of memmove for each number would take most of the time
+  if (n == 0) return;  // however many
+  if (n == 1)          // a column: a call of memmove for each number would take most of the time
     for (Index i = 0; i < count; ++i) out[i * out_step] = in[i * in_step];
   else
     for (Index i = 0; i < count; ++i) std::copy_n(in + i * in_step, n, out + i * out_step);
@@ -120,6 +123,8 @@ void copy_into(Tensor& y, int axis, Index begin, const Tensor& x) {
 }
 
 void check_indices(const char* op, const std::vector<Index>& indices, Index size) {
+  require(indices.empty() || size > 0,
+          "{}: {} indices given for an axis of size 0; none are possible", op, indices.size());
   for (const Index i : indices)
     require(0 <= i && i < size, "{}: index {} given; indices are 0 to {}", op, i, size - 1);
 }
@@ -137,8 +142,9 @@ Tensor transpose(const Tensor& x, int axis_a, int axis_b) {
   const auto [outer, m, rest] = split_at(x.shape(), a);
   const auto [skipped, n, inner] = split_at(x.shape(), b);
   const Index middle = skipped / std::max<Index>(outer * m, 1);
-  const Shape turned = x.shape().with(a, n).with(b, m);
-  if (middle == 1 && (m == 1 || n == 1)) return x.reshaped(turned);  // the order stays
+  const Shape turned = x.shape().exchanged(a, b);
+  if ((middle == 1 && (m == 1 || n == 1)) || x.size() == 0)
+    return x.reshaped(turned);  // the order stays
   Tensor y(turned);
   const real* in = x.data();
   real* out = y.mutable_data();
@@ -178,13 +184,13 @@ Tensor concat(std::span<const Tensor> parts, int axis) {
   require(!parts.empty(), "concat: no tensors given; at least one is required");
   const Shape& first = parts[0].shape();
   axis = checked_axis("concat", axis, first);
-  Index total = 0;
+  Shape shape = first.with(axis, 0);
   for (const Tensor& part : parts) {
     require(part.rank() == first.rank() && part.shape().with(axis, 0) == first.with(axis, 0),
             "concat: {} and {} given; all axes but axis {} must agree", first, part.shape(), axis);
-    total += part.shape()[axis];
+    shape = shape.with(axis, shape[axis] + part.shape()[axis]);
   }
-  Tensor y(first.with(axis, total));
+  Tensor y(shape);
   Index begin = 0;
   for (const Tensor& part : parts) {
     copy_into(y, axis, begin, part);
@@ -199,6 +205,7 @@ Tensor gather(const Tensor& x, const std::vector<Index>& indices, int axis) {
   check_indices("gather", indices, n);
   const Index count = std::ssize(indices);
   Tensor y(x.shape().with(axis, count));
+  if (y.size() == 0) return y;
   real* out = y.mutable_data();
   if (outer > count)  // along the axis first, which has few positions
     for (const Index i : indices)
@@ -213,15 +220,30 @@ Tensor gather(const Tensor& x, const std::vector<Index>& indices, int axis) {
 Tensor scatter_add(const Tensor& x, const std::vector<Index>& indices, Index size, int axis) {
   axis = checked_axis("scatter_add", axis, x.shape());
   const auto [outer, n, inner] = split_at(x.shape(), axis);
+  require(size >= 0, "scatter_add: size {} given; 0 or more", size);
   require(n == std::ssize(indices), "scatter_add: {} indices for {} positions given; one for each",
           indices.size(), n);
   check_indices("scatter_add", indices, size);
+  // What goes to one place is added up before it is rounded: so by the places, in x's order.
+  const auto at = [&indices](Index i) { return indices[static_cast<std::size_t>(i)]; };
+  std::vector<Index> order(indices.size());
+  std::iota(order.begin(), order.end(), Index{0});
+  std::stable_sort(order.begin(), order.end(), [at](Index i, Index j) { return at(i) < at(j); });
   Tensor y = zeros(x.shape().with(axis, size));
-  const real* in = x.data();
-  real* out = y.mutable_data();
+  if (x.size() == 0) return y;
+  real* const out = y.mutable_data();
+  std::vector<Carried> total(static_cast<std::size_t>(inner));
   for (Index o = 0; o < outer; ++o)
-    for (const Index i : indices)
-      for (Index k = 0; k < inner; ++k) out[(o * size + i) * inner + k] += *in++;
+    for (auto i = order.begin(); i != order.end();) {
+      const Index place = at(*i);
+      std::fill(total.begin(), total.end(), Carried{0});
+      for (; i != order.end() && at(*i) == place; ++i) {
+        const real* in = x.data() + (o * n + *i) * inner;
+        for (Carried& sum : total) sum += *in++;
+      }
+      std::transform(total.begin(), total.end(), out + (o * size + place) * inner,
+                     [](Carried sum) { return static_cast<real>(sum); });
+    }
   return y;
 }
 

@@ -15,6 +15,7 @@
 #include <initializer_list>
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "tensor/kernels/buffer.h"
@@ -32,6 +33,22 @@ class Tensor {
   Tensor(const Shape& shape, std::initializer_list<real> values);
   // A matrix from its rows: Tensor({{1, 2}, {3, 4}}). Throws ShapeError if they differ in length.
   Tensor(std::initializer_list<std::initializer_list<real>> rows);
+
+  // Copies share storage. What has been moved from is a tensor without elements, of shape (0).
+  Tensor(const Tensor&) = default;
+  Tensor& operator=(const Tensor&) = default;
+  Tensor(Tensor&& other) noexcept
+      : storage_(std::move(other.storage_)),
+        data_(std::exchange(other.data_, nullptr)),
+        shape_(std::exchange(other.shape_, Shape{0})) {}
+  Tensor& operator=(Tensor&& other) noexcept {
+    Tensor taken(std::move(other));  // first, in case the other is this one
+    std::swap(storage_, taken.storage_);
+    std::swap(data_, taken.data_);
+    std::swap(shape_, taken.shape_);
+    return *this;
+  }
+  ~Tensor() = default;
 
   // One number, of shape ().
   static Tensor scalar(real value) { return {Shape{}, value}; }
@@ -59,6 +76,9 @@ class Tensor {
   // The same elements in the same order under another shape; shares storage.
   // Throws ShapeError if the number of elements differs.
   Tensor reshaped(const Shape& shape) const;
+  Tensor reshaped(std::initializer_list<Index> sizes) const {
+    return reshaped(Shape("reshape", {sizes.begin(), sizes.size()}));
+  }
   // Rows begin .. end-1 along the first axis; shares storage, since rows lie one after another.
   Tensor rows(Index begin, Index end) const;
 
@@ -79,8 +99,8 @@ bool all_finite(const Tensor& x);  // true if no element is NaN or infinite
 
 std::string to_string(const Tensor& x);  // for people: shape and elements, long ones shortened
 
-// Functions of plain numbers, of which the operations on Vars (autograd/ops.h) are made. They have a
-// namespace of their own: what a user writes with a + b or sum(x) is always an operation on Vars.
+// Functions of plain numbers, of which the operations on Vars (autograd/ops.h) are made. They have
+// a namespace of their own: what a user writes with a + b or sum(x) is always an operation on Vars.
 namespace kernel {
 
 // Rearrangements: copies, unless the order in memory stays. `axis` may be negative: -1 is the last.

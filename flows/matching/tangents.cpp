@@ -1,22 +1,20 @@
 #include "flows/matching/tangents.h"
 
-#include <functional>
-
 namespace gradflow {
 namespace {
 
-// f'(x) of a function that works element by element, by the rules of its own operations. The
-// derivative of that is found in the same way.
-Var derivative(const std::function<Var(const Var&)>& f, const Var& x) {
-  const Tensor slope = [&] {
+// The n-th derivative of a function that works element by element, by the rules of its own
+// operations. Its own derivative is the next.
+Var derivative(const Activation& f, const Var& x, int n = 1) {
+  const Tensor value = [&] {
     Tape tape;
     const Var own = tape.variable(x.value());
-    const Var y = f(own);
-    return y.tracked() ? tape.backward(y, ones(y.shape()))[own].value() : zeros(own.shape());
+    Var y = f(own);
+    for (int k = 0; k < n; ++k) y = tape.backward(y, ones(y.shape()), Record::yes)[own];
+    return y.value();
   }();
-  return record("derivative", slope, wrt(x, [f, x](const Var& dy) {
-                  return dy * derivative([f](const Var& at) { return derivative(f, at); }, x);
-                }));
+  return record("derivative", value,
+                wrt(x, [f, x, n](const Var& dy) { return dy * derivative(f, x, n + 1); }));
 }
 
 }  // namespace
@@ -25,7 +23,7 @@ WithTangents pushed_forward(const Mlp& network, const Var& x, const std::vector<
   WithTangents h{x, directions};
   for (const Linear& layer : network.layers) {
     if (&layer != &network.layers.front()) {
-      const Var slope = derivative(network.activation.function, h.value);
+      const Var slope = derivative(network.activation, h.value);
       for (Var& tangent : h.tangents) tangent = slope * tangent;
       h.value = network.activation(h.value);
     }

@@ -105,6 +105,11 @@ def nonzero(*shape):
     return lambda rng: rng.uniform(0.5, 2.5, shape) * rng.choice([-1, 1], shape)
 
 
+def solvable(n):
+    """A square matrix whose diagonal is larger than the rest of a row."""
+    return lambda rng: rng.uniform(-1, 1, (n, n)) / n + 2 * np.eye(n)
+
+
 def given(values):
     return lambda rng: np.array(values, dtype=np.float64)
 
@@ -136,8 +141,15 @@ def operation_rows():
     table += binary("sub", lambda a, b: a - b)
     table += binary("mul", lambda a, b: a * b)
     table += binary("div", lambda a, b: a / b, nonzero)
+    ties = [given([[1, 2, 3], [3, 2, 1]]), given([2, 2, 2])]
+    for name, f in [("minimum", torch.minimum), ("maximum", torch.maximum)]:
+        table += binary(name, f)
+        table += rows(f"{name}(a, b)", f, ties)
     table += elementwise("neg(x)", torch.neg)
     table += elementwise("exp(x)", torch.exp, extra=[given([-80, -20, 20, 80])])
+    tiny = given([-1e-3, -1e-7, 1e-30, 1e-7, 1e-3])
+    table += elementwise("expm1(x)", torch.expm1, extra=[given([-80, -20, 20, 80]), tiny])
+    table += elementwise("log1p(x)", torch.log1p, positive, [given([-0.9, 1e15]), tiny])
     table += elementwise("log(x)", torch.log, positive, [given([1e-15, 1, 1e15])])
     table += elementwise("sqrt(x)", torch.sqrt, positive, [given([1e-10, 1, 1e10])])
     table += elementwise("square(x)", torch.square)
@@ -152,6 +164,13 @@ def operation_rows():
     table += elementwise("sigmoid(x)", torch.sigmoid, extra=[SATURATED])
     # PyTorch's own threshold, from which softplus(x) is x, is 20, where this is wrong by 2e-9.
     table += elementwise("softplus(x)", lambda x: F.softplus(x, threshold=50), extra=[SATURATED])
+    table += elementwise("logsigmoid(x)", F.logsigmoid, extra=[SATURATED])
+    bell = given([-1000, -4, -3, 3, 4, 1000])
+    table += elementwise("normal_cdf(x)", torch.special.ndtr, extra=[bell])
+    table += elementwise("gelu(x)", F.gelu, extra=[bell])
+    table += elementwise("elu(x, alpha): 1", F.elu, extra=[SATURATED])
+    table += elementwise("elu(x, alpha): 0.25", lambda x: F.elu(x, 0.25), extra=[SATURATED])
+    table += elementwise("selu(x)", F.selu, extra=[SATURATED])
     table += elementwise("relu(x)", F.relu, extra=[given([-1, 0, 2])])
     table += elementwise("leaky_relu(x, slope): 0.25", lambda x: F.leaky_relu(x, 0.25),
                          extra=[given([-1, 0, 2])])
@@ -163,8 +182,15 @@ def operation_rows():
                   [mask(2, 3), any_(2, 3), any_(2, 3)], [mask(3), any_(2, 3), any_(2, 1)],
                   [mask(2, 1), any_(3), any_()], [mask(2, 3, 2), any_(3, 1), any_(2)])
 
+    def variance(x, *axis, **keep):  # of the numbers themselves: divided by n
+        return torch.var(x, *axis, unbiased=False, **keep)
+
+    def norm(x, axis, **keep):
+        return torch.linalg.vector_norm(x, 2, axis, **keep)
+
     reductions = {  # amax shares the gradient among equals, as max here does
-        "sum": torch.sum, "mean": torch.mean, "max": torch.amax, "logsumexp": torch.logsumexp}
+        "sum": torch.sum, "mean": torch.mean, "max": torch.amax, "logsumexp": torch.logsumexp,
+        "norm": norm, "variance": variance}
     large = given([[1000, 999, -1000], [3, 3, 1]])  # overflow, and a tie
     for name, f in reductions.items():
         table += rows(f"{name}(x)", lambda x, f=f: f(x.reshape(-1), 0),
@@ -175,6 +201,18 @@ def operation_rows():
                               lambda x, f=f, a=axis, k=keep: f(x, a, keepdim=k == "yes"),
                               [any_(4, 3)], [any_(2, 3, 2)], [any_(3, 1)], [large])
 
+    for name, f in [("softmax", torch.softmax), ("log_softmax", torch.log_softmax)]:
+        for axis in (0, 1, -1):
+            table += rows(f"{name}(x, axis): {axis}", lambda x, f=f, a=axis: f(x, a),
+                          [any_(4, 3)], [any_(2, 3, 2)], [any_(3, 1)], [large])
+    for axis in (0, -1):
+        table += rows(f"cumsum(x, axis, from): {axis}, first",
+                      lambda x, a=axis: torch.cumsum(x, a), [any_(7)], [any_(4, 3)],
+                      [any_(2, 3, 2)], [any_(0, 3)])
+        table += rows(f"cumsum(x, axis, from): {axis}, last",
+                      lambda x, a=axis: torch.cumsum(x.flip(a), a).flip(a), [any_(7)],
+                      [any_(4, 3)], [any_(2, 3, 2)])
+
     for ta in ("no", "yes"):
         for tb in ("no", "yes"):
             table += rows(f"matmul(A, B, trans_a, trans_b): {ta}, {tb}",
@@ -183,6 +221,20 @@ def operation_rows():
                           *[[any_(*((k, m) if ta == "yes" else (m, k))),
                              any_(*((n, k) if tb == "yes" else (k, n)))]
                             for m, k, n in [(2, 3, 4), (1, 5, 1), (4, 1, 3), (17, 9, 13)]])
+    def solved(L, B, upper, transposed, unit):
+        if transposed:  # the transpose of a lower triangle is an upper one
+            L, upper = L.transpose(0, 1), not upper
+        return torch.linalg.solve_triangular(L, B, upper=upper, unitriangular=unit)
+
+    for triangle in ("lower", "upper"):
+        for trans in ("no", "yes"):
+            for diagonal in ("given", "unit"):
+                table += rows("solve_triangular(L, B, triangle, trans, diagonal): "
+                              f"{triangle}, {trans}, {diagonal}",
+                              lambda L, B, u=triangle == "upper", t=trans == "yes",
+                              d=diagonal == "unit": solved(L, B, u, t, d),
+                              *[[solvable(n), any_(n, m)] for n, m in [(1, 1), (3, 2), (7, 5)]])
+
     table += rows("linear(x, W, b)", F.linear, [any_(4, 3), any_(2, 3), any_(2)],
                   [any_(1, 1), any_(1, 1), any_(1)], [any_(17, 9), any_(13, 9), any_(13)])
 
@@ -208,6 +260,15 @@ def operation_rows():
                       lambda x, a=axis: x.new_zeros(
                           [4 if i == a else n for i, n in enumerate(x.shape)]
                       ).index_add(a, indices, x), [any_(3, 3)], [any_(3, 3, 2)])
+    # Two positions for each row; the same position twice, in some.
+    by_row = {0: torch.tensor([[2, 0, 1, 2], [2, 1, 0, 0]]), 1: torch.tensor([[3, 0], [1, 1], [0, 2]])}
+    for axis, index in by_row.items():
+        table += rows(f"take_along(x, index, axis): {axis}",
+                      lambda x, a=axis, i=index: x.gather(a, i), [any_(3, 4)])
+        table += rows(f"add_along(x, index, size, axis): 5, {axis}",
+                      lambda x, a=axis, i=index: x.new_zeros(
+                          [5 if k == a else n for k, n in enumerate(x.shape)]
+                      ).scatter_add(a, i, x), [any_(*index.shape)])
     table += rows("broadcast_to(x, shape): (2, 3, 4)", lambda x: x.expand(2, 3, 4),
                   *[[any_(*shape)] for shape in [(2, 3, 4), (1, 3, 1), (3, 1), (4,), ()]])
     table += rows("sum_to(x, shape): (3, 1)", lambda x: x.sum_to_size(3, 1), [any_(3, 1)],

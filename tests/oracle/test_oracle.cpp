@@ -19,8 +19,8 @@
 #include "nn/optimizer.h"
 #include "tests/catch.h"
 #include "tests/close.h"
-#include "tests/tables/declared_ops.h"
 #include "tests/oracle/golden.h"
+#include "tests/tables/declared_ops.h"
 
 namespace gradflow {
 namespace {
@@ -53,6 +53,10 @@ void add_elementwise(Table& table) {
   binary("mul", '*', mul, operator*);
   binary("div", '/', div, operator/);
   table.push_back({"operator-(x)", "neg(x)", [](const Vars& x) { return -x[0]; }});
+  table.push_back(
+      {"minimum(a, b)", "minimum(a, b)", [](const Vars& x) { return minimum(x[0], x[1]); }});
+  table.push_back(
+      {"maximum(a, b)", "maximum(a, b)", [](const Vars& x) { return maximum(x[0], x[1]); }});
 
   const auto unary = [&](const std::string& call, const std::function<Var(const Var&)>& f) {
     table.push_back({declaration(call), call, [f](const Vars& x) { return f(x[0]); }});
@@ -70,6 +74,14 @@ void add_elementwise(Table& table) {
   unary("tanh(x)", [](const Var& x) { return tanh(x); });
   unary("sigmoid(x)", [](const Var& x) { return sigmoid(x); });
   unary("softplus(x)", [](const Var& x) { return softplus(x); });
+  unary("expm1(x)", [](const Var& x) { return expm1(x); });
+  unary("log1p(x)", [](const Var& x) { return log1p(x); });
+  unary("logsigmoid(x)", [](const Var& x) { return logsigmoid(x); });
+  unary("normal_cdf(x)", [](const Var& x) { return normal_cdf(x); });
+  unary("gelu(x)", [](const Var& x) { return gelu(x); });
+  unary("elu(x, alpha): 1", [](const Var& x) { return elu(x); });
+  unary("elu(x, alpha): 0.25", [](const Var& x) { return elu(x, real(0.25)); });
+  unary("selu(x)", [](const Var& x) { return selu(x); });
   unary("relu(x)", [](const Var& x) { return relu(x); });
   unary("leaky_relu(x, slope): 0.25", [](const Var& x) { return leaky_relu(x, real(0.25)); });
   unary("leaky_relu(x, slope): 0.01", [](const Var& x) { return leaky_relu(x); });
@@ -96,6 +108,20 @@ void add_reductions(Table& table) {
   reduction("mean", mean, mean);
   reduction("max", max, max);
   reduction("logsumexp", logsumexp, logsumexp);
+  reduction("norm", norm, norm);
+  reduction("variance", variance, variance);
+  for (const int axis : {0, 1, -1}) {
+    table.push_back({"softmax(x, axis)", fmt::format("softmax(x, axis): {}", axis),
+                     [axis](const Vars& x) { return softmax(x[0], axis); }, true});
+    table.push_back({"log_softmax(x, axis)", fmt::format("log_softmax(x, axis): {}", axis),
+                     [axis](const Vars& x) { return log_softmax(x[0], axis); }, true});
+  }
+  for (const int axis : {0, -1})
+    for (const From from : {From::first, From::last})
+      table.push_back({"cumsum(x, axis, from)",
+                       fmt::format("cumsum(x, axis, from): {}, {}", axis,
+                                   from == From::first ? "first" : "last"),
+                       [=](const Vars& x) { return cumsum(x[0], axis, from); }, true});
 }
 
 void add_matrices_and_rearrangements(Table& table) {
@@ -111,6 +137,19 @@ void add_matrices_and_rearrangements(Table& table) {
             return matmul(x[0], x[1], a ? Trans::yes : Trans::no, b ? Trans::yes : Trans::no);
           },
           true);
+  for (const bool upper : {false, true})
+    for (const bool transposed : {false, true})
+      for (const bool unit : {false, true})
+        row(
+            fmt::format("solve_triangular(L, B, triangle, trans, diagonal): {}, {}, {}",
+                        upper ? "upper" : "lower", transposed ? "yes" : "no",
+                        unit ? "unit" : "given"),
+            [=](const Vars& x) {
+              return solve_triangular(x[0], x[1], upper ? Triangle::upper : Triangle::lower,
+                                      transposed ? Trans::yes : Trans::no,
+                                      unit ? Diagonal::unit : Diagonal::given);
+            },
+            true);
   row(
       "linear(x, W, b)", [](const Vars& x) { return linear(x[0], x[1], x[2]); }, true);
   row(
@@ -141,6 +180,16 @@ void add_matrices_and_rearrangements(Table& table) {
     row(
         fmt::format("scatter_add(x, indices, size, axis): 2 0 2, 4, {}", axis),
         [=](const Vars& x) { return scatter_add(x[0], indices, 4, axis); }, true);
+  }
+  const Tensor by_column({{2, 0, 1, 2}, {2, 1, 0, 0}}), by_row({{3, 0}, {1, 1}, {0, 2}});
+  for (const int axis : {0, 1}) {
+    const Tensor index = axis == 0 ? by_column : by_row;
+    row(
+        fmt::format("take_along(x, index, axis): {}", axis),
+        [=](const Vars& x) { return take_along(x[0], index, axis); }, true);
+    row(
+        fmt::format("add_along(x, index, size, axis): 5, {}", axis),
+        [=](const Vars& x) { return add_along(x[0], index, 5, axis); }, true);
   }
   row(
       "broadcast_to(x, shape): (2, 3, 4)",

@@ -1,5 +1,6 @@
-// The operations that autograd/ops.h declares, read from the header itself: what a table of tests
-// must have a row for. So an operation that is added and not tested fails the suite.
+// The operations that autograd/ops.h and the headers in it declare, read from these themselves:
+// what a table of tests must have a row for. So an operation that is added and not tested fails the
+// suite.
 #pragma once
 
 #include <algorithm>
@@ -31,9 +32,9 @@ inline std::string signature(const std::string& declaration) {
 }
 
 // The signatures of all functions in a header that return a Var.
-inline std::set<std::string> declared_ops(const std::string& header = GRADFLOW_OPS_HEADER) {
+inline std::set<std::string> declared_in(const std::filesystem::path& header) {
   std::ifstream file(header);
-  if (!file) throw std::runtime_error("declared_ops: cannot read " + header);
+  if (!file) throw std::runtime_error("declared_ops: cannot read " + header.string());
   std::set<std::string> declared;
   std::string declaration;
   for (std::string line; std::getline(file, line);) {
@@ -49,14 +50,33 @@ inline std::set<std::string> declared_ops(const std::string& header = GRADFLOW_O
   return declared;
 }
 
-// Those of every header of the folder: an operation may have a header of its own. record.h is
-// left out, its functions are what operations are made with.
+// Whether a header has operations; the functions of others are what operations are made with.
+inline bool has_operations(const std::filesystem::path& header) {
+  const std::set<std::string> made_with{"tape.h", "record.h", "var.h"};
+  return header.extension() == ".h" && made_with.count(header.filename().string()) == 0;
+}
+
+// Those of ops.h and of the headers of its folder that it includes: what a user gets by one line.
+inline std::set<std::string> declared_ops() {
+  const std::filesystem::path ops = GRADFLOW_OPS_HEADER;
+  std::set<std::string> all = declared_in(ops);
+  const std::string include = "#include \"autograd/";
+  std::ifstream file(ops);
+  for (std::string line; std::getline(file, line);) {
+    if (line.rfind(include, 0) != 0) continue;
+    const auto header =
+        ops.parent_path() / line.substr(include.size(), line.rfind('"') - include.size());
+    if (has_operations(header)) all.merge(declared_in(header));
+  }
+  return all;
+}
+
+// Those of every header of the folder: an operation may have a header of its own.
 inline std::set<std::string> declared_ops_of_all_headers() {
-  namespace fs = std::filesystem;
   std::set<std::string> all;
-  for (const auto& entry : fs::directory_iterator(fs::path(GRADFLOW_OPS_HEADER).parent_path()))
-    if (entry.path().extension() == ".h" && entry.path().filename() != "record.h")
-      all.merge(declared_ops(entry.path().string()));
+  for (const auto& entry : std::filesystem::directory_iterator(
+           std::filesystem::path(GRADFLOW_OPS_HEADER).parent_path()))
+    if (has_operations(entry.path())) all.merge(declared_in(entry.path()));
   return all;
 }
 

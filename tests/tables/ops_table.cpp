@@ -66,8 +66,20 @@ double plain_logsumexp(const std::vector<double>& x) {
   return top + std::log(total);
 }
 
+double plain_norm(const std::vector<double>& x) {
+  double total = 0;
+  for (const double v : x) total += v * v;
+  return std::sqrt(total);
+}
+double plain_variance(const std::vector<double>& x) {
+  double total = 0;
+  for (const double v : x) total += (v - plain_mean(x)) * (v - plain_mean(x));
+  return total / double(x.size());
+}
+
 double plain_sigmoid(double x) { return 1 / (1 + std::exp(-x)); }
 double plain_softplus(double x) { return std::max(x, 0.0) + std::log1p(std::exp(-std::abs(x))); }
+double plain_cdf(double x) { return std::erfc(-x / std::sqrt(2.0)) / 2; }
 double plain_relu(double x) { return x <= 0 ? 0 : x; }  // NaN stays
 
 Reference plain_matmul(const Reference& A, const Reference& B, bool ta, bool tb) {
@@ -120,7 +132,7 @@ void add_arithmetic(Table& table) {
     Var (*symbol)(const Var&, const Var&);
     double (*plain)(double, double);
     Roundings roundings;
-    Domain second = Domain::any;
+    std::vector<Domain> domains = {};
   };
   const Row rows[] = {
       {{"add(a, b)", "operator+(a, b)"},
@@ -143,17 +155,31 @@ void add_arithmetic(Table& table) {
        operator/,
        [](double a, double b) { return a / b; },
        {0.5, 1.5},
-       Domain::nonzero},
+       {Domain::any, Domain::nonzero}},
+      {{"minimum(a, b)"},
+       minimum,
+       nullptr,
+       [](double a, double b) { return a < b ? a : b; },
+       {0, 0},
+       {Domain::even, Domain::odd}},
+      {{"maximum(a, b)"},
+       maximum,
+       nullptr,
+       [](double a, double b) { return a > b ? a : b; },
+       {0, 0},
+       {Domain::even, Domain::odd}},
   };
   for (const Row& row : rows)
     for (const auto& [a, b] : patterns())
-      for (const bool symbol : {false, true})
+      for (const bool symbol : {false, true}) {
+        if (symbol && !row.symbol) continue;
         table.push_back({row.names[symbol],
                          {a, b},
                          [f = symbol ? row.symbol : row.f](const Vars& x) { return f(x[0], x[1]); },
                          elementwise2(row.plain),
                          row.roundings,
-                         {Domain::any, row.second}});
+                         row.domains});
+      }
   // One Var as both operands: its gradient is the sum of two terms.
   table.push_back({"mul(a, b)",
                    {{2, 3}},
@@ -234,6 +260,39 @@ void add_elementwise(Table& table) {
        [](const Var& x) { return softplus(x); },
        plain_softplus,
        {2 * kVector + 0.5, kVector + 1.5}},
+      {"expm1(x)",
+       [](const Var& x) { return expm1(x); },
+       [](double x) { return std::expm1(x); },
+       {1, kVector + 0.5}},
+      {"log1p(x)",
+       [](const Var& x) { return log1p(x); },
+       [](double x) { return std::log1p(x); },
+       {kVector, 1},
+       Domain::positive},
+      {"logsigmoid(x)",
+       [](const Var& x) { return logsigmoid(x); },
+       [](double x) { return -plain_softplus(-x); },
+       {2 * kVector + 0.5, kVector + 1.5}},
+      // The argument of erfc and that of the density are rounded, and enlarge it by up to 4.
+      {"normal_cdf(x)", [](const Var& x) { return normal_cdf(x); }, plain_cdf, {6, kVector + 4}},
+      {"gelu(x)",
+       [](const Var& x) { return gelu(x); },
+       [](double x) { return x * plain_cdf(x); },
+       {6.5, kVector + 6, 1}},
+      {"elu(x, alpha)",
+       [](const Var& x) { return elu(x); },
+       [](double x) { return x > 0 ? x : std::expm1(x); },
+       {1, kVector}},
+      {"elu(x, alpha)",
+       [](const Var& x) { return elu(x, real(0.25)); },
+       [](double x) { return x > 0 ? x : 0.25 * std::expm1(x); },
+       {1.5, kVector + 0.5}},
+      {"selu(x)",
+       [](const Var& x) { return selu(x); },
+       [](double x) {
+         return 1.0507009873554804934193 * (x > 0 ? x : 1.6732632423543772848170 * std::expm1(x));
+       },
+       {3, kVector + 2}},
       {"relu(x)", [](const Var& x) { return relu(x); }, plain_relu, {0, 0}},
       {"leaky_relu(x, slope)",
        [](const Var& x) { return leaky_relu(x, real(0.25)); },
@@ -303,6 +362,7 @@ void add_reductions(Table& table) {
     Var (*along)(const Var&, int, KeepAxis);
     double (*plain)(const std::vector<double>&);
     Roundings (*roundings)(Index n);
+    Domain domain = Domain::any;
   };
   // logsumexp: a term's exponential is wrong by its own roundings and by those of its argument, of
   // up to 4 in size; so is, at most, the logarithm of their sum, which is taken once more.
@@ -317,6 +377,16 @@ void add_reductions(Table& table) {
          return Roundings{0, 0};
        }},
       {"logsumexp", logsumexp, logsumexp, plain_logsumexp, log_of_sum},
+      {"norm", norm, norm, plain_norm,
+       [](Index n) {
+         return Roundings{2 + 0.25 * double(n), 3 + 0.25 * double(n)};
+       }},
+      // Deviations are differences of numbers of up to 2, and their squares are of up to 4.
+      {"variance", variance, variance, plain_variance,
+       [](Index n) {
+         return Roundings{4 + 0.5 * double(n), 4, 4};
+       },
+       Domain::uneven},
   };
   for (const Row& row : rows)
     for (const Shape& shape :
@@ -329,7 +399,8 @@ void add_reductions(Table& table) {
                          [row](const References& in) {
                            return Reference{{}, {row.plain(in[0].values)}};
                          },
-                         row.roundings(shape.size())});
+                         row.roundings(shape.size()),
+                         {row.domain}});
       for (int axis = -shape.rank(); axis < shape.rank(); ++axis)
         for (const KeepAxis keep : {KeepAxis::no, KeepAxis::yes}) {
           const int a = axis < 0 ? axis + shape.rank() : axis;
@@ -347,9 +418,118 @@ void add_reductions(Table& table) {
                              if (keep == KeepAxis::yes) y.shape = shape.with(a, 1);
                              return y;
                            },
-                           row.roundings(shape[a])});
+                           row.roundings(shape[a]),
+                           {row.domain}});
         }
     }
+}
+
+// What makes of all the numbers along an axis as many others.
+void add_along_whole_axes(Table& table) {
+  using Numbers = std::vector<double>;
+  struct Row {
+    std::string name;
+    Var (*f)(const Var&, int);
+    Numbers (*plain)(const Numbers&);
+    Roundings (*roundings)(Index n);
+    bool of_none = false;  // whether the axis may be without elements
+  };
+  const Row rows[] = {
+      // An exponential and a sum of them, of which each is wrong by what logsumexp says above.
+      {"softmax(x, axis)", [](const Var& x, int axis) { return softmax(x, axis); },
+       [](const Numbers& x) {
+         Numbers y = x;
+         for (double& v : y) v = std::exp(v - plain_logsumexp(x));
+         return y;
+       },
+       [](Index n) {
+         return Roundings{2 * kVector + 5 + 0.5 * double(n), 3 * kVector + 8 + double(n), 0.25};
+       }},
+      {"log_softmax(x, axis)", [](const Var& x, int axis) { return log_softmax(x, axis); },
+       [](const Numbers& x) {
+         Numbers y = x;
+         for (double& v : y) v -= plain_logsumexp(x);
+         return y;
+       },
+       [](Index n) {
+         return Roundings{2 * kVector + 3 + 0.5 * double(n), 3 * kVector + 8 + double(n), 1};
+       }},
+      {"cumsum(x, axis, from)", [](const Var& x, int axis) { return cumsum(x, axis); },
+       [](const Numbers& x) {
+         Numbers y = x;
+         std::partial_sum(x.begin(), x.end(), y.begin());
+         return y;
+       },
+       [](Index n) { return sum_of(n, 0, 0); }, true},
+      {"cumsum(x, axis, from)", [](const Var& x, int axis) { return cumsum(x, axis, From::last); },
+       [](const Numbers& x) {
+         Numbers y = x;
+         std::partial_sum(x.rbegin(), x.rend(), y.rbegin());
+         return y;
+       },
+       [](Index n) { return sum_of(n, 0, 0); }, true},
+  };
+  for (const Shape& shape :
+       {Shape{5}, {1}, {2, 3}, {3, 1}, {2, 3, 2}, {2, 1, 2, 3}, {0, 3}, {3, 0}})
+    for (int axis = -shape.rank(); axis < shape.rank(); ++axis)
+      for (const Row& row : rows) {
+        const int a = axis < 0 ? axis + shape.rank() : axis;
+        if (shape[a] == 0 && !row.of_none) continue;
+        table.push_back({row.name,
+                         {shape},
+                         [=](const Vars& x) { return row.f(x[0], axis); },
+                         [=](const References& in) {
+                           return reference(shape, [&](const Position& p) {
+                             Numbers run;
+                             for (Index i = 0; i < shape[a]; ++i)
+                               run.push_back(in[0][with(p, a, i)]);
+                             return row.plain(run)[static_cast<std::size_t>(p[std::size_t(a)])];
+                           });
+                         },
+                         row.roundings(shape[a])});
+      }
+}
+
+// X of T X = B by Gauss' rule: T^-1 B, the rows of T scaled and subtracted until it is the
+// identity.
+Reference plain_solution(Reference T, Reference X) {
+  const Index n = X.shape[0], m = X.shape[1];
+  for (Index i = 0; i < n; ++i) {
+    const double pivot = T[{i, i}];
+    for (Index j = 0; j < n; ++j) T[{i, j}] /= pivot;
+    for (Index k = 0; k < m; ++k) X[{i, k}] /= pivot;
+    for (Index other = 0; other < n; ++other) {
+      if (other == i) continue;
+      const double factor = T[{other, i}];
+      for (Index j = 0; j < n; ++j) T[{other, j}] -= factor * T[{i, j}];
+      for (Index k = 0; k < m; ++k) X[{other, k}] -= factor * X[{i, k}];
+    }
+  }
+  return X;
+}
+
+void add_triangular_systems(Table& table) {
+  for (const Triangle triangle : {Triangle::lower, Triangle::upper})
+    for (const Trans trans : {Trans::no, Trans::yes})
+      for (const Diagonal diagonal : {Diagonal::given, Diagonal::unit})
+        for (const auto& [n, m] : {std::pair{4, 3}, {3, 1}, {1, 2}, {2, 5}, {0, 2}, {2, 0}})
+          table.push_back({"solve_triangular(L, B, triangle, trans, diagonal)",
+                           {{n, n}, {n, m}},
+                           [=](const Vars& x) {
+                             return solve_triangular(x[0], x[1], triangle, trans, diagonal);
+                           },
+                           [=](const References& in) {
+                             const Reference T = reference(in[0].shape, [&](const Position& p) {
+                               const Index i = p[trans == Trans::yes], j = p[trans == Trans::no];
+                               if (i == j) return diagonal == Diagonal::unit ? 1 : in[0][{i, i}];
+                               return (i > j) == (triangle == Triangle::lower) ? in[0][{i, j}] : 0;
+                             });
+                             return plain_solution(T, in[1]);
+                           },
+                           // A solution is of size 2, and each of its n terms is wrong by one
+                           // rounding; so is each of the m products that the gradient of L adds up.
+                           {double(n) + 1, 3 * double(n) + 4, 2},
+                           {Domain::solvable}});
 }
 
 void add_matrices(Table& table) {
@@ -459,6 +639,45 @@ void add_along_an_axis(Table& table, const Shape& shape, int axis) {
   }
 }
 
+// An index of m positions along axis a of a shape with n there; each row has others than the next.
+Tensor index_along(const Shape& shape, int a, Index m) {
+  Tensor index(shape.with(a, m));
+  for (Index j = 0; j < index.size(); ++j)
+    index.mutable_data()[j] = real((7 * j + j / 3) % shape[a]);
+  return index;
+}
+
+void add_rows_of_indices(Table& table) {
+  for (const Shape& shape : {Shape{4}, {1}, {3, 4}, {2, 1}, {2, 3, 2}, {2, 1, 2, 3}, {0, 3}})
+    for (int axis = -shape.rank(); axis < shape.rank(); ++axis)
+      for (const Index m : {0, 1, 3}) {
+        const int a = axis < 0 ? axis + shape.rank() : axis;
+        if (shape[a] == 0 && m > 0) continue;
+        const Tensor index = m > 0 ? index_along(shape, a, m) : zeros(shape.with(a, 0));
+        const auto at = [i = reference(index), a](const Position& p) {
+          return with(p, a, Index(i[p]));
+        };
+        table.push_back({"take_along(x, index, axis)",
+                         {shape},
+                         [=](const Vars& x) { return take_along(x[0], index, axis); },
+                         [=](const References& in) {
+                           return reference(index.shape(),
+                                            [&](const Position& p) { return in[0][at(p)]; });
+                         },
+                         {0, 0}});
+        table.push_back({"add_along(x, index, size, axis)",
+                         {index.shape()},
+                         [=](const Vars& x) { return add_along(x[0], index, shape[a], axis); },
+                         [=](const References& in) {
+                           Reference y = reference(zeros(shape));
+                           for_each_position(index.shape(),
+                                             [&](const Position& p) { y[at(p)] += in[0][p]; });
+                           return y;
+                         },
+                         sum_of(m, 0, 0)});
+      }
+}
+
 void add_rearrangements(Table& table) {
   for (const auto& [from, to] : {std::pair<Shape, Shape>{{2, 6}, {3, 4}},
                                  {{1, 4}, {2, 1, 2}},
@@ -515,10 +734,15 @@ Tensor input(const OpCase& op, std::size_t k) {
   for (Index i = 0; i < x.size(); ++i) {
     const double t = (double(cells[std::size_t(i)]) + 0.3) / double(x.size());  // 0 to 1
     const double size = 0.5 + 2 * t;
-    x.mutable_data()[i] =
-        static_cast<real>(domain == Domain::any                                 ? 4 * t - 2
-                          : domain == Domain::positive || signs[std::size_t(i)] ? size
-                                                                                : -size);
+    const bool on_diagonal = domain == Domain::solvable && i % (op.shapes[k][1] + 1) == 0;
+    const double value = domain == Domain::any        ? 4 * t - 2
+                         : domain == Domain::uneven   ? 4 * t * t - 2
+                         : domain == Domain::even     ? std::round(20 * t - 10) / 5
+                         : domain == Domain::odd      ? std::round(20 * t - 10.5) / 5 + 0.1
+                         : domain == Domain::solvable ? t - 0.5 + (on_diagonal ? 2 : 0)
+                         : domain == Domain::positive || signs[std::size_t(i)] ? size
+                                                                               : -size;
+    x.mutable_data()[i] = static_cast<real>(value);
   }
   return x;
 }
@@ -532,8 +756,11 @@ const std::vector<OpCase>& op_table() {
     add_elementwise(result);
     add_where(result);
     add_reductions(result);
+    add_along_whole_axes(result);
     add_matrices(result);
+    add_triangular_systems(result);
     add_rearrangements(result);
+    add_rows_of_indices(result);
     return result;
   }();
   return rows;

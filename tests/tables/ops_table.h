@@ -28,6 +28,10 @@ enum class Domain {
   any,       // -2 to 2
   positive,  // 0.5 to 2.5: for log, sqrt, odd powers
   nonzero,   // 0.5 to 2.5 in size, of either sign: for denominators
+  uneven,    // -2 to 2, closer together at the lower end: none is the mean of all
+  even,      // -2 to 2 in tenths, the even ones; with `odd`: two tensors that nowhere agree
+  odd,       // the odd ones
+  solvable,  // a square matrix whose diagonal, 1.5 to 2.5, is larger than the rest of a row
 };
 
 // How far a row's results may be from exact ones, in roundings (eps of `real`; one correctly

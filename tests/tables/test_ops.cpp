@@ -9,6 +9,7 @@
 #include <map>
 #include <set>
 
+#include "autograd/watch.h"
 #include "tensor/error.h"
 #include "tensor/random.h"
 #include "tests/catch.h"
@@ -25,6 +26,15 @@ constexpr double kBoth = sizeof(real) == sizeof(double) ? 2 : 1;
 
 void count(const char* check, const OpCase& op) { counted("operations", check, op.name); }
 
+// What it computes where somebody looks at the numbers: a fused operation takes its composed form.
+Tensor watched_value(const OpCase& op) {
+  Tape tape;
+  Vars variables;
+  for (const Tensor& x : inputs(op)) variables.push_back(tape.variable(x));
+  const WatchNumbers watch;
+  return op.f(variables).value();
+}
+
 TEST_CASE("every operation has the value of its plain form, to its roundings", "[registry]") {
   for (const OpCase& op : op_table()) {
     INFO(described(op));
@@ -36,15 +46,16 @@ TEST_CASE("every operation has the value of its plain form, to its roundings", "
         for (double& value : x.values) value = std::abs(value);
       terms = op.plain(plain);
     }
-    const Tensor y = op.f(constants(inputs(op))).value();
-    REQUIRE(y.shape() == expected.shape);
-    std::string wrong;
-    for (std::size_t i = 0; i < expected.values.size() && wrong.empty(); ++i)
-      if (!close(y.values()[i], expected.values[i], kBoth * op.roundings.value,
-                 std::max(std::abs(terms.values[i]), op.roundings.scale)))
-        wrong = fmt::format("element {} is {}, expected {} to {} roundings", i, y.values()[i],
-                            expected.values[i], kBoth * op.roundings.value);
-    CHECK(wrong == "");
+    for (const Tensor& y : {op.f(constants(inputs(op))).value(), watched_value(op)}) {
+      REQUIRE(y.shape() == expected.shape);
+      std::string wrong;
+      for (std::size_t i = 0; i < expected.values.size() && wrong.empty(); ++i)
+        if (!close(y.values()[i], expected.values[i], kBoth * op.roundings.value,
+                   std::max(std::abs(terms.values[i]), op.roundings.scale)))
+          wrong = fmt::format("element {} is {}, expected {} to {} roundings", i, y.values()[i],
+                              expected.values[i], kBoth * op.roundings.value);
+      CHECK(wrong == "");
+    }
     count("value, to its roundings of the plain double form", op);
   }
 }
@@ -69,6 +80,8 @@ std::vector<double> plain_slopes(const OpCase& op, const std::vector<Tensor>& at
 
 // gradcheck, below, compares a rule with the operation's own differences, in its own precision.
 // Here the rule faces the plain form in double: in float, too, it must be right to some roundings.
+// Recorded and not: a fused operation has a rule for the one and a composed form for the other, of
+// which gradcheck sees the first and gradgradcheck the second.
 TEST_CASE("every operation has the derivative of its plain form, to its roundings", "[registry]") {
   constexpr double kDifference = 1e-9;  // what the differences may be wrong by
   for (const OpCase& op : op_table()) {
@@ -79,12 +92,12 @@ TEST_CASE("every operation has the derivative of its plain form, to its rounding
     for (const Tensor& x : at) xs.push_back(tape.variable(x));
     const Var y = op.f(xs);
     const Tensor dy = Rng(2).uniform(y.shape(), real(0.5), real(1.5));
-    const Gradients gradients = tape.backward(y, dy);
+    const Gradients gradients = tape.backward(y, dy), recorded = tape.backward(y, dy, Record::yes);
     std::string wrong;
     for (std::size_t k = 0; k < at.size(); ++k) {
-      const Tensor dx = gradients[xs[k]].value();
-      REQUIRE(dx.shape() == at[k].shape());
-      for (std::size_t i = 0; i < dx.values().size(); ++i) {
+      const Tensor forms[] = {gradients[xs[k]].value(), recorded[xs[k]].value()};
+      for (const Tensor& dx : forms) REQUIRE(dx.shape() == at[k].shape());
+      for (std::size_t i = 0; i < at[k].values().size(); ++i) {
         const std::vector<double> slopes = plain_slopes(op, at, k, i);
         double expected = 0, terms = 0, additions = -1;
         for (std::size_t j = 0; j < slopes.size(); ++j) {
@@ -95,10 +108,12 @@ TEST_CASE("every operation has the derivative of its plain form, to its rounding
           ++additions;
         }
         const double roundings = op.roundings.gradient + 0.5 * std::max(additions, 0.0);
-        const double error = std::abs(double{dx.values()[i]} - expected);
-        if (!(error <= (kBoth * roundings * kEps + kDifference) * terms))
-          wrong = fmt::format("input {}, element {}: {}, expected {}, {:.3g} roundings apart", k, i,
-                              dx.values()[i], expected, error / (terms * kEps));
+        for (const Tensor& dx : forms) {
+          const double error = std::abs(double{dx.values()[i]} - expected);
+          if (!(error <= (kBoth * roundings * kEps + kDifference) * terms))
+            wrong = fmt::format("input {}, element {}: {}, expected {}, {:.3g} roundings apart", k,
+                                i, dx.values()[i], expected, error / (terms * kEps));
+        }
       }
     }
     CHECK(wrong == "");
@@ -202,7 +217,10 @@ TEST_CASE("every operation that ops.h declares has rows of every kind in the tab
   const std::set<std::string> declared = declared_ops();
   REQUIRE(declared.count("pow(x, exponent)") == 1);  // the reader of the header works
   REQUIRE(declared.count("operator-(x)") == 1);
+  // And that of the headers that it includes.
   REQUIRE(declared.count("matmul(A, B, trans_a, trans_b)") == 1);
+  REQUIRE(declared.count("sum(x, axis, keep)") == 1);
+  REQUIRE(declared.count("gather(x, indices, axis)") == 1);
 
   std::set<std::string> tested, without_elements, with_one, broadcasting;
   for (const OpCase& op : op_table()) {
@@ -233,7 +251,7 @@ TEST_CASE("every operation that ops.h declares has rows of every kind in the tab
   }
   CHECK(missing_from(with_one, declared) == None{});
   // What has no meaning without elements is refused: test_ops_limits.cpp.
-  without_elements.insert({"mean(x)", "max(x)", "logsumexp(x)"});
+  without_elements.insert({"mean(x)", "max(x)", "logsumexp(x)", "norm(x)", "variance(x)"});
   CHECK(missing_from(without_elements, declared) == None{});
 
   // Two operands a, b of up to three axes, each axis there, of size 1 or missing: 15 forms of each.
@@ -245,7 +263,7 @@ TEST_CASE("every operation that ops.h declares has rows of every kind in the tab
     }
   for (const std::string& name : declared)
     if (name.find("(a, b)") != std::string::npos) CHECK(pairs[name].size() >= 15 * 15);
-  CHECK(pairs.size() == 9);  // four operations, their symbols, and where
+  CHECK(pairs.size() == 11);  // four operations, their symbols, the smaller, the larger, and where
 }
 
 TEST_CASE("numbers and tensors stand where a Var is asked for") {

@@ -6,12 +6,14 @@
 
 #include <algorithm>
 #include <cmath>
+#include <deque>
 #include <limits>
 #include <map>
 #include <set>
 
 #include "autograd/ops.h"
 #include "tensor/error.h"
+#include "tensor/random.h"
 #include "tests/catch.h"
 #include "tests/close.h"
 #include "tests/tables/declared_ops.h"
@@ -53,6 +55,8 @@ struct Statement {
 std::vector<Statement> statements() {
   constexpr double inf = std::numeric_limits<double>::infinity(), nan = std::numeric_limits<double>::quiet_NaN();
   constexpr double big = kBig, tiny = kTiny, ln2 = 0.69314718055994530942;
+  constexpr double top = 0.39894228040143267794;  // of the normal density: 1 / sqrt(2 pi)
+  constexpr double scale = 1.0507009873554804934, low = scale * 1.6732632423543772848;
   const auto power = [](real p) { return [p](const Var& x) { return pow(x, p); }; };
   return {
       //   -inf       -1e30       -tiny   -0     0      tiny               1e30               inf   NaN
@@ -107,6 +111,27 @@ std::vector<Statement> statements() {
       {"softplus(x)", [](const Var& x) { return softplus(x); },
           {0,         0,          ln2,    ln2,   ln2,   ln2,               big,               inf,  nan},
           {0,         0,          .5,     .5,    .5,    .5,                1,                 1,    nan}},
+      {"expm1(x)", [](const Var& x) { return expm1(x); },
+          {-1,        -1,         -tiny,  0,     0,     tiny,              inf,               inf,  nan},
+          {0,         0,          1,      1,     1,     1,                 inf,               inf,  nan}},
+      {"log1p(x)", [](const Var& x) { return log1p(x); },  // derivative 1 / (1 + x), as for log
+          {nan,       nan,        -tiny,  0,     0,     tiny,              std::log(big),     inf,  nan},
+          {0,         -1 / big,   1,      1,     1,     1,                 1 / big,           0,    nan}},
+      {"logsigmoid(x)", [](const Var& x) { return logsigmoid(x); },
+          {-inf,      -big,       -ln2,   -ln2,  -ln2,  -ln2,              0,                 0,    nan},
+          {1,         1,          .5,     .5,    .5,    .5,                0,                 0,    nan}},
+      {"normal_cdf(x)", [](const Var& x) { return normal_cdf(x); },
+          {0,         0,          .5,     .5,    .5,    .5,                1,                 1,    nan},
+          {0,         0,          top,    top,   top,   top,               0,                 0,    nan}},
+      {"gelu(x)", [](const Var& x) { return gelu(x); },  // as of silu: at infinity 0 times infinity
+          {nan,       0,          -tiny / 2, 0,  0,     tiny / 2,          big,               inf,  nan},
+          {nan,       0,          .5,     .5,    .5,    .5,                1,                 nan,  nan}},
+      {"elu(x, alpha)", [](const Var& x) { return elu(x, real(0.25)); },
+          {-.25,      -.25,       0,      0,     0,     tiny,              big,               inf,  nan},
+          {0,         0,          .25,    .25,   .25,   1,                 1,                 1,    nan}},
+      {"selu(x)", [](const Var& x) { return selu(x); },
+          {-low,      -low,       0,      0,     0,     tiny,              scale * big,       inf,  nan},
+          {0,         0,          low,    low,   low,   scale,             scale,             scale, nan}},
       {"relu(x)", [](const Var& x) { return relu(x); },  // NaN passes; its derivative is 0: it is not > 0
           {0,         0,          0,      0,     0,     tiny,              big,               inf,  nan},
           {0,         0,          0,      0,     0,     1,                 1,                 1,    0}},
@@ -188,6 +213,27 @@ TEST_CASE("arithmetic at extreme numbers - value and derivatives are the process
        [](real a, real b) { return a / b; },
        [](real, real b) { return 1 / b; },
        [](real a, real b) { return -(a / b / b); }},
+      // Equal numbers share the gradient, -0 and 0 among them; beside NaN there is none.
+      {{"minimum(a, b)"},
+       minimum,
+       nullptr,
+       [](real a, real b) { return std::isnan(a + b) && a != -b ? kNan : std::min(a, b); },
+       [](real a, real b) {
+         return a < b ? 1 : a > b ? 0 : a == b ? real(0.5) : kNan;
+       },
+       [](real a, real b) {
+         return a > b ? 1 : a < b ? 0 : a == b ? real(0.5) : kNan;
+       }},
+      {{"maximum(a, b)"},
+       maximum,
+       nullptr,
+       [](real a, real b) { return std::isnan(a + b) && a != -b ? kNan : std::max(a, b); },
+       [](real a, real b) {
+         return a > b ? 1 : a < b ? 0 : a == b ? real(0.5) : kNan;
+       },
+       [](real a, real b) {
+         return a < b ? 1 : a > b ? 0 : a == b ? real(0.5) : kNan;
+       }},
   };
   std::vector<real> numbers(std::begin(kExtremes), std::end(kExtremes));
   numbers.insert(numbers.end(), {1, -3, std::numeric_limits<real>::max(), real(1e-30f)});
@@ -200,6 +246,7 @@ TEST_CASE("arithmetic at extreme numbers - value and derivatives are the process
     }
   for (const Row& row : rows)
     for (const bool symbol : {false, true}) {
+      if (symbol && !row.symbol) continue;
       CAPTURE(row.names[symbol]);
       Tape tape;
       const Var va = tape.variable(a), vb = tape.variable(b);
@@ -253,29 +300,49 @@ struct Run {
   std::vector<double> max_slope;
   double logsumexp;
   std::vector<double> logsumexp_slope;
+  double norm;
+  std::vector<double> norm_slope;
+  double variance;
+  std::vector<double> variance_slope;
 };
 
 // clang-format off
 std::vector<Run> runs() {
   constexpr double inf = std::numeric_limits<double>::infinity(), nan = std::numeric_limits<double>::quiet_NaN();
   constexpr double big = kBig, tiny = kTiny, third = 1.0 / 3;
+  const double root3 = std::sqrt(3.0);
+  const std::vector<double> nans(3, nan);
   const double ln3 = std::log(3.0), ln12 = 2 + std::log1p(std::exp(-1.0));
   const double p1 = std::exp(1 - ln12), p2 = std::exp(2 - ln12);
   return {
       // x                     sum       mean      max    its slope              logsumexp  its slope
-      {{kInf, 1, 2},           inf,      inf,      inf,   {1, 0, 0},             inf,       {nan, 0, 0}},
-      {{-kInf, 1, 2},          -inf,     -inf,     2,     {0, 0, 1},             ln12,      {0, p1, p2}},
-      {{1, kInf, -kInf},       nan,      nan,      inf,   {0, 1, 0},             inf,       {0, nan, 0}},
-      {{-kInf, -kInf, -kInf},  -inf,     -inf,     -inf,  {third, third, third}, -inf,      {nan, nan, nan}},
-      {{kInf, 1, kInf},        inf,      inf,      inf,   {.5, 0, .5},           inf,       {nan, 0, nan}},
-      {{kNan, 1, 2},           nan,      nan,      nan,   {nan, nan, nan},       nan,       {nan, nan, nan}},
-      {{1, 2, kNan},           nan,      nan,      nan,   {nan, nan, nan},       nan,       {nan, nan, nan}},
-      {{kInf, kNan, -kInf},    nan,      nan,      nan,   {nan, nan, nan},       nan,       {nan, nan, nan}},
-      {{kBig, 1, -2},          big,      big / 3,  big,   {1, 0, 0},             big,       {1, 0, 0}},
-      {{-kBig, 1, 2},          -big,     -big / 3, 2,     {0, 0, 1},             ln12,      {0, p1, p2}},
-      {{-kBig, -kBig, -kBig},  -3 * big, -big,     -big,  {third, third, third}, -big,      {third, third, third}},
-      {{kTiny, -kTiny, 0},     0,        0,        tiny,  {1, 0, 0},             ln3,       {third, third, third}},
-      {{real(-0.0), 0, real(-0.0)}, 0,   0,        0,     {third, third, third}, ln3,       {third, third, third}},
+        // norm  its slope                 variance  its slope
+      {{kInf, 1, 2},           inf,      inf,      inf,   {1, 0, 0},             inf,       {nan, 0, 0},
+         inf, {nan, 0, 0},              nan, nans},
+      {{-kInf, 1, 2},          -inf,     -inf,     2,     {0, 0, 1},             ln12,      {0, p1, p2},
+         inf, {nan, 0, 0},              nan, nans},
+      {{1, kInf, -kInf},       nan,      nan,      inf,   {0, 1, 0},             inf,       {0, nan, 0},
+         inf, {0, nan, nan},            nan, nans},
+      {{-kInf, -kInf, -kInf},  -inf,     -inf,     -inf,  {third, third, third}, -inf,      {nan, nan, nan},
+         inf, nans,                     nan, nans},
+      {{kInf, 1, kInf},        inf,      inf,      inf,   {.5, 0, .5},           inf,       {nan, 0, nan},
+         inf, {nan, 0, nan},            nan, nans},
+      {{kNan, 1, 2},           nan,      nan,      nan,   {nan, nan, nan},       nan,       {nan, nan, nan},
+         nan, nans,                     nan, nans},
+      {{1, 2, kNan},           nan,      nan,      nan,   {nan, nan, nan},       nan,       {nan, nan, nan},
+         nan, nans,                     nan, nans},
+      {{kInf, kNan, -kInf},    nan,      nan,      nan,   {nan, nan, nan},       nan,       {nan, nan, nan},
+         nan, nans,                     nan, nans},
+      {{kBig, 1, -2},          big,      big / 3,  big,   {1, 0, 0},             big,       {1, 0, 0},
+         big, {1, 1 / big, -2 / big},   2 * big * big / 9, {4 * big / 9, -2 * big / 9, -2 * big / 9}},
+      {{-kBig, 1, 2},          -big,     -big / 3, 2,     {0, 0, 1},             ln12,      {0, p1, p2},
+         big, {-1, 1 / big, 2 / big},   2 * big * big / 9, {-4 * big / 9, 2 * big / 9, 2 * big / 9}},
+      {{-kBig, -kBig, -kBig},  -3 * big, -big,     -big,  {third, third, third}, -big,      {third, third, third},
+         root3 * big, {-1 / root3, -1 / root3, -1 / root3}, 0, {0, 0, 0}},
+      {{kTiny, -kTiny, 0},     0,        0,        tiny,  {1, 0, 0},             ln3,       {third, third, third},
+         tiny, {1, -1, 0},              0,   {0, 0, 0}},
+      {{real(-0.0), 0, real(-0.0)}, 0,   0,        0,     {third, third, third}, ln3,       {third, third, third},
+         0,   {0, 0, 0},                0,   {0, 0, 0}},
   };
 }
 // clang-format on
@@ -299,7 +366,10 @@ TEST_CASE("reductions of extreme numbers - value and derivative are as stated", 
       {"mean", mean, mean, &Run::mean, constant(1.0 / 3)},
       {"max", max, max, &Run::max, [](const Run& run) { return run.max_slope; }},
       {"logsumexp", logsumexp, logsumexp, &Run::logsumexp,
-       [](const Run& run) { return run.logsumexp_slope; }}};
+       [](const Run& run) { return run.logsumexp_slope; }},
+      {"norm", norm, norm, &Run::norm, [](const Run& run) { return run.norm_slope; }},
+      {"variance", variance, variance, &Run::variance,
+       [](const Run& run) { return run.variance_slope; }}};
   for (const Reduction& op : reductions)
     for (const Run& run : runs()) {
       CAPTURE(op.name, run.x);
@@ -333,12 +403,136 @@ TEST_CASE("reductions of extreme numbers - value and derivative are as stated", 
     }
 }
 
+struct Shares {  // three numbers, their softmax and its logarithm
+  std::vector<real> x;
+  std::vector<double> softmax, log_softmax;
+};
+
+// clang-format off
+std::vector<Shares> shares() {
+  constexpr double inf = std::numeric_limits<double>::infinity(), nan = std::numeric_limits<double>::quiet_NaN();
+  constexpr double big = kBig, third = 1.0 / 3;
+  const double ln2 = std::log(2.0), ln3 = std::log(3.0), l2 = -std::log1p(std::exp(-1.0)), l1 = l2 - 1;
+  const double p1 = std::exp(l1), p2 = std::exp(l2);
+  return {
+      // x                     softmax                its logarithm
+      {{kInf, 1, 2},           {nan, 0, 0},           {nan, -inf, -inf}},  // infinity over infinity
+      {{1, kInf, -kInf},       {0, nan, 0},           {-inf, nan, -inf}},
+      {{kInf, 1, kInf},        {nan, 0, nan},         {nan, -inf, nan}},
+      {{-kInf, 1, 2},          {0, p1, p2},           {-inf, l1, l2}},
+      {{-kInf, 1, -kInf},      {0, 1, 0},             {-inf, 0, -inf}},
+      {{-kInf, -kInf, -kInf},  {nan, nan, nan},       {nan, nan, nan}},
+      {{kNan, 1, 2},           {nan, nan, nan},       {nan, nan, nan}},
+      {{1, 2, kNan},           {nan, nan, nan},       {nan, nan, nan}},
+      {{kBig, 1, -2},          {1, 0, 0},             {0, -big, -big}},
+      {{-kBig, 1, 2},          {0, p1, p2},           {-big, l1, l2}},
+      {{kBig, -kBig, kBig},    {.5, 0, .5},           {-ln2, -2 * big, -ln2}},
+      {{-kBig, -kBig, -kBig},  {third, third, third}, {-ln3, -ln3, -ln3}},
+      {{kTiny, -kTiny, 0},     {third, third, third}, {-ln3, -ln3, -ln3}},
+  };
+}
+// clang-format on
+
+// Along the only axis, and along each of two, beside an ordinary row.
+TEST_CASE("softmax of extreme numbers - value and derivative are as stated", "[registry]") {
+  constexpr double kRoundings = 24;
+  struct Row {
+    const char* name;
+    Var (*f)(const Var&, int);
+    std::vector<double> Shares::*value;
+    // The derivative of the first element by each, from the values.
+    double (*slope)(const std::vector<double>& y, std::size_t i);
+  };
+  const Row rows[] = {
+      {"softmax(x, axis)", softmax, &Shares::softmax,
+       [](const std::vector<double>& y, std::size_t i) {
+         const double chosen = 1 * y[0] + 0 * y[1] + 0 * y[2];  // NaN if one of them is
+         return y[i] * ((i == 0) - chosen);
+       }},
+      {"log_softmax(x, axis)", log_softmax, &Shares::log_softmax,
+       [](const std::vector<double>& y, std::size_t i) { return (i == 0) - std::exp(y[i]); }}};
+  const Tensor ordinary({1, 3}, {real(0.5), 1, real(-0.25)});
+  const Tensor weights({1, 3}, {1, 0, 0});
+  for (const Row& op : rows)
+    for (const Shares& row : shares()) {
+      CAPTURE(op.name, row.x);
+      const Tensor x({1, 3}, row.x);
+      const Reference value{{1, 3}, row.*op.value};
+      Reference slopes = value;
+      for (std::size_t i = 0; i < 3; ++i) slopes.values[i] = op.slope(value.values, i);
+      CHECK(difference(reshape(op.f(x.reshaped({3}), 0), {1, 3}), value, kRoundings) == "");
+      const Tensor rows_of_x = kernel::concat(std::vector<Tensor>{x, ordinary}, 0);
+      for (const int axis : {0, 1}) {
+        CAPTURE(axis);
+        const auto turned = [&](const Tensor& t) { return axis == 1 ? t : kernel::transpose(t); };
+        Tape tape;
+        const Var v = tape.variable(turned(rows_of_x));
+        const Var y = op.f(v, axis);
+        const Tensor dx = turned(tape.backward(sum(y * turned(weights)))[v].value());
+        CHECK(difference(turned(y.value()).rows(0, 1), value, kRoundings) == "");
+        CHECK(difference(turned(y.value()).rows(1, 2), reference(op.f(ordinary, 1).value()), 1) ==
+              "");
+        CHECK(difference(dx.rows(0, 1), slopes, kRoundings, 1) == "");
+        CHECK(difference(
+                  dx.rows(1, 2),
+                  reference(slope([&](const Var& t) { return op.f(t, 1) * weights; }, ordinary)),
+                  kRoundings, 1) == "");
+      }
+      count("extreme inputs: value and gradient as stated", op.name);
+    }
+}
+
+// --- Triangular systems --------------------------------------------------------------------------
+
+const char* const kSolve = "solve_triangular(L, B, triangle, trans, diagonal)";
+
+TEST_CASE("what solve_triangular() does not read has no influence, whatever it is", "[registry]") {
+  constexpr Index n = 4, m = 3;
+  const Tensor B = Rng(1).uniform({n, m}, -1, 1), dX = Rng(2).uniform({n, m}, -1, 1);
+  const Tensor whole =
+      kernel::map("", Rng(3).uniform({n, n}, real(-0.5), real(0.5)), [](real v) { return v + 2; });
+  for (const Triangle triangle : {Triangle::lower, Triangle::upper})
+    for (const Trans trans : {Trans::no, Trans::yes})
+      for (const Diagonal diagonal : {Diagonal::given, Diagonal::unit}) {
+        const auto solved = [&](real unread) {  // X, dL, dB
+          Tensor L = whole;
+          for (Index i = 0; i < n; ++i)
+            for (Index j = 0; j < n; ++j)
+              if (i == j ? diagonal == Diagonal::unit : (i > j) != (triangle == Triangle::lower))
+                L.mutable_data()[i * n + j] = unread;
+          Tape tape;
+          const Var l = tape.variable(L), b = tape.variable(B);
+          const Var X = solve_triangular(l, b, triangle, trans, diagonal);
+          const Gradients gradients = tape.backward(X, dX);
+          for (Index i = 0; i < n * n; ++i)
+            if (!(L.data()[i] == whole.data()[i])) CHECK(gradients[l].value().data()[i] == 0);
+          return std::array{X.value(), gradients[l].value(), gradients[b].value()};
+        };
+        const auto expected = solved(0);
+        for (const real extreme : kExtremes) {
+          CAPTURE(extreme);
+          const auto found = solved(extreme);
+          for (std::size_t k = 0; k < 3; ++k) CHECK(difference(found[k], expected[k]) == "");
+          count("extreme inputs: value and gradient as stated", kSolve);
+        }
+      }
+}
+
+TEST_CASE("systems without a solution give what dividing by 0 gives, in their columns alone",
+          "[registry]") {
+  const Tensor L({{1, 0}, {2, 0}}), B({{1, 1, kNan}, {2, 5, 1}});
+  const Tensor X = solve_triangular(L, B).value();
+  CHECK(difference(X, Tensor({{1, 1, kNan}, {kNan, kInf, kNan}})) == "");  // 0 / 0 and 3 / 0
+  count("extreme inputs: value and gradient as stated", kSolve);
+}
+
 // --- All operations ------------------------------------------------------------------------------
 
 bool is_linear(const std::string& name) {  // in each of its arguments
-  static const std::set<std::string> names{
-      "matmul", "linear", "sum",    "mean",        "reshape",      "transpose", "slice",
-      "pad",    "concat", "gather", "scatter_add", "broadcast_to", "sum_to"};
+  static const std::set<std::string> names{"matmul",  "linear",    "sum",         "mean",
+                                           "reshape", "transpose", "slice",       "pad",
+                                           "concat",  "gather",    "scatter_add", "broadcast_to",
+                                           "sum_to",  "cumsum",    "take_along",  "add_along"};
   return names.count(name.substr(0, name.find('('))) == 1;
 }
 
@@ -430,15 +624,16 @@ TEST_CASE("moving elements keeps the sign of zero") {
 }
 
 TEST_CASE("every operation that ops.h declares has its extreme inputs stated", "[registry]") {
-  std::set<std::string> stated{"where(mask, a, b)"};
+  std::set<std::string> stated{"where(mask, a, b)", "softmax(x, axis)", "log_softmax(x, axis)",
+                               kSolve};
   for (const Statement& row : statements()) stated.insert(row.name);
   for (const OpCase& op : linear_rows()) stated.insert(op.name);
-  for (const std::string name : {"max", "logsumexp"}) {
+  for (const std::string name : {"max", "logsumexp", "norm", "variance"}) {
     stated.insert(name + "(x)");
     stated.insert(name + "(x, axis, keep)");
   }
-  for (const std::string name :
-       {"add", "sub", "mul", "div", "operator+", "operator-", "operator*", "operator/"})
+  for (const std::string name : {"add", "sub", "mul", "div", "operator+", "operator-", "operator*",
+                                 "operator/", "minimum", "maximum"})
     stated.insert(name + "(a, b)");
   CHECK(missing_from(stated, declared_ops()) == std::vector<std::string>{});
 }
@@ -458,11 +653,31 @@ TEST_CASE("derivatives at kinks are those that ops.h states") {
                    Tensor({5}, {0.25f, 0, 0.25f, 0.25f, 0.25f})) == "");
   CHECK(difference(slope([](const Var& v) { return max(v, 1); }, Tensor({{1, 1}, {2, 1}})),
                    Tensor({{0.5f, 0.5f}, {1, 0}})) == "");
+  CHECK(difference(slope([](const Var& v) { return maximum(v, 0); }, x),
+                   Tensor({3}, {0, 0.5f, 1})) == "");
+  CHECK(difference(slope([](const Var& v) { return minimum(v, 0); }, x),
+                   Tensor({3}, {1, 0.5f, 0})) == "");
+  CHECK(difference(slope([](const Var& v) { return maximum(v, v); }, x), ones({3})) == "");
+  CHECK(difference(slope([](const Var& v) { return elu(v, real(0.25)); }, zeros({1})),
+                   Tensor({1}, 0.25f)) == "");
+  CHECK(difference(slope([](const Var& v) { return norm(v); }, zeros({3})), zeros({3})) == "");
+  CHECK(difference(slope([](const Var& v) { return norm(v, 1); }, Tensor({{0, 0}, {3, 4}})),
+                   reference(Tensor({{0, 0}, {real(0.6), real(0.8)}})), 2) == "");
   // Powers at 0.
   CHECK(difference(slope([](const Var& v) { return pow(v, 0); }, x), zeros({3})) == "");
   CHECK(difference(slope([](const Var& v) { return pow(v, 1); }, x), ones({3})) == "");
   CHECK(difference(slope([](const Var& v) { return pow(v, 2); }, x), Tensor({3}, {-2, 0, 4})) ==
         "");
+}
+
+// The second derivative of a norm is infinite at 0. What comes out is 0, and not NaN.
+TEST_CASE("the norm at 0 has second derivatives that are finite") {
+  Tape tape;
+  const Var x = tape.variable(Tensor({{0, 0}, {3, 4}}));
+  const Var dx = tape.backward(sum(norm(x, 1)), Record::yes)[x];
+  const Tensor ddx = tape.backward(sum(dx * Tensor({2}, {1, 0})))[x].value();
+  // Of (3, 4): (1 - 0.6^2) / 5 and -0.6 0.8 / 5.
+  CHECK(difference(ddx, reference(Tensor({{0, 0}, {real(0.128), real(-0.096)}})), 8) == "");
 }
 
 TEST_CASE("derivatives stay finite where functions saturate") {
@@ -490,10 +705,9 @@ struct Refusal {
 
 // Each way to give an operation what it cannot take, and all that it says then.
 std::vector<Refusal> refusals() {
-  const Var x = ones({2, 3}), none = zeros({0}), no_rows = zeros({0, 3});
+  const Var x = ones({2, 3}), no_rows = zeros({0, 3});
   constexpr const char* kAgree = " given; sizes must agree from the last axis on, or be 1";
-  static std::vector<std::string> texts;  // those that are put together; never moved
-  texts.reserve(100);
+  static std::deque<std::string> texts;  // those that are put together; never moved
   const auto text = [](const std::string& part) { return texts.emplace_back(part).c_str(); };
   const auto misfit = [&](const char* op) {
     return text(std::string(op) + ": (2, 3) and (2)" + kAgree);
@@ -507,6 +721,8 @@ std::vector<Refusal> refusals() {
       {"operator-(a, b)", [=] { return x - ones({2}); }, misfit("sub")},
       {"operator*(a, b)", [=] { return x * ones({2}); }, misfit("mul")},
       {"operator/(a, b)", [=] { return x / ones({2}); }, misfit("div")},
+      {"minimum(a, b)", [=] { return minimum(x, ones({2})); }, misfit("minimum")},
+      {"maximum(a, b)", [=] { return maximum(x, ones({2})); }, misfit("maximum")},
       {"where(mask, a, b)", [=] { return where(ones({2}), x, x); },
        text(std::string("where: (2) and (2, 3)") + kAgree)},
       {"where(mask, a, b)",
@@ -517,19 +733,14 @@ std::vector<Refusal> refusals() {
       {"clamp(x, low, high)", [=] { return clamp(x, 2, 1); },
        "clamp: low 2 and high 1 given; low must not exceed high"},
       {"clamp(x, low, high)", [=] { return clamp(x, kNan, 1); },
-       "clamp: low nan and high 1 given; low must not exceed high"},
-      {"mean(x)", [=] { return mean(none); },
-       "mean: shape (0) given; at least one element is required"},
-      {"max(x)", [=] { return max(none); },
-       "max: shape (0) given; at least one element is required"},
-      {"logsumexp(x)", [=] { return logsumexp(none); },
-       "logsumexp: shape (0) given; at least one element is required"},
-      {"mean(x, axis, keep)", [=] { return mean(no_rows, 0); },
-       "mean: shape (0, 3) given; at least one element is required"},
-      {"max(x, axis, keep)", [=] { return max(no_rows, 0); },
-       "max: shape (0, 3) given; at least one element is required"},
-      {"logsumexp(x, axis, keep)", [=] { return logsumexp(no_rows, 0); },
-       "logsumexp: shape (0, 3) given; at least one element is required"},
+       "clamp: low nan given; a number is required"},
+      {"clamp(x, low, high)", [=] { return clamp(x, 1, kNan); },
+       "clamp: high nan given; a number is required"},
+      {"pow(x, exponent)", [=] { return pow(x, kNan); },
+       "pow: exponent nan given; a number is required"},
+      {"leaky_relu(x, slope)", [=] { return leaky_relu(x, kNan); },
+       "leaky_relu: slope nan given; a number is required"},
+      {"elu(x, alpha)", [=] { return elu(x, kNan); }, "elu: alpha nan given; a number is required"},
       {"matmul(A, B, trans_a, trans_b)", [=] { return matmul(x, x); },
        "matmul: (2, 3) and (2, 3) given; (m, k) and (k, n) are required"},
       {"matmul(A, B, trans_a, trans_b)", [=] { return matmul(x, x, Trans::yes, Trans::yes); },
@@ -553,6 +764,45 @@ std::vector<Refusal> refusals() {
          return linear(x, ones({4, 3}), ones({3}));
        },
        "linear: b (3) given for W (4, 3); b (4) is required"},
+      {kSolve, [=] { return solve_triangular(x, x); },
+       "solve_triangular: L (2, 3) and B (2, 3) given; L (n, n) and B (n, m) are required"},
+      {kSolve,
+       [=] {
+         return solve_triangular(ones({3, 3}), x);
+       },
+       "solve_triangular: L (3, 3) and B (2, 3) given; L (n, n) and B (n, m) are required"},
+      {kSolve,
+       [=] {
+         return solve_triangular(ones({2, 2}), ones({2}));
+       },
+       "solve_triangular: L (2, 2) and B (2) given; L (n, n) and B (n, m) are required"},
+      {kSolve,
+       [=] {
+         return solve_triangular(ones({1, 2, 2}), x);
+       },
+       "solve_triangular: L (1, 2, 2) and B (2, 3) given; L (n, n) and B (n, m) are required"},
+      {"take_along(x, index, axis)",
+       [=] {
+         return take_along(x, ones({3, 3}), 1);
+       },
+       "take_along: an index (3, 3) for (2, 3) given; all axes but axis 1 must agree"},
+      {"take_along(x, index, axis)", [=] { return take_along(x, ones({2}), 1); },
+       "take_along: an index (2) for (2, 3) given; all axes but axis 1 must agree"},
+      {"add_along(x, index, size, axis)",
+       [=] {
+         return add_along(x, ones({2, 1}), 4, 1);
+       },
+       "add_along: an index (2, 1) for (2, 3) given; the shapes must agree"},
+      {"add_along(x, index, size, axis)",
+       [=] {
+         return add_along(x, zeros({2, 3}), -3, 1);
+       },
+       "add_along: size -3 given; 0 or more"},
+      {"add_along(x, index, size, axis)",
+       [=] {
+         return add_along(zeros({2, 0}), zeros({2, 0}), -3, 1);
+       },
+       "add_along: size -3 given; 0 or more"},
       {"reshape(x, shape)", [=] { return reshape(x, {5}); },
        "reshape: (2, 3) to (5) given; the number of elements must stay 6"},
       {"transpose(x, axis_a, axis_b)", [=] { return transpose(x, 0, 2); },
@@ -603,6 +853,69 @@ std::vector<Refusal> refusals() {
        },
        "sum_to: (2, 3) to (1, 2, 3) given; the second must broadcast to the first"},
   };
+  // What has no meaning without elements names the shape that was given, whatever is done with it.
+  struct Whole {
+    const char* name;
+    Var (*whole)(const Var&);
+    Var (*along)(const Var&, int, KeepAxis);
+  };
+  const Whole reductions[] = {{"mean", mean, mean},
+                              {"max", max, max},
+                              {"logsumexp", logsumexp, logsumexp},
+                              {"norm", norm, norm},
+                              {"variance", variance, variance}};
+  for (const auto& [name, whole, along] : reductions)
+    for (const Shape& shape : {Shape{0}, {0, 3}, {3, 0}, {2, 0, 3}, {1, 2, 0, 1}}) {
+      const char* message =
+          text(fmt::format("{}: shape {} given; at least one element is required", name, shape));
+      list.push_back(
+          {text(name + std::string("(x)")), [=, f = whole] { return f(zeros(shape)); }, message});
+      const int axis = int(std::find(shape.begin(), shape.end(), 0) - shape.begin());
+      list.push_back({text(name + std::string("(x, axis, keep)")),
+                      [=, f = along] { return f(zeros(shape), axis, KeepAxis::no); }, message});
+    }
+  list.push_back({"softmax(x, axis)", [=] { return softmax(no_rows, 0); },
+                  "softmax: shape (0, 3) given; at least one element is required"});
+  list.push_back({"log_softmax(x, axis)", [=] { return log_softmax(no_rows, 0); },
+                  "log_softmax: shape (0, 3) given; at least one element is required"});
+
+  // A position that there is not, or that is none.
+  for (const auto& [index, shown] :
+       {std::pair{real(-1), "-1"}, {3, "3"}, {real(0.5), "0.5"}, {kNan, "nan"}, {kInf, "inf"}}) {
+    Tensor indices = zeros({2, 1});
+    indices.mutable_data()[1] = index;
+    const auto message = [&, shown = shown](const char* op) {
+      return text(
+          fmt::format("{}: index {} given; whole numbers from 0 to 2 are required", op, shown));
+    };
+    list.push_back({"take_along(x, index, axis)", [=] { return take_along(x, indices, 1); },
+                    message("take_along")});
+    list.push_back({"add_along(x, index, size, axis)",
+                    [=] {
+                      return add_along(ones({2, 1}), indices, 3, 1);
+                    },
+                    message("add_along")});
+  }
+
+  // Sizes that are no shape: the operation says so, which was asked for it, and not Shape.
+  struct Shaped {
+    const char* name;
+    Var (*f)(const Var&, const WantedShape&);
+  };
+  for (const auto& [name, f] :
+       {Shaped{"reshape", reshape}, {"broadcast_to", broadcast_to}, {"sum_to", sum_to}}) {
+    const auto says = [&, name = name](const std::function<Var()>& call, const std::string& what) {
+      list.push_back({text(name + std::string("(x, shape)")), call, text(name + (": " + what))});
+    };
+    says([=, f = f] { return f(x, {2, -1}); }, "size -1 given; sizes are 0 or more");
+    says([=, f = f] { return f(x, {1, 1, 1, 2, 3}); }, "5 axes given; at most 4 are supported");
+    says(
+        [=, f = f] {
+          return f(x, {Index{1} << 40, Index{1} << 40});
+        },
+        "(1099511627776, 1099511627776) given; more elements than any memory can hold");
+  }
+
   // An axis that there is not, at either end.
   struct Axis {
     const char* name;
@@ -613,6 +926,19 @@ std::vector<Refusal> refusals() {
       {"mean(x, axis, keep)", [=](int a) { return mean(x, a); }},
       {"max(x, axis, keep)", [=](int a) { return max(x, a); }},
       {"logsumexp(x, axis, keep)", [=](int a) { return logsumexp(x, a); }},
+      {"norm(x, axis, keep)", [=](int a) { return norm(x, a); }},
+      {"variance(x, axis, keep)", [=](int a) { return variance(x, a); }},
+      {"softmax(x, axis)", [=](int a) { return softmax(x, a); }},
+      {"log_softmax(x, axis)", [=](int a) { return log_softmax(x, a); }},
+      {"cumsum(x, axis, from)", [=](int a) { return cumsum(x, a); }},
+      {"take_along(x, index, axis)",
+       [=](int a) {
+         return take_along(x, zeros({2, 3}), a);
+       }},
+      {"add_along(x, index, size, axis)",
+       [=](int a) {
+         return add_along(x, zeros({2, 3}), 1, a);
+       }},
       {"transpose(x, axis_a, axis_b)", [=](int a) { return transpose(x, a, 0); }},
       {"slice(x, axis, begin, end)", [=](int a) { return slice(x, a, 0, 1); }},
       {"pad(x, axis, begin, size)", [=](int a) { return pad(x, a, 0, 9); }},

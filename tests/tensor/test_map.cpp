@@ -3,6 +3,7 @@
 
 #include "tensor/map.h"
 
+#include "autograd/ops.h"
 #include "tensor/error.h"
 #include "tensor/random.h"
 #include "tests/catch.h"
@@ -105,6 +106,54 @@ TEST_CASE("map with three operands and any mixture of repeated axes") {
           CAPTURE(to_string(a), to_string(b), to_string(c));
           CHECK(check_three(a, b, c) == "");
         }
+}
+
+// The vector form of exp, say, and the scalar one differ in the last bit. Which of them makes a
+// number must not depend on where it stands, nor on how many stand beside it.
+const struct {
+  const char* name;
+  Var (*f)(const Var&);
+} kFunctions[] = {{"exp", exp},   {"log", log},   {"sin", sin},
+                  {"cos", cos},   {"tanh", tanh}, {"sigmoid", sigmoid},
+                  {"silu", silu}, {"sqrt", sqrt}, {"softplus", softplus}};
+
+TEST_CASE("what a function makes of a number does not depend on its place") {
+  const Tensor numbers = Rng(3).uniform({200}, real(0.01), 6);
+  for (const auto& [name, f] : kFunctions)
+    for (const real number : numbers.values()) {
+      const real alone = f(Tensor({1}, number)).item();
+      for (const Index n : {2, 3, 8, 9, 15, 16, 17, 31, 33, 100}) {
+        CAPTURE(name, n, number, alone);
+        REQUIRE(difference(f(Tensor({n}, number)), Tensor({n}, alone)) == "");
+        REQUIRE(difference(f(Tensor({n, 3}, number)), Tensor({n, 3}, alone)) == "");
+      }
+    }
+}
+
+TEST_CASE("a view's numbers give what the whole's give") {
+  const Tensor x = Rng(4).uniform({70}, real(0.01), 6);
+  for (const auto& [name, f] : kFunctions) {
+    const Tensor whole = f(x).value();
+    for (Index begin = 0; begin <= 20; ++begin)
+      for (const Index n : {1, 5, 16, 23, 50}) {
+        CAPTURE(name, begin, n);
+        REQUIRE(difference(f(x.rows(begin, begin + n)), whole.rows(begin, begin + n)) == "");
+      }
+  }
+}
+
+TEST_CASE("equal numbers share the gradient of their maximum and lie at their mean") {
+  const Tensor numbers = Rng(5).uniform({50}, real(0.01), 6);
+  for (const auto& [name, f] : kFunctions)
+    for (const Index n : {2, 5, 16, 17, 33, 100})
+      for (const real number : numbers.values()) {
+        CAPTURE(name, n, number);
+        Tape tape;
+        const Var y = tape.variable(f(Tensor({n}, number)).value());
+        const Tensor gradient = tape.backward(max(y))[y].value();
+        REQUIRE(difference(gradient, Tensor({n}, 1 / real(n))) == "");
+        REQUIRE(difference(y - mean(y), zeros({n})) == "");
+      }
 }
 
 TEST_CASE("map gives empty results for empty operands") {

@@ -4,9 +4,12 @@
 
 #include "tensor/random.h"
 
+#include <limits>
 #include <map>
+#include <numbers>
 #include <set>
 
+#include "autograd/ops.h"
 #include "tensor/error.h"
 #include "tests/catch.h"
 #include "tests/close.h"
@@ -83,6 +86,39 @@ TEST_CASE("uniform numbers never reach the upper bound") {
   CHECK(difference(Rng(2).uniform({3}, 5, 5), Tensor({3}, {5, 5, 5})) == "");
 }
 
+TEST_CASE("bounds of uniform numbers that make no range are refused") {
+  CHECK(
+      message_of<ShapeError>([] { Rng(1).uniform({4}, 10, 7); }) ==
+      "uniform: 10 to 7 given; finite bounds, the first not above the second, and a finite width");
+  constexpr real inf = std::numeric_limits<real>::infinity();
+  constexpr real nan = std::numeric_limits<real>::quiet_NaN();
+  constexpr real most = std::numeric_limits<real>::max();
+  const std::pair<real, real> wrong[] = {{1, 0},
+                                         {0, -1},
+                                         {0, -inf},
+                                         {-inf, 0},
+                                         {0, inf},
+                                         {inf, 0},
+                                         {inf, inf},
+                                         {-inf, inf},
+                                         {nan, 1},
+                                         {0, nan},
+                                         {nan, nan},
+                                         {-most, most},
+                                         {std::nextafter(real{1}, real{2}), 1}};
+  for (const auto& [low, high] : wrong) {
+    CAPTURE(low, high);
+    CHECK_THROWS_AS(Rng(1).uniform({4}, low, high), ShapeError);
+    CHECK_THROWS_AS(Rng(1).uniform({0}, low, high), ShapeError);
+  }
+  for (const real low : {real{0}, -most / 2, most}) {  // no width, or the greatest
+    const real high = low < 0 ? most / 2 : low;
+    const Tensor x = Rng(1).uniform({1000}, low, high);
+    CHECK(std::all_of(x.values().begin(), x.values().end(),
+                      [=](real v) { return low <= v && (v < high || low == high); }));
+  }
+}
+
 TEST_CASE("normal numbers - moments and tails") {
   constexpr Index n = 200'000;
   const Tensor x = Rng(3).normal({n});
@@ -111,6 +147,17 @@ TEST_CASE("normal numbers come in any number") {
     for (const real v : x.values()) CHECK(std::abs(v) < 6.1);  // sqrt(-2 log 2^-25) is 5.9
   }
   CHECK(Rng(4).normal({3, 2}).shape() == Shape{3, 2});
+  // The n-th pair is made of the n-th words, with the bits of its own whatever stands around it.
+  for (const Index pairs : {1, 5, 15, 16, 17, 33}) {
+    const Tensor u = Rng(4).uniform({2 * pairs}), z = Rng(4).normal({2 * pairs});
+    for (Index i = 0; i < pairs; ++i) {
+      CAPTURE(pairs, i);
+      const real r = sqrt(-2 * log(Var(Tensor({1}, u.at({i}) + real(0.5) / (1 << 24))))).item();
+      const Var turn = Tensor({1}, 2 * std::numbers::pi_v<real> * u.at({pairs + i}));
+      REQUIRE(z.at({i}) == r * cos(turn).item());
+      REQUIRE(z.at({pairs + i}) == r * sin(turn).item());
+    }
+  }
 }
 
 TEST_CASE("integers are in range and equally likely") {
@@ -147,7 +194,9 @@ TEST_CASE("a permutation has every number once and every order equally often") {
     CHECK(std::ssize(seen) == n);
     CHECK((n == 0 || (*seen.begin() == 0 && *seen.rbegin() == n - 1)));
   }
-  CHECK_THROWS_AS(Rng(6).permutation(-1), ShapeError);
+  for (const Index n : {Index{-1}, Index{-7}, Index{1} << 32})
+    CHECK(message_of<ShapeError>([n] { Rng(6).permutation(n); }) ==
+          fmt::format("permutation: {} numbers given; 0 to 2^32 - 1 are possible", n));
 
   constexpr int n = 24'000;
   std::map<std::vector<Index>, int> counts;

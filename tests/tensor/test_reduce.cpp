@@ -101,6 +101,10 @@ TEST_CASE("the sum of nothing is 0 and nothing else of nothing is anything") {
   CHECK(message_of<ShapeError>([] {
           max(zeros({2, 0}), 1);
         }) == "max: shape (2, 0) given; at least one element is required");
+  constexpr Index kHuge = Index{1} << 57;  // not walked along
+  CHECK(sum(zeros({kHuge, 2, 0}), 1).shape() == Shape{kHuge, 0});
+  CHECK(mean(zeros({kHuge, 2, 0}), 1).shape() == Shape{kHuge, 0});
+  CHECK(max(zeros({kHuge, 2, 0}), 1).shape() == Shape{kHuge, 0});
   CHECK_THROWS_AS(max(Tensor()), ShapeError);
   CHECK_THROWS_AS(logsumexp(Tensor()), ShapeError);
   CHECK_THROWS_AS(mean(zeros({0, 3}), 0), ShapeError);
@@ -110,15 +114,143 @@ TEST_CASE("the sum of nothing is 0 and nothing else of nothing is anything") {
         }) == "sum: axis 2 of a tensor of shape (2, 3) given; it has 2 axes");
 }
 
-// One float after another, the sum of a million times 0.1 is 100958: wrong in the third digit.
-TEST_CASE("long sums keep their digits") {
+// Sums over the middle axis of (outer, n, inner), in the widest type there is.
+Reference exact_sums(const Tensor& x, Index outer, Index n, Index inner) {
+  Reference result{{outer, inner}, {}};
+  for (Index o = 0; o < outer; ++o)
+    for (Index k = 0; k < inner; ++k) {
+      long double total = 0;
+      for (Index i = 0; i < n; ++i)
+        total += static_cast<long double>(x.data()[(o * n + i) * inner + k]);
+      result.values.push_back(double(total));
+    }
+  return result;
+}
+
+// How exact a sum of n numbers of one sign is: one rounding, and what its carrier loses on the way.
+// double has bits enough for the exact sum of 2^29 floats; long double, 11 bits more than double.
+double roundings_of_sum(Index n) {
+  return 1 + (sizeof(real) == sizeof(double) ? double(n) / 2048 : 0);
+}
+
+// One float after another, the sum of a million times 0.1 is 100958: wrong in the third digit. Here
+// nothing cancels, so one rounding of the exact sum is one of the result.
+TEST_CASE("sums of any length along any axis are exact up to a rounding") {
+  for (const Index n : {1, 2, 3, 7, 63, 64, 65, 129, 1000, 4097, 100'000, 1'000'000})
+    for (const Index inner : {1, 2, 3, 5, 31, 63, 64, 65, 511, 512, 513, 1025})
+      for (const Index outer : {1, 3}) {
+        if (outer * n * inner > 2'100'000) continue;
+        CAPTURE(outer, n, inner);
+        const Shape shape{outer, n, inner};
+        const double roundings = roundings_of_sum(n);
+        for (const Tensor& x : {Tensor(shape, real(0.1)), Rng(3).uniform(shape, 1, 2)}) {
+          const Reference exact = exact_sums(x, outer, n, inner);
+          CHECK(difference(sum(x, 1), exact, roundings) == "");
+          CHECK(difference(sum_to(x, {outer, 1, inner}).reshaped({outer, inner}), exact,
+                           roundings) == "");
+          Reference average = exact;
+          for (double& value : average.values) value /= double(n);
+          CHECK(difference(mean(x, 1), average, roundings) == "");
+        }
+      }
+}
+
+TEST_CASE("sums over everything are exact up to a rounding") {
+  for (const Shape& shape : {Shape{1'000'000}, {1'000'000, 2}, {2, 1'000'000}, {1000, 1, 1000}}) {
+    CAPTURE(to_string(shape));
+    const Tensor x(shape, real(0.1));
+    const double exact = double(real(0.1)) * double(shape.size());
+    CHECK(close(sum(x).item(), exact, roundings_of_sum(shape.size())));
+    CHECK(close(mean(x).item(), double(real(0.1)), roundings_of_sum(shape.size()) - 1));
+  }
+}
+
+// That of 3c, say, is not: its last bit may be lost. But the wider type has it.
+TEST_CASE("the mean of equal numbers is that number") {
+  const Tensor values = Rng(8).normal({20});
+  for (const Index n : {1, 2, 3, 5, 17, 63, 64, 65, 100, 127, 1000, 1023})
+    for (const real value : values.values()) {
+      CAPTURE(n, value);
+      const Tensor x({n, 3}, value);
+      REQUIRE(difference(mean(x, 0), Tensor({3}, value)) == "");
+      REQUIRE(difference(x - mean(x, 0), zeros({n, 3})) == "");
+      REQUIRE(difference(mean(transpose(x), 1), Tensor({3}, value)) == "");
+      REQUIRE(mean(x).item() == value);
+    }
+}
+
+TEST_CASE("what is made of sums keeps its digits over long axes") {
   constexpr Index n = 1'000'000;
-  const Tensor x(Shape{n}, real(0.1));
-  const double exact = double(real(0.1)) * n;
-  // Blocks of 1024 are summed in `real`, the rest in double.
-  CHECK(close(sum(x).item(), exact, 1024));
-  CHECK(close(mean(x).item(), exact / n, 1024));
-  CHECK(close(sum(x.reshaped({1, n}), 1).item(), exact, 1024));
+  for (const Index inner : {1, 2, 5}) {
+    CAPTURE(inner);
+    for (const real c : {real(100), real(-100), real(0.1)}) {  // constant columns do not vary
+      const Tensor x({n, inner}, c);
+      const Var deviation = sqrt(mean(square(x - mean(x, 0)), 0));
+      const double size = std::abs(double{c});  // in float the mean is c itself
+      CHECK(difference(deviation, reference(zeros({inner})), roundings_of_sum(n) - 1, size) == "");
+    }
+    const Tensor expected({inner}, real(std::log(double(n))));
+    CHECK(difference(logsumexp(zeros({n, inner}), 0), reference(expected), 2) == "");
+  }
+}
+
+// Each of these gradients is a sum of a million times 0.1.
+TEST_CASE("gradients that are sums keep their digits") {
+  constexpr Index n = 500'000;
+  const real slope = real(0.1);
+  const auto check = [&](const Shape& shape, const auto& f, double terms) {
+    CAPTURE(to_string(shape));
+    Tape tape;
+    const Var b = tape.variable(zeros(shape));
+    const Tensor gradient = tape.backward(sum(slope * f(b)))[b].value();
+    const Tensor expected(shape, real(double{slope} * terms));
+    CHECK(difference(gradient, reference(expected), 1 + roundings_of_sum(Index(terms))) == "");
+  };
+  const Tensor x = zeros({n, 2});
+  check(
+      {2}, [&](const Var& b) { return x + b; }, n);
+  check(
+      {1, 2}, [&](const Var& b) { return x - (-b); }, n);
+  check(
+      {}, [&](const Var& b) { return x + b; }, 2 * n);
+  check(
+      {2},
+      [&](const Var& b) {
+        return broadcast_to(b, {n, 2});
+      },
+      n);
+  check(
+      {2, 1},
+      [&](const Var& b) {
+        return b + zeros({2, n});
+      },
+      n);
+  check(
+      {2, 1, 2},
+      [&](const Var& b) {
+        return b + zeros({2, n, 2});
+      },
+      n);
+  check(
+      {3},
+      [&](const Var& b) {
+        return linear(x, zeros({3, 2}), b);
+      },
+      n);
+  check(
+      {2, 3},
+      [&](const Var& b) {
+        return gather(b, std::vector<Index>(n, 1)) + gather(b, std::vector<Index>(n, 0));
+      },
+      n);
+  check(
+      {3, 2},
+      [&](const Var& b) {
+        std::vector<Index> everywhere(3 * n);
+        for (std::size_t i = 0; i < everywhere.size(); ++i) everywhere[i] = Index(i % 2);
+        return gather(b, everywhere, 1);
+      },
+      1.5 * n);
 }
 
 TEST_CASE("sums are the same bits wherever the numbers lie") {

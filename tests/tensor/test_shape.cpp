@@ -2,6 +2,8 @@
 
 #include "tensor/shape.h"
 
+#include <limits>
+
 #include "tensor/error.h"
 #include "tests/catch.h"
 
@@ -41,6 +43,9 @@ TEST_CASE("one axis changed, one removed") {
   CHECK(shape.with(2, 0) == Shape{2, 3, 0});
   CHECK(shape.without(0) == Shape{3, 4});
   CHECK(shape.without(1) == Shape{2, 4});
+  CHECK(shape.exchanged(0, 2) == Shape{4, 3, 2});
+  CHECK(shape.exchanged(2, 1) == Shape{2, 4, 3});
+  CHECK(shape.exchanged(1, 1) == shape);
   CHECK(Shape{9}.without(0) == Shape{});
   CHECK(shape == Shape{2, 3, 4});  // all of these were copies
 }
@@ -48,7 +53,13 @@ TEST_CASE("one axis changed, one removed") {
 TEST_CASE("impossible shapes are refused") {
   CHECK(message_of<ShapeError>([] {
           Shape{2, -1};
-        }) == "Shape: size -1 given; sizes are 0 or more");
+        }) == "Shape: (2, -1) given; sizes are 0 or more");
+  for (const Index size : {Index{-1}, Index{-3}, std::numeric_limits<Index>::min()})
+    for (const int axis : {0, 1, 2}) {
+      CAPTURE(size, axis);
+      CHECK_THROWS_AS((Shape{2, 3, 4}).with(axis, size), ShapeError);
+      CHECK_THROWS_AS((Shape{0, 0, 0}).with(axis, size), ShapeError);
+    }
   CHECK(message_of<ShapeError>([] {
           Shape{1, 1, 1, 1, 1};
         }) == "Shape: 5 axes given; at most 4 are supported");

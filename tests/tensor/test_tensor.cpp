@@ -134,6 +134,62 @@ TEST_CASE("a copy shares storage until one of the two is written to") {
   }
 }
 
+// Views, too, whose elements begin in the middle of their storage.
+TEST_CASE("what has been moved from is a tensor without elements") {
+  const auto check_empty = [](const Tensor& x) {
+    CHECK(x.shape() == Shape{0});
+    CHECK(x.data() == nullptr);
+    CHECK(x.owners() == 0);
+    CHECK(x.values().empty());
+    CHECK_THROWS_AS(x.at({0}), ShapeError);
+    CHECK_THROWS_AS(x.item(), ShapeError);
+    CHECK(difference(concat(std::vector<Tensor>{x, ones({2})}, 0), ones({2})) == "");
+  };
+  const Tensor all = counting({4, 3});
+  const Tensor kinds[] = {counting({6}),  Tensor::scalar(7),    all,
+                          all.rows(1, 3), all.reshaped({2, 6}), zeros({0, 3})};
+  for (const Tensor& kind : kinds) {
+    CAPTURE(to_string(kind));
+    Tensor constructed_from = kind, assigned_from = kind, pushed_from = kind, caught_from = kind;
+    const Tensor constructed = std::move(constructed_from);
+    check_empty(constructed_from);
+    CHECK(difference(constructed, kind) == "");
+
+    Tensor assigned = counting({2, 2});
+    assigned = std::move(assigned_from);
+    check_empty(assigned_from);
+    CHECK(difference(assigned, kind) == "");
+
+    std::vector<Tensor> many;
+    many.push_back(std::move(pushed_from));
+    check_empty(pushed_from);
+    CHECK(difference(many[0], kind) == "");
+
+    const auto inside = [caught = std::move(caught_from)] { return caught; };
+    check_empty(caught_from);
+    CHECK(difference(inside(), kind) == "");
+
+    // Given away, a tensor can be used again.
+    assigned_from = kind;
+    CHECK(difference(assigned_from, kind) == "");
+    constructed_from = counting({2});
+    constructed_from.mutable_data()[0] = 5;
+    CHECK(difference(constructed_from, Tensor({2}, {5, 2})) == "");
+
+    Tensor itself = kind;
+    Tensor& same = itself;
+    itself = std::move(same);
+    CHECK(difference(itself, kind) == "");
+
+    Tensor left = kind, right = counting({5});
+    std::swap(left, right);
+    CHECK(difference(left, counting({5})) == "");
+    CHECK(difference(right, kind) == "");
+  }
+  CHECK(std::is_nothrow_move_constructible_v<Tensor>);  // else a growing vector would copy
+  CHECK(std::is_nothrow_move_assignable_v<Tensor>);
+}
+
 TEST_CASE("reshaped keeps the elements in order and shares storage") {
   const Tensor x = counting({2, 6});
   Tensor y = x.reshaped({3, 4});
@@ -189,6 +245,44 @@ TEST_CASE("rows are a view that behaves like a copy") {
     CHECK_THROWS_AS(x.rows(-1, 2), ShapeError);
     CHECK_THROWS_AS(Tensor::scalar(1).rows(0, 0), ShapeError);
   }
+}
+
+TEST_CASE("sizes below 0 are refused by the name of what was asked for") {
+  CHECK(message_of<ShapeError>([] {
+          (void)counting({2, 3}).reshaped({2, -1});
+        }) == "reshape: (2, -1) given; sizes are 0 or more");
+  CHECK(message_of<ShapeError>([] {
+          (void)counting({2}).reshaped({1, 1, 1, 1, 2});
+        }) == "reshape: 5 axes given; at most 4 are supported");
+  CHECK(message_of<ShapeError>([] { linspace(0, 1, -2); }) ==
+        "linspace: count -2 given; 0 or more");
+}
+
+// No walk over an axis whose elements are none; and a shape on the way from (1, n) to (n, 1) must
+// not be (n, n).
+TEST_CASE("tensors without elements may have an axis of any size") {
+  constexpr Index kHuge = Index{1} << 57;
+  for (const Shape& shape : {Shape{0, kHuge}, {kHuge, 0}, {0, kHuge, 2}, {2, kHuge, 0}}) {
+    CAPTURE(to_string(shape));
+    const Tensor x = zeros(shape);
+    CHECK(transpose(x).shape() == shape.exchanged(0, 1));
+    CHECK(transpose(x, 0, -1).shape() == shape.exchanged(0, shape.rank() - 1));
+    for (int axis = 0; axis < shape.rank(); ++axis) {
+      CAPTURE(axis);
+      CHECK(slice(x, axis, 0, shape[axis]).shape() == shape);
+      CHECK(pad(x, axis, 0, shape[axis]).shape() == shape);
+      CHECK(concat(std::vector<Tensor>{x}, axis).shape() == shape);
+      if (shape[axis] > 2) continue;
+      const std::vector<Index> all = shape[axis] ? std::vector<Index>{1, 0} : std::vector<Index>{};
+      CHECK(gather(x, all, axis).shape() == shape);
+      CHECK(scatter_add(x, all, shape[axis], axis).shape() == shape);
+    }
+  }
+}
+
+TEST_CASE("sizes whose sum is too large are refused") {
+  const std::vector<Tensor> parts(64, zeros({Index{1} << 58, 0}));
+  CHECK_THROWS_AS(concat(parts, 0), ShapeError);
 }
 
 TEST_CASE("transpose exchanges any two axes") {
@@ -318,6 +412,8 @@ TEST_CASE("gather picks positions and scatter_add gives them back") {
       CHECK(difference(scatter_add(back, indices, n, axis - shape.rank()), sums, 0) == "");
     }
   }
+  CHECK(difference(scatter_add(zeros({0, 2}), {}, 3), zeros({3, 2})) == "");
+  CHECK(difference(scatter_add(zeros({2, 0}), {}, 0, 1), zeros({2, 0})) == "");
   CHECK(difference(scatter_add(Tensor({3}, {1, 2, 4}), {1, 1, 3}, 5),
                    Tensor({5}, {0, 3, 0, 4, 0})) == "");
 }
@@ -337,6 +433,16 @@ TEST_CASE("indices are checked") {
           scatter_add(x, {0, 1, 4}, 4);
         }) == "scatter_add: index 4 given; indices are 0 to 3");
   CHECK_THROWS_AS(scatter_add(x, {0, 1, -1}, 4), ShapeError);
+  CHECK(message_of<ShapeError>([&] {
+          gather(zeros({0, 2}), {0});
+        }) == "gather: 1 indices given for an axis of size 0; none are possible");
+  for (const Index size : {-1, -3})
+    for (const int axis : {0, 1}) {
+      CHECK(message_of<ShapeError>([&] {
+              scatter_add(zeros({0, 0}), {}, size, axis);
+            }) == fmt::format("scatter_add: size {} given; 0 or more", size));
+      CHECK_THROWS_AS(pad(zeros({0, 0}), axis, 0, size), ShapeError);
+    }
 }
 
 TEST_CASE("a tensor is written with its shape, long ones shortened") {
