@@ -53,7 +53,7 @@ struct Cloud {
 };
 
 // States in the order they were visited: a line through them, and marks coloured by time.
-struct Path {
+struct Trail {
   Points2 points = {};
   std::vector<double> times = {};  // as many; empty: evenly spaced over PointFigure::bar
   Color color = colors::grey;      // of the line
@@ -97,7 +97,7 @@ struct Panel {  // drawn in this order, the first at the bottom
   std::optional<HeatMap> map = {};
   std::vector<Cloud> clouds = {};
   std::vector<Curves> curves = {};
-  std::vector<Path> paths = {};
+  std::vector<Trail> paths = {};
   std::vector<Arrows> arrows = {};
   std::vector<Label> labels = {};
 };

@@ -22,13 +22,13 @@ Cloud background(const Tensor& data) {
           .color = colors::faint};
 }
 
-std::vector<Path> paths(const std::vector<Tensor>& states, const std::vector<double>& times) {
-  std::vector<Path> result(static_cast<std::size_t>(states[0].rows()));
+std::vector<Trail> paths(const std::vector<Tensor>& states, const std::vector<double>& times) {
+  std::vector<Trail> result(static_cast<std::size_t>(states[0].rows()));
   for (const Tensor& state : states) {
     const Points2 points = to_points(state);
     for (std::size_t i = 0; i < result.size(); ++i) result[i].points.push_back(points[i]);
   }
-  for (Path& path : result) path.times = times;
+  for (Trail& path : result) path.times = times;
   return result;
 }
 

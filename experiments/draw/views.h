@@ -23,7 +23,7 @@ Points2 to_points(const Tensor& points);  // (N, 2)
 Cloud background(const Tensor& data);
 
 // The way of each point through a list of states, all (B, 2); state k is visited at times[k].
-std::vector<Path> paths(const std::vector<Tensor>& states, const std::vector<double>& times);
+std::vector<Trail> paths(const std::vector<Tensor>& states, const std::vector<double>& times);
 
 // `count` numbers, evenly spaced from `first` to `last`.
 std::vector<double> evenly(double first, double last, std::size_t count);

@@ -1,68 +1,17 @@
 #include "experiments/run/session.h"
 
-#include <fcntl.h>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
-#include <sys/file.h>
-#include <unistd.h>
 
-#include <limits>
 #include <new>
-#include <nlohmann/json.hpp>
 
 #include "experiments/run/files/checkpoint.h"
-#include "experiments/run/files/parse.h"
 #include "experiments/run/progress.h"
 #include "experiments/run/say.h"
-#include "tensor/error.h"
 #include "tensor/threads/parallel.h"
 
 namespace gradflow {
 namespace {
-
-using nlohmann::json;
-
-json to_json(const History& history) {
-  json epochs = json::array();
-  for (const Epoch& e : history.epochs)
-    epochs.push_back({{"number", e.number},
-                      {"loss", e.loss},
-                      {"learning_rate", e.learning_rate},
-                      {"seconds", e.seconds},
-                      {"metrics", e.metrics}});
-  return {{"epochs", epochs},
-          {"lengths", history.lengths},
-          {"seconds", history.seconds},
-          {"steps_per_second", history.steps_per_second}};
-}
-
-// JSON has no NaN: it is written as null.
-double number_from(const json& value) {
-  return value.is_null() ? std::numeric_limits<double>::quiet_NaN() : value.get<double>();
-}
-
-History history_from(const std::string& text) {
-  const json object = json::parse(text);
-  History history;
-  for (const json& e : object.at("epochs")) {
-    Epoch epoch{e.at("number"),
-                number_from(e.at("loss")),
-                number_from(e.at("learning_rate")),
-                number_from(e.at("seconds")),
-                {}};
-    for (const auto& [name, value] : e.at("metrics").items())
-      epoch.metrics[name] = number_from(value);
-    if (!history.epochs.empty() && epoch.metrics.size() != history.epochs[0].metrics.size())
-      throw FileError("its epochs have different metrics");
-    history.epochs.push_back(std::move(epoch));
-  }
-  if (history.epochs.empty()) throw FileError("it has no epochs");
-  if (object.contains("lengths"))
-    for (const json& length : object["lengths"]) history.lengths.push_back(length);
-  history.seconds = number_from(object.at("seconds"));
-  history.steps_per_second = number_from(object.at("steps_per_second"));
-  return history;
-}
 
 void write_log(const std::filesystem::path& path, const std::vector<Epoch>& epochs) {
   std::string text = "epoch,loss,learning_rate,seconds";
@@ -74,8 +23,6 @@ void write_log(const std::filesystem::path& path, const std::vector<Epoch>& epoc
   write_file(path, text + "\n");
 }
 
-std::string file_name(const std::string& model) { return model + ".safetensors"; }
-
 void save_model(const Trainable& model, const RunOptions& options, const Settings& settings,
                 const History& history) {
   TensorFile file{values(model.parameters), texts_of(settings)};
@@ -83,8 +30,8 @@ void save_model(const Trainable& model, const RunOptions& options, const Setting
     require(file.tensors.emplace(name, x).second, "save: two tensors are named \"{}\"", name);
   file.metadata["format"] = "gradflow model 1";
   file.metadata["model"] = model.name;
-  file.metadata["history"] = to_json(history).dump();
-  save_tensors(options.out / file_name(model.name), file);
+  file.metadata["history"] = to_text(history);
+  save_tensors(weights_file(model.name, options), file);
 }
 
 RunIdentity identity(const Trainable& model, const RunOptions& options, const Settings& settings) {
@@ -104,6 +51,10 @@ void tell_lengths(const std::string& name, const TrainingState& state, Index epo
 
 }  // namespace
 
+std::filesystem::path weights_file(const std::string& name, const RunOptions& options) {
+  return options.out / (name + ".safetensors");
+}
+
 Outcome train_and_save(const Trainable& model, const RunOptions& options, const Settings& settings,
                        const StopRequests& stop) {
   const TrainingOptions& training = options.training;
@@ -119,17 +70,19 @@ Outcome train_and_save(const Trainable& model, const RunOptions& options, const 
   };
   hooks.stop = &stop.requested();
   const std::filesystem::path checkpoint = options.out / (model.name + ".checkpoint.safetensors");
-  keep_checkpoints(hooks, checkpoint, options.resume, identity(model, options, settings));
+  keep_checkpoints(hooks, model.parameters, checkpoint, options.resume,
+                   identity(model, options, settings));
   if (hooks.restore)
     hooks.restore = [&, restore = hooks.restore](Optimizer& optimizer) {
       TrainingState state = restore(optimizer);
       tell_lengths(model.name, state, training.epochs);
       return state;
     };
+  Weights weights(model.parameters);
   say("{}: {} parameters, {} points, {} epochs of batches of {}, seed {}, {} threads\n", model.name,
-      count(model.parameters), model.data.size(), training.epochs, training.batch, training.seed,
+      weights.count(), model.data.size(), training.epochs, training.batch, training.seed,
       threads());
-  const TrainingResult result = train(model.parameters, model.loss, model.data, training, hooks);
+  const TrainingResult result = train(weights, model.loss, model.data, training, hooks);
   if (result.stopped) {
     complain("\n{}: stopped; saved in {}; go on with: {} --resume\n", options.program,
              checkpoint.string(), options.command);
@@ -139,13 +92,12 @@ Outcome train_and_save(const Trainable& model, const RunOptions& options, const 
                         hash_tensors(values(model.parameters))};
   save_model(model, options, settings, history);
   say("{}: trained in {:.1f} s, {:.0f} steps/s; weights {} in {}\n", model.name, history.seconds,
-      history.steps_per_second, history.weights_hash,
-      (options.out / file_name(model.name)).string());
+      history.steps_per_second, history.weights_hash, weights_file(model.name, options).string());
   return {history, 0};
 }
 
 Saved load_saved(const std::string& name, const RunOptions& options, const Settings& settings) {
-  const std::filesystem::path path = options.out / file_name(name);
+  const std::filesystem::path path = weights_file(name, options);
   if (!std::filesystem::exists(path))
     throw FileError(
         fmt::format("load: {}: not there; {} needs the weights of an earlier run; hint: {}",
@@ -166,65 +118,6 @@ Saved saved_in(TensorFile file, const std::string& name, const std::filesystem::
     throw FileError(fmt::format("load: {}: its tensors, settings or history cannot be read: {}",
                                 path.string(), error.what()));
   }
-}
-
-// What is nested deeper than any report is taken for broken: writing it again would need a stack as
-// deep. Returns null for what is not JSON.
-static json parse_shallow(const std::string& text) {
-  constexpr int kDeepest = 100;
-  bool deep = false;
-  json value = json::parse(
-      text, [&deep](int depth, json::parse_event_t, json&) { return !(deep |= depth > kDeepest); },
-      false);
-  return deep || value.is_discarded() ? json() : value;
-}
-
-// Keeps other experiments from a directory while it is in scope. If it cannot be locked, goes on.
-class DirectoryLock {
- public:
-  explicit DirectoryLock(const std::filesystem::path& directory)
-      : descriptor_(::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)) {
-    if (descriptor_ >= 0) ::flock(descriptor_, LOCK_EX);
-  }
-  DirectoryLock(const DirectoryLock&) = delete;
-  DirectoryLock& operator=(const DirectoryLock&) = delete;
-  ~DirectoryLock() {
-    if (descriptor_ >= 0) ::close(descriptor_);
-  }
-
- private:
-  int descriptor_;
-};
-
-void write_report(const std::filesystem::path& out, const std::string& name, const json& section) {
-  const DirectoryLock lock(out);  // each reads the sections of the others and writes them again
-  const std::filesystem::path path = out / "report.json";
-  json report = json::object();
-  if (std::filesystem::exists(path)) {
-    report = parse_shallow(read_file(path));
-    if (!report.is_object()) {
-      complain("{}: not a JSON object; kept as report.json.broken and written anew\n",
-               path.string());
-      std::filesystem::rename(path, path.string() + ".broken");
-      report = json::object();
-    }
-  }
-  report[name] = section;
-  write_file(path, report.dump(2) + "\n");
-}
-
-json report_basics(const Parameters& parameters, const History& history, const Settings& settings) {
-  json loss = json::array();
-  for (const Epoch& epoch : history.epochs) loss.push_back(epoch.loss);
-  const Texts texts = texts_of(settings);
-  return {{"parameters", count(parameters)},
-          {"loss", loss},
-          {"lengths", history.lengths},
-          {"train_seconds", history.seconds},
-          {"steps_per_second", history.steps_per_second},
-          {"seed", parse<std::uint64_t>(texts.at("seed"))},
-          {"weights_hash", history.weights_hash},
-          {"options", texts}};
 }
 
 std::string going_on(const RunOptions& options) {

@@ -1,44 +1,36 @@
-// What the three experiments have in common: train or load, save, report.
+// What the experiments have in common: train or load, save, say what is wrong.
 //
 // The one idea: a trained model is one file. <out>/<name>.safetensors holds the weights, whatever
-// else the model needs (normalisation, permutations) and, as metadata, the settings and the whole
-// history of its training. So figures can be drawn again from that file alone.
+// else the model needs (what its points are standardised by, permutations) and, as metadata, the
+// settings and the whole history of its training. So figures can be drawn again from that file
+// alone.
 //
-// Read next: normalizing_flow.cpp, the first of the experiments.
+// Read next: experiment.h, which puts an experiment together.
 #pragma once
 
 #include <functional>
-#include <nlohmann/json_fwd.hpp>
 
 #include "experiments/run/files/safetensors.h"
+#include "experiments/run/history.h"
 #include "experiments/run/options.h"
 #include "experiments/run/signals.h"
-#include "nn/parameters.h"
 
 namespace gradflow {
 
 // A model as a session sees it. `name` is that of its files and of its key in report.json.
 struct Trainable {
   std::string name = {};
-  Parameters parameters = {};
+  Parameters parameters = {};   // of a model that stays where it is
+  NamedTensors constants = {};  // what else belongs to it: saved beside the weights
   Loss loss = {};
   Data data = {};
-  NamedTensors constants = {};  // saved beside the weights and in checkpoints
-  std::function<Metrics()> validate = {};
-};
-
-struct History {  // of a training, and the hash of what came out
-  std::vector<Epoch> epochs;
-  std::vector<Index> lengths;  // see TrainingState
-  double seconds = 0;
-  double steps_per_second = 0;
-  std::string weights_hash;
+  std::function<Metrics()> validate = {};  // after each epoch
 };
 
 // How a training has ended: the weights are saved; or it was stopped by a signal, and its
 // checkpoint is saved. How to go on has been said then.
 struct Outcome {
-  History history;
+  History history = {};
   int stopped_by = 0;  // the signal; 0: it has ended
 };
 
@@ -50,20 +42,15 @@ Outcome train_and_save(const Trainable& model, const RunOptions& options, const 
 // What --figures-only and explain start from: takes the settings saved with the weights and returns
 // the file's tensors and history. Throws FileError.
 struct Saved {
-  NamedTensors tensors;
-  History history;
+  NamedTensors tensors = {};
+  History history = {};
 };
 Saved load_saved(const std::string& name, const RunOptions& options, const Settings& settings);
 // The same for a file that has been read; `path` is for the error messages.
 Saved saved_in(TensorFile file, const std::string& name, const std::filesystem::path& path,
                const Settings& settings);
-
-// Puts `section` under the key `name` into <out>/report.json, beside what stands there already.
-void write_report(const std::filesystem::path& out, const std::string& name,
-                  const nlohmann::json& section);
-// The part that all sections share: parameters, seconds, seed, options, hash.
-nlohmann::json report_basics(const Parameters& parameters, const History& history,
-                             const Settings& settings);
+// The file of a model's weights.
+std::filesystem::path weights_file(const std::string& name, const RunOptions& options);
 
 // What is said when a signal ends a program whose weights are saved.
 std::string going_on(const RunOptions& options);

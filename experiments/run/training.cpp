@@ -32,14 +32,14 @@ void check_options(const Data& data, const TrainingOptions& options) {
 // One run of train().
 class Trainer {
  public:
-  Trainer(const Parameters& parameters, const Loss& loss, const Data& data,
-          const TrainingOptions& options, const TrainingHooks& hooks)
+  Trainer(Weights& weights, const Loss& loss, const Data& data, const TrainingOptions& options,
+          const TrainingHooks& hooks)
       : data_(data),
         options_(options),
         hooks_(hooks),
-        optimizer_(parameters),
+        optimizer_(weights),
         shards_(std::min({options.shards, options.batch, data.size()})),
-        gradient_(loss, optimizer_, shards_, options.largest_gradient),
+        gradient_(loss, weights, shards_),
         steps_(steps_in_epoch(data.size(), options.batch)) {}
 
   TrainingResult run() {
@@ -102,7 +102,8 @@ class Trainer {
     const auto size = std::min(static_cast<std::size_t>(options_.batch), rows.size());
     try {
       const double loss = gradient_.compute(data_, rows.first(size), rng);
-      optimizer_.step(gradient_.terms());
+      optimizer_.step(gradient_.gradient(),
+                      clip_factor(gradient_.norm(), options_.largest_gradient));
       state_.loss_sum += loss * static_cast<double>(size);
     } catch (const NonFiniteError& error) {
       throw NonFiniteError(fmt::format(
@@ -124,7 +125,7 @@ class Trainer {
   const TrainingHooks& hooks_;
   Adam optimizer_;
   const Index shards_;
-  ShardedGradient gradient_;
+  BatchGradient gradient_;
   const Index steps_;  // in an epoch
   TrainingState state_;
   bool stopped_ = false;
@@ -150,10 +151,10 @@ Settings settings_of(TrainingOptions& o) {
   };
 }
 
-TrainingResult train(const Parameters& parameters, const Loss& loss, const Data& data,
+TrainingResult train(Weights& weights, const Loss& loss, const Data& data,
                      const TrainingOptions& options, const TrainingHooks& hooks) {
   check_options(data, options);
-  return Trainer(parameters, loss, data, options, hooks).run();
+  return Trainer(weights, loss, data, options, hooks).run();
 }
 
 }  // namespace gradflow

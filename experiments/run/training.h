@@ -1,13 +1,13 @@
 // The training loop: epochs of shuffled batches, with what surrounds them in an experiment.
 //
 // The one idea: a run is a function of its settings alone. Each step is computed in shards
-// (nn/sharded_gradient.h), so that any number of threads gives the same bits; and since randomness
+// (nn/batch_gradient.h), so that any number of threads gives the same bits; and since randomness
 // comes from counters (tensor/random.h), the place where a run stands is (epoch, step): a run that
 // was stopped continues as if it had not been, if somebody keeps that place, the parameters and the
 // optimiser's memory (files/checkpoint.h).
 //
 // In its simplest form, without all that, training is three lines:
-//   Tape tape;
+//   Tape tape(weights);
 //   const Var loss = -mean(flow.log_prob(batch));
 //   adam.step(tape.backward(loss));
 #pragma once
@@ -19,7 +19,7 @@
 #include <vector>
 
 #include "experiments/run/settings.h"
-#include "nn/sharded_gradient.h"
+#include "nn/batch_gradient.h"
 
 namespace gradflow {
 
@@ -28,7 +28,7 @@ struct TrainingOptions {        // how long, in what steps, from which random nu
   Index batch = 128;            // points in a step
   Index shards = 2;             // how many parts of a batch may be computed at the same time
   double learning_rate = 1e-3;  // at the beginning; falls to 0 along a cosine
-  // Longer gradients, of a shard each, are clipped to this norm; infinity: none are.
+  // Longer gradients, of a batch each, are clipped to this norm; infinity: none are.
   double largest_gradient = 1;
   std::uint64_t seed = 0;  // of the order of the data and of the loss's random numbers
 };
@@ -46,10 +46,10 @@ struct Epoch {               // what is known of a finished epoch
   Metrics metrics = {};      // what `validate` returned
 };
 
-struct TrainingState {        // where a run stands: all that it does not find in its optimiser
-  Index step = 0;             // finished steps of the unfinished epoch
-  double loss_sum = 0;        // of those steps' points
-  double seconds = 0;         // spent on them
+struct TrainingState {             // where a run stands: all that it does not find in its optimiser
+  Index step = 0;                  // finished steps of the unfinished epoch
+  double loss_sum = 0;             // of those steps' points
+  double seconds = 0;              // spent on them
   std::vector<Epoch> epochs = {};  // the finished ones
   // How many there were to be: as the run was begun, and as often as it went on for another number.
   std::vector<Index> lengths = {};
@@ -75,12 +75,12 @@ struct TrainingHooks {
   std::function<TrainingState(Optimizer&)> restore = {};
 };
 
-struct TrainingResult {         // of the whole run
-  std::vector<Epoch> epochs = {};    // those before a resume included
-  bool stopped = false;         // by TrainingHooks::stop, before the end
-  double seconds = 0;           // of all epochs, those before a resume included
-  double steps_per_second = 0;  // steps / seconds
-  std::vector<Index> lengths = {};   // see TrainingState
+struct TrainingResult {             // of the whole run
+  std::vector<Epoch> epochs = {};   // those before a resume included
+  bool stopped = false;             // by TrainingHooks::stop, before the end
+  double seconds = 0;               // of all epochs, those before a resume included
+  double steps_per_second = 0;      // steps / seconds
+  std::vector<Index> lengths = {};  // see TrainingState
 };
 
 // The steps of an epoch; the last one may be of fewer points.
@@ -88,14 +88,14 @@ inline Index steps_in_epoch(Index points, Index batch) {
   return points > 0 ? (points - 1) / batch + 1 : 0;
 }
 
-// Trains with Adam, clipped gradients and a cosine schedule.
+// Trains these weights with Adam, clipped gradients and a cosine schedule.
 //
 // A run that goes on for another number of epochs than it was begun for follows the cosine of the
 // new number from where it stands: 20 epochs that become 40 end at a rate near 0 and go on at half
 // of the first one. The result is good, but not that of a run of 40 from the start. Throws
 // ShapeError for options that make no sense; NonFiniteError, within the step, when a loss or a
 // gradient is not finite (the model then is as it was before that step).
-TrainingResult train(const Parameters& parameters, const Loss& loss, const Data& data,
+TrainingResult train(Weights& weights, const Loss& loss, const Data& data,
                      const TrainingOptions& options, const TrainingHooks& hooks = {});
 
 }  // namespace gradflow

@@ -149,6 +149,7 @@ train "$fm" "${larger[@]}" --out unread --resume
 check "it goes on to the same weights" same_hash unread whole
 
 # The terminal is closed.
+nohup=$(command -v nohup)
 PATH=$no_gnuplot "$fm" "${larger[@]}" --out hangup > hangup.txt 2>&1 < /dev/null &
 pid=$!
 wait_for hangup/flow_matching.checkpoint.safetensors $pid
@@ -158,7 +159,7 @@ check "SIGHUP ends with 129" [ $? -eq 129 ]
 check "SIGHUP: says how to go on" grep -q -- "--out hangup --resume" hangup.txt
 train "$fm" "${larger[@]}" --out hangup --resume
 check "SIGHUP: it goes on to the same weights" same_hash hangup whole
-PATH=$no_gnuplot nohup "$fm" "${larger[@]}" --out nohup > nohup.txt 2>&1 < /dev/null &
+PATH=$no_gnuplot "$nohup" "$fm" "${larger[@]}" --out nohup > nohup.txt 2>&1 < /dev/null &
 pid=$!
 wait_for nohup/flow_matching.checkpoint.safetensors $pid
 kill -HUP $pid

@@ -9,6 +9,7 @@
 
 #include "autograd/gradcheck.h"
 #include "flows/ode/integrate.h"
+#include "tensor/random.h"
 #include "tests/catch.h"
 #include "tests/close.h"
 #include "tests/tables/registry.h"
@@ -196,9 +197,9 @@ TEST_CASE("steps_of_size rounds to whole steps") {
   CHECK(steps_of_size(0.7) == 1);
   CHECK(steps_of_size(1e-9) == 1'000'000'000);
   CHECK(message_of<ShapeError>([] { steps_of_size(0); }) ==
-        "steps_of_size: dt 0 given; from 1e-09 to 1");
+        "steps_of_size: dt 0 given; from 1e-9 to 1");
   CHECK(message_of<ShapeError>([] { steps_of_size(1e-300); }) ==
-        "steps_of_size: dt 1e-300 given; from 1e-09 to 1");
+        "steps_of_size: dt 1e-300 given; from 1e-9 to 1");
   for (const double dt : {-0.1, 1.5, 1e-10, 5e-324, std::nan(""), HUGE_VAL, -HUGE_VAL})
     CHECK_THROWS_AS(steps_of_size(dt), ShapeError);
 }

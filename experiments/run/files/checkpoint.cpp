@@ -76,6 +76,14 @@ void check_settings(const TensorFile& file, const Texts& settings) {
   }
 }
 
+// Parameters as a module, to be loaded: all of them, and none that is too many.
+struct Named {
+  Parameters parameters;
+  void visit(const Visitor& visit) {
+    for (const auto& [name, parameter] : parameters) visit(name, *parameter);
+  }
+};
+
 void check_constants(const TensorFile& file, const NamedTensors& constants) {
   for (const auto& [name, x] : constants) {
     const auto saved = file.tensors.find(kConstant + name);
@@ -90,10 +98,11 @@ void check_constants(const TensorFile& file, const NamedTensors& constants) {
 
 }  // namespace
 
-void save_checkpoint(const std::filesystem::path& path, const Optimizer& optimizer,
-                     const TrainingState& state, const RunIdentity& run) {
+void save_checkpoint(const std::filesystem::path& path, const Parameters& parameters,
+                     const Optimizer& optimizer, const TrainingState& state,
+                     const RunIdentity& run) {
   TensorFile file;
-  for (const auto& [name, x] : values(optimizer.parameters())) file.tensors[kModel + name] = x;
+  for (const auto& [name, x] : values(parameters)) file.tensors[kModel + name] = x;
   for (const auto& [name, x] : optimizer.state()) file.tensors[kOptimizer + name] = x;
   for (const auto& [name, x] : run.constants) file.tensors[kConstant + name] = x;
   for (const auto& [name, value] : run.settings) file.metadata[kSetting + name] = value;
@@ -109,7 +118,8 @@ void save_checkpoint(const std::filesystem::path& path, const Optimizer& optimiz
 }
 
 TrainingState restore_checkpoint(const TensorFile& file, const std::string& name,
-                                 Optimizer& optimizer, const RunIdentity& run) {
+                                 const Parameters& parameters, Optimizer& optimizer,
+                                 const RunIdentity& run) {
   try {
     const std::string format =
         file.metadata.contains("format") ? file.metadata.at("format") : "file without a format";
@@ -135,13 +145,13 @@ TrainingState restore_checkpoint(const TensorFile& file, const std::string& name
                        "it stands in epoch {}, this run has {}; hint: ask for at least {} epochs, "
                        "or start anew without --resume",
                        begun, run.epochs, begun);
-    const NamedTensors before = values(optimizer.parameters());
-    const NamedTensors& tensors = file.all();
-    assign(optimizer.parameters(), with_prefix(tensors, kModel));
+    Named model{parameters};
+    const NamedTensors before = tensors(model);
+    load(model, with_prefix(file.all(), kModel));
     try {
-      optimizer.restore(with_prefix(tensors, kOptimizer), steps);
+      optimizer.restore(with_prefix(file.tensors, kOptimizer), steps);
     } catch (const Error&) {
-      assign(optimizer.parameters(), before);  // nothing is changed by half
+      load(model, before);  // nothing is changed by half
       throw;
     }
     return state;
@@ -161,20 +171,21 @@ RunIdentity identity_of(TrainingOptions options, Index points, const Texts& sett
   return run;
 }
 
-void keep_checkpoints(TrainingHooks& hooks, const std::filesystem::path& path, bool resume,
-                      const RunIdentity& run) {
-  hooks.save = [path, run](const Optimizer& optimizer, const TrainingState& state) {
-    save_checkpoint(path, optimizer, state, run);
+void keep_checkpoints(TrainingHooks& hooks, const Parameters& parameters,
+                      const std::filesystem::path& path, bool resume, const RunIdentity& run) {
+  hooks.save = [=](const Optimizer& optimizer, const TrainingState& state) {
+    save_checkpoint(path, parameters, optimizer, state, run);
   };
   if (!resume) return;
-  hooks.restore = [path, run](Optimizer& optimizer) {
-    return std::filesystem::exists(path) ? load_checkpoint(path, optimizer, run) : TrainingState{};
+  hooks.restore = [=](Optimizer& optimizer) {
+    return std::filesystem::exists(path) ? load_checkpoint(path, parameters, optimizer, run)
+                                         : TrainingState{};
   };
 }
 
-TrainingState load_checkpoint(const std::filesystem::path& path, Optimizer& optimizer,
-                              const RunIdentity& run) {
-  return restore_checkpoint(load_tensors(path), path.string(), optimizer, run);
+TrainingState load_checkpoint(const std::filesystem::path& path, const Parameters& parameters,
+                              Optimizer& optimizer, const RunIdentity& run) {
+  return restore_checkpoint(load_tensors(path), path.string(), parameters, optimizer, run);
 }
 
 }  // namespace gradflow

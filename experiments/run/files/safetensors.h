@@ -18,8 +18,8 @@
 
 namespace gradflow {
 
-struct TensorFile {                             // what a file holds, by name
-  NamedTensors tensors = {};                    // up to Shape::kMaxRank axes
+struct TensorFile {                                  // what a file holds, by name
+  NamedTensors tensors = {};                         // up to Shape::kMaxRank axes
   std::map<std::string, std::string> metadata = {};  // texts
   // The tensors that cannot be had, and why: another dtype, too many axes, a number that `real`
   // does not hold. Of no concern to those who do not ask for them.
