@@ -56,6 +56,14 @@ double mean_moons_log_density(const Tensor& points, double noise) {
   return sum / static_cast<double>(points.rows());
 }
 
+DataSet moons() {
+  return {.name = "moons",
+          .classes = {"upper", "lower"},
+          .sample = [](Index n, Rng& rng) { return sample_moons(n, rng); },
+          .log_density = log_of([](double x, double y) { return moons_density(x, y); }),
+          .entropy = 1.0076};
+}
+
 double distance_to_moons(double x, double y) {
   return std::min(distance_to_half_circle(x, y), distance_to_half_circle(1 - x, 0.5 - y));
 }

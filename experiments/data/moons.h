@@ -6,7 +6,7 @@
 // Their density is known up to one integral, so that a flow can be told how good it could get.
 #pragma once
 
-#include "nn/data.h"
+#include "experiments/data/data_set.h"
 
 namespace gradflow {
 
@@ -19,6 +19,8 @@ Data sample_moons(Index n, Rng& rng, double noise = kMoonNoise);
 // averaged.
 double moons_density(double x, double y, double noise = kMoonNoise);
 double mean_moons_log_density(const Tensor& points, double noise = kMoonNoise);
+
+DataSet moons();  // with the usual noise
 
 // The distance from a point to the nearer of the two arcs; and the share of points (N, 2) that are
 // within `tolerance` of one. Of the data 95.4 % are within 2 kMoonNoise, or a little more, as the

@@ -44,58 +44,39 @@ Data sample_rings_by_class(Index n, Rng& rng) {
   return data;
 }
 
-Normalization Normalization::of(const Tensor& points) {
-  Normalization result{};
-  const Index n = points.rows();
-  for (std::size_t axis = 0; axis < 2; ++axis) {
-    const real* x = points.data() + axis;
-    double sum = 0, squares = 0;
-    for (Index i = 0; i < n; ++i) sum += x[2 * i];
-    const double mean = sum / static_cast<double>(n);
-    for (Index i = 0; i < n; ++i) squares += (x[2 * i] - mean) * (x[2 * i] - mean);
-    result.mean[axis] = mean;
-    result.stddev[axis] = std::sqrt(squares / static_cast<double>(n));
+double rings_density(double x, double y) {
+  constexpr double kArea = 6.40595;  // of the rings within the box, by quadrature
+  const bool inside = x > -1 && x < 5 && y > -2 && y < 1 && distance_to_band(x, y) == 0;
+  return inside ? 1 / kArea : 0;
+}
+
+// Each ring has its share, spread evenly over its radii and angles.
+double rings_by_class_density(double x, double y) {
+  double density = 0;
+  for (const Ring& ring : kRings) {
+    const double r = std::hypot(x - ring.x, y - ring.y);
+    if (r < kInnerRadius || r > kOuterRadius) continue;
+    density += 1 / (2 * std::numbers::pi * r * (kOuterRadius - kInnerRadius)) / kRings.size();
   }
-  return result;
+  return density;
 }
 
-Tensor Normalization::apply(const Tensor& points) const {
-  Tensor result = points;
-  real* x = result.mutable_data();
-  for (Index i = 0; i < result.size(); ++i) {
-    const auto axis = static_cast<std::size_t>(i % 2);
-    x[i] = static_cast<real>((x[i] - mean[axis]) / stddev[axis]);
-  }
-  return result;
+DataSet rings() {
+  return {.name = "rings",
+          .sample =
+              [](Index n, Rng& rng) {
+                return Data{sample_rings(n, rng), {}};
+              },
+          .log_density = log_of(rings_density),
+          .entropy = 1.8572};
 }
 
-Tensor Normalization::undo(const Tensor& points) const {
-  Tensor result = points;
-  real* x = result.mutable_data();
-  for (Index i = 0; i < result.size(); ++i) {
-    const auto axis = static_cast<std::size_t>(i % 2);
-    x[i] = static_cast<real>(mean[axis] + x[i] * stddev[axis]);
-  }
-  return result;
-}
-
-NamedTensors Normalization::tensors() const {
-  const auto pair = [](const std::array<double, 2>& v) {
-    return Tensor(Shape{2}, {static_cast<real>(v[0]), static_cast<real>(v[1])});
-  };
-  return {{"normalization.mean", pair(mean)}, {"normalization.stddev", pair(stddev)}};
-}
-
-Normalization Normalization::from(const NamedTensors& tensors) {
-  Normalization result{};
-  const auto read = [&](const char* name, std::array<double, 2>& out) {
-    const auto found = tensors.find(name);
-    if (found == tensors.end() || found->second.shape() != Shape{2})
-      throw ShapeError(std::string("Normalization: no \"") + name + "\" of shape (2) given");
-    out = {found->second.data()[0], found->second.data()[1]};
-  };
-  read("normalization.mean", result.mean);
-  read("normalization.stddev", result.stddev);
+DataSet rings_by_class() {
+  DataSet result{.name = "rings by class",
+                 .sample = sample_rings_by_class,
+                 .log_density = log_of(rings_by_class_density),
+                 .entropy = 1.8998};
+  for (const Ring& ring : kRings) result.classes.emplace_back(ring.name);
   return result;
 }
 

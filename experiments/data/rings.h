@@ -5,35 +5,29 @@
 //    smaller than the rings' extent, so their outermost edges are cut flat. No labels.
 //  - sample_rings_by_class: the same number from each ring, its radius and angle uniform. Labels.
 //
-// Models are trained on normalised points: mean 0 and standard deviation 1 on each axis. The rings
-// then look like ellipses.
+// Models are trained on standardised points: mean 0 and standard deviation 1 on each axis. The
+// rings then look like ellipses.
 #pragma once
 
 #include <array>
 #include <string>
 
-#include "experiments/draw/figure.h"
-#include "nn/data.h"
-#include "nn/parameters.h"
+#include "experiments/data/data_set.h"
 
 namespace gradflow {
 
-struct Ring {  // around its centre, from kInnerRadius to kOuterRadius
-  const char* name;
-  double x, y;  // of its centre
-  Color color;
+struct Ring {        // around its centre, from kInnerRadius to kOuterRadius
+  const char* name;  // that of its colour on the flag
+  double x, y;       // of its centre
 };
 // In the order of the class ids, which is alphabetical.
-inline constexpr std::array<Ring, 5> kRings{{{"black", 2, 0, colors::black},
-                                             {"blue", 0, 0, colors::blue},
-                                             {"green", 3, -1, colors::green},
-                                             {"red", 4, 0, colors::red},
-                                             {"yellow", 1, -1, colors::yellow}}};
+inline constexpr std::array<Ring, 5> kRings{
+    {{"black", 2, 0}, {"blue", 0, 0}, {"green", 3, -1}, {"red", 4, 0}, {"yellow", 1, -1}}};
 inline constexpr double kInnerRadius = 0.875;
 inline constexpr double kOuterRadius = 1.125;
 
 // The lowest loss that any model can reach: entropies and conditional variances of the exact
-// distributions after normalisation, by quadrature.
+// distributions after standardising, by quadrature.
 inline constexpr double kNllFloor = 1.5614;                      // nats, sample_rings
 inline constexpr double kFlowMatchingFloor = 1.4856;             // per element, sample_rings
 inline constexpr double kConditionalFlowMatchingFloor = 0.8777;  // sample_rings_by_class, labelled
@@ -41,17 +35,11 @@ inline constexpr double kConditionalFlowMatchingFloor = 0.8777;  // sample_rings
 Tensor sample_rings(Index n, Rng& rng);         // (n, 2)
 Data sample_rings_by_class(Index n, Rng& rng);  // n / 5 from each ring; n must be at least 5
 
-// x -> (x - mean) / stddev on each axis, and back.
-struct Normalization {
-  std::array<double, 2> mean, stddev;
-
-  static Normalization of(const Tensor& points);  // (N, 2): its own mean and deviation (ddof 0)
-  Tensor apply(const Tensor& points) const;
-  Tensor undo(const Tensor& points) const;
-
-  NamedTensors tensors() const;                            // to be saved with a model
-  static Normalization from(const NamedTensors& tensors);  // throws ShapeError if they are missing
-};
+// The same as data sets, with their exact densities.
+DataSet rings();
+DataSet rings_by_class();
+double rings_density(double x, double y);           // of sample_rings
+double rings_by_class_density(double x, double y);  // of sample_rings_by_class
 
 // The distance of each raw point to the nearest band; 0 on it. `ring` < 0: of all rings, else its
 // own.
@@ -60,7 +48,7 @@ double distance_to_band(double x, double y, int ring = -1);
 double share_on_rings(const Tensor& raw_points, double tolerance = 0);
 double share_on_ring(const Tensor& raw_points, int ring);
 
-// The five points, normalised, that the report follows: three on the rings, two off them.
+// The five points, standardised, that the report follows: three on the rings, two off them.
 inline const std::array<std::array<real, 2>, 5> kFivePoints{{{-0.68536588f, 1.04613213f},
                                                              {-0.83722729f, 1.48307046f},
                                                              {0.71348099f, -0.03766172f},

@@ -1,4 +1,5 @@
 #include "experiments/draw/animation.h"
+#include "experiments/run/say.h"
 
 #include <fmt/format.h>
 
@@ -7,7 +8,7 @@
 #include <fstream>
 
 #include "experiments/run/files/safetensors.h"
-#include "experiments/draw/process.h"
+#include "experiments/run/process.h"
 #include "tensor/threads/parallel.h"
 
 namespace gradflow {
@@ -71,10 +72,10 @@ bool animate(Animation animation, const FigureOptions& options) {
   fs::remove(gif);
   const ProcessEnd end = run_process(own.directory, convert_command(animation), kTimeLimit);
   if (end.kind == ProcessEnd::Kind::not_found) {
-    fmt::print(stderr,
-               "{}: convert not found on PATH; it joins the frames in {}; hint: apt install "
-               "imagemagick, then run again\n",
-               gif.filename().string(), own.directory.string());
+    complain(
+        "{}: convert not found on PATH; it joins the frames in {}; hint: apt install "
+        "imagemagick, then run again\n",
+        gif.filename().string(), own.directory.string());
     return false;
   }
   if (!end.succeeded() || !is_gif(draft)) {

@@ -38,7 +38,7 @@ void check_sizes(std::size_t given, std::size_t needed, const std::string& name,
 }
 
 void check_contents(const Panel& panel, const std::string& name) {
-  for (const Path& path : panel.paths)
+  for (const Trail& path : panel.paths)
     if (!path.times.empty()) check_sizes(path.times.size(), path.points.size(), name, "times");
   for (const Curves& curves : panel.curves) {
     if (curves.values.empty()) continue;
@@ -74,7 +74,7 @@ Limits limits_of(const PointFigure& figure) {
   };
   for (const Panel& panel : figure.panels) {
     for (const Cloud& cloud : panel.clouds) std::ranges::for_each(cloud.points, add);
-    for (const Path& path : panel.paths) std::ranges::for_each(path.points, add);
+    for (const Trail& path : panel.paths) std::ranges::for_each(path.points, add);
     for (const Curves& curves : panel.curves)
       for (const Points2& line : curves.lines) std::ranges::for_each(line, add);
     for (const Arrows& arrows : panel.arrows) std::ranges::for_each(arrows.at, add);
@@ -97,7 +97,7 @@ Legend legend_of(const PointFigure& figure) {
     for (const Curves& curves : panel.curves) {
       legend.add(curves.label, "with lines lw 2 lc rgb " + gnuplot_color(curves.color));
     }
-    for (const Path& path : panel.paths) {
+    for (const Trail& path : panel.paths) {
       legend.add(path.label, "with lines lw 2 lc rgb " + gnuplot_color(path.color));
     }
     for (const Arrows& arrows : panel.arrows) {
@@ -194,7 +194,7 @@ void color_bar(Sheet& sheet, const ColorBar& bar, const Grid& grid) {
             grid.across(grid.width - 12), (top + bottom) / 2);
 }
 
-std::vector<double> times_of(const Path& path, const Interval& range) {
+std::vector<double> times_of(const Trail& path, const Interval& range) {
   if (!path.times.empty()) return path.times;
   std::vector<double> times(path.points.size());
   const double last = std::max(1.0, static_cast<double>(times.size()) - 1);
@@ -300,7 +300,7 @@ std::vector<std::string> elements_of(Sheet& sheet, const PointFigure& figure, st
   }
   std::vector<std::string> marks;  // above the lines of all paths
   for (std::size_t i = 0; i < panel.paths.size(); ++i) {
-    const Path& path = panel.paths[i];
+    const Trail& path = panel.paths[i];
     if (path.points.empty()) continue;
     const std::string rows = sheet.rows(at + 1, name_or(path.label, "path", i), "path", path.points,
                                         times_of(path, figure.bar.range));

@@ -20,6 +20,7 @@
 #include <vector>
 
 #include "experiments/draw/gnuplot.h"
+#include "experiments/metrics/plane.h"
 
 namespace gradflow {
 
@@ -42,16 +43,6 @@ inline constexpr Color grey = 0x6F7680;   // lines that guide the eye
 using Point2 = std::array<double, 2>;  // x, y
 using Points2 = std::vector<Point2>;   // in the order they are drawn or joined
 
-struct Interval {  // of numbers, ends included
-  double low = 0;
-  double high = 1;
-};
-
-struct Limits {  // a part of the plane
-  Interval x = {};
-  Interval y = {};
-};
-
 // Points that are not finite are kept in the CSV and left out of the drawing, here and below.
 struct Cloud {
   Points2 points = {};
@@ -62,7 +53,7 @@ struct Cloud {
 };
 
 // States in the order they were visited: a line through them, and marks coloured by time.
-struct Path {
+struct Trail {
   Points2 points = {};
   std::vector<double> times = {};  // as many; empty: evenly spaced over PointFigure::bar
   Color color = colors::grey;      // of the line
@@ -106,7 +97,7 @@ struct Panel {  // drawn in this order, the first at the bottom
   std::optional<HeatMap> map = {};
   std::vector<Cloud> clouds = {};
   std::vector<Curves> curves = {};
-  std::vector<Path> paths = {};
+  std::vector<Trail> paths = {};
   std::vector<Arrows> arrows = {};
   std::vector<Label> labels = {};
 };

@@ -1,33 +1,29 @@
-// The figures of one experiment, drawn together at the end.
-//
-// All of them are tried, on all cores, and each leaves its CSV, even if gnuplot is missing; only
-// then is the first failure reported.
+// Figures as what an experiment hands over to be drawn: see run/drawings.h.
 #pragma once
 
-#include <functional>
+#include <utility>
 #include <vector>
 
 #include "experiments/draw/figure.h"
-#include "experiments/run/options.h"
+#include "experiments/run/drawings.h"
 
 namespace gradflow {
 
-// Figures that wait to be drawn.
-class Gallery {
- public:
-  explicit Gallery(const RunOptions& options)
-      : options_{.directory = options.out, .svg = options.svg, .pdf = options.pdf} {}
+inline FigureOptions figure_options(const RunOptions& options) {
+  return {.directory = options.out, .svg = options.svg, .pdf = options.pdf};
+}
 
-  template <class Figure>
-  void add(Figure figure) {
-    drawings_.push_back([this, figure = std::move(figure)] { draw(figure, options_); });
-  }
-  // Throws FigureError if any of them could not be drawn.
-  void draw_all();
-
- private:
-  FigureOptions options_;
-  std::vector<std::function<void()>> drawings_;
-};
+// Of PointFigures and LineFigures.
+template <class... Figures>
+std::vector<Drawing> drawings(Figures... figures) {
+  std::vector<Drawing> all;
+  const auto add = [&all](auto figure) {
+    all.push_back([figure = std::move(figure)](const RunOptions& options) {
+      draw(figure, figure_options(options));
+    });
+  };
+  (add(std::move(figures)), ...);
+  return all;
+}
 
 }  // namespace gradflow

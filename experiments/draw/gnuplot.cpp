@@ -11,7 +11,7 @@
 #include <sstream>
 #include <string_view>
 
-#include "experiments/draw/process.h"
+#include "experiments/run/process.h"
 
 namespace gradflow {
 namespace {

@@ -3,8 +3,10 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <string_view>
+#include <utility>
 
-#include "experiments/data/rings.h"
+#include "tensor/error.h"
 
 namespace gradflow {
 
@@ -20,13 +22,13 @@ Cloud background(const Tensor& data) {
           .color = colors::faint};
 }
 
-std::vector<Path> paths(const std::vector<Tensor>& states, const std::vector<double>& times) {
-  std::vector<Path> result(static_cast<std::size_t>(states[0].rows()));
+std::vector<Trail> paths(const std::vector<Tensor>& states, const std::vector<double>& times) {
+  std::vector<Trail> result(static_cast<std::size_t>(states[0].rows()));
   for (const Tensor& state : states) {
     const Points2 points = to_points(state);
     for (std::size_t i = 0; i < result.size(); ++i) result[i].points.push_back(points[i]);
   }
-  for (Path& path : result) path.times = times;
+  for (Trail& path : result) path.times = times;
   return result;
 }
 
@@ -37,6 +39,18 @@ std::vector<double> evenly(double first, double last, std::size_t count) {
     result.push_back((1 - share) * first + share * last);
   }
   return result;
+}
+
+Color color_of(const Ring& ring) {
+  constexpr std::pair<std::string_view, Color> kColors[] = {{"black", colors::black},
+                                                            {"blue", colors::blue},
+                                                            {"green", colors::green},
+                                                            {"red", colors::red},
+                                                            {"yellow", colors::yellow}};
+  for (const auto& [name, color] : kColors)
+    if (name == ring.name) return color;
+  throw ShapeError(
+      fmt::format("color_of: a ring {} given; one of the flag's is required", ring.name));
 }
 
 std::vector<Label> five_labels() {

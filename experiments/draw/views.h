@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "experiments/data/rings.h"
 #include "experiments/draw/figure.h"
 #include "tensor/tensor.h"
 
@@ -22,10 +23,13 @@ Points2 to_points(const Tensor& points);  // (N, 2)
 Cloud background(const Tensor& data);
 
 // The way of each point through a list of states, all (B, 2); state k is visited at times[k].
-std::vector<Path> paths(const std::vector<Tensor>& states, const std::vector<double>& times);
+std::vector<Trail> paths(const std::vector<Tensor>& states, const std::vector<double>& times);
 
 // `count` numbers, evenly spaced from `first` to `last`.
 std::vector<double> evenly(double first, double last, std::size_t count);
+
+// What its name says. Class ids are alphabetical and the flag is not, so nobody counts.
+Color color_of(const Ring& ring);
 
 // Names y1 to y5 beside the report's five points.
 std::vector<Label> five_labels();

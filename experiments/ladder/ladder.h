@@ -16,9 +16,13 @@ namespace gradflow {
 inline int run_step(int argc, char** argv, const std::string& description,
                     const std::function<void(const std::filesystem::path& out)>& body) {
   RunOptions options;
+  options.out = "results/ladder";
   options.program = std::filesystem::path(argv[0]).filename().string();
-  options.out = parse_out(argc, argv, description, "results/ladder");
-  return run_experiment(options, [&] { body(options.out); });
+  if (const auto end = parse_out(argc, argv, description, options.out)) return *end;
+  return run_program(options, [&] {
+    body(options.out);
+    return 0;
+  });
 }
 
 // All elements, in row-major order.

@@ -9,9 +9,10 @@
 #include <algorithm>
 #include <cmath>
 
+#include "experiments/draw/views.h"
 #include "experiments/page/html.h"
-#include "experiments/page/report_page.h"
 #include "experiments/page/reference.h"
+#include "experiments/page/report_page.h"
 
 namespace gradflow {
 namespace {
@@ -206,7 +207,7 @@ std::string own_ring_table(const Json& run) {
   std::vector<Cells> rows;
   for (std::size_t i = 0; i < kRings.size(); ++i)
     rows.push_back({fmt::format(R"(<span class="swatch" style="background:#{:06x}"></span>{})",
-                                kRings[i].color, kRings[i].name),
+                                color_of(kRings[i]), kRings[i].name),
                     strong(percent(shares[i])), theirs(percent(author::own_ring[i]))});
   rows.push_back({"Mean", strong(percent(mean(shares))),
                   theirs(percent(mean({author::own_ring.begin(), author::own_ring.end()})))});

@@ -1,17 +1,10 @@
 // Experiment 3: flow matching that is told which ring to draw. Figures 11 to 13.
 //
 // Read flow_matching.cpp first: what is new here are the labels.
-
-#include <fmt/format.h>
-
-#include <nlohmann/json.hpp>
-
-#include "experiments/run/files/safetensors.h"
-#include "experiments/draw/gallery.h"
 #include "experiments/data/rings.h"
-#include "experiments/run/session.h"
+#include "experiments/draw/gallery.h"
 #include "experiments/draw/views.h"
-#include "flows/flow_matching.h"
+#include "experiments/programs/models.h"
 
 namespace gradflow {
 namespace {
@@ -23,7 +16,8 @@ constexpr Index kClasses = 5;
 constexpr Index kMeasuredSamples = 2000;  // of each class
 constexpr Index kSteps = 1000;
 constexpr Index kDrawnEvery = 50;  // of the states of a trajectory: the line is to be seen, too
-const TimeSpan kToData{0, 1, kSteps};
+const Span kToData{0, 1};
+const Fixed kFixed{kSteps};
 
 // `each` labels of every class: 0 0 ... 1 1 ...
 std::vector<Index> labels_of_all(Index each) {
@@ -40,28 +34,28 @@ std::vector<Cloud> clouds_by_class(const Tensor& points, bool labelled) {
   for (Index k = 0; k < kClasses; ++k) {
     const Ring& ring = kRings[static_cast<std::size_t>(k)];
     clouds.push_back({.points = to_points(points.rows(k * each, (k + 1) * each)),
-                      .color = ring.color,
+                      .color = color_of(ring),
                       .label = labelled ? ring.name : ""});
   }
   return clouds;
 }
 
-void measure(FlowMatching& model, const Normalization& normalization, const History& history,
-             const RunOptions& options) {
+json measure(const Trained<FlowMatching>& trained, const RunOptions&) {
   Rng rng = Rng(1).fork(100);
   const Tensor samples =
-      normalization.undo(model.sample(labels_of_all(kMeasuredSamples), rng, kSteps));
-  json section = report_basics(model.parameters(), history, options);
-  fmt::print("{}: loss {:.4f} (floor {:.4f}); on their own ring:", kName,
-             history.epochs.back().loss, kConditionalFlowMatchingFloor);
+      trained.in_data_units(trained.model.sample(labels_of_all(kMeasuredSamples), rng, kFixed));
+  json own_ring;
+  std::string shares;
   for (Index k = 0; k < kClasses; ++k) {
+    const char* const name = kRings[static_cast<std::size_t>(k)].name;
     const Tensor own = samples.rows(k * kMeasuredSamples, (k + 1) * kMeasuredSamples);
     const double share = share_on_ring(own, static_cast<int>(k));
-    section["own_ring"][kRings[static_cast<std::size_t>(k)].name] = share;
-    fmt::print(" {} {:.1f} %", kRings[static_cast<std::size_t>(k)].name, 100 * share);
+    own_ring[name] = share;
+    shares += fmt::format(" {} {:.1f} %", name, 100 * share);
   }
-  fmt::print("\n");
-  write_report(options.out, kName, section);
+  say("{}: loss {:.4f} (floor {:.4f}); on their own ring:{}\n", kName,
+      trained.history.epochs.back().loss, kConditionalFlowMatchingFloor, shares);
+  return {{"own_ring", own_ring}};
 }
 
 // 600 points of each class from a training set that lists the classes one after another.
@@ -83,12 +77,12 @@ PointFigure data_figure(const Tensor& data) {
 // Figure 12: one sample of each class on its way.
 PointFigure trajectories_figure(const FlowMatching& model, const Tensor& data) {
   std::vector<Tensor> states;
-  const auto all =
-      model.carry_states(Rng(9).fork(400).normal({kClasses, 2}), kToData, labels_of_all(1));
+  const auto all = model.carry_states(Rng(9).fork(400).normal({kClasses, 2}), kToData,
+                                      labels_of_all(1), euler, kFixed);
   for (std::size_t k = 0; k < all.size(); k += kDrawnEvery) states.push_back(all[k]);
-  std::vector<Path> lines = paths(states, evenly(0, 1, states.size()));
+  std::vector<Trail> lines = paths(states, evenly(0, 1, states.size()));
   for (std::size_t k = 0; k < lines.size(); ++k) {
-    lines[k].color = kRings[k].color;
+    lines[k].color = color_of(kRings[k]);
     lines[k].label = kRings[k].name;
     lines[k].width = 2.5;
   }
@@ -102,8 +96,8 @@ PointFigure trajectories_figure(const FlowMatching& model, const Tensor& data) {
 // Figure 13: 600 samples of each class at six times.
 PointFigure times_figure(const FlowMatching& model) {
   const auto labels = labels_of_all(600);
-  const auto states =
-      model.carry_states(Rng(1).fork(300).normal({std::ssize(labels), 2}), kToData, labels);
+  const auto states = model.carry_states(Rng(1).fork(300).normal({std::ssize(labels), 2}), kToData,
+                                         labels, euler, kFixed);
   PointFigure figure{.name = "fig13_cfm_samples_over_time", .limits = kNoiseLimits};
   for (std::size_t panel = 0; panel <= 5; ++panel)
     figure.panels.push_back({.title = fmt::format("t = {:.1f}", 0.2 * static_cast<double>(panel)),
@@ -113,45 +107,18 @@ PointFigure times_figure(const FlowMatching& model) {
 
 // Beyond the figures: the loss of this model.
 LineFigure loss_figure(const History& history) {
-  std::vector<double> losses;
-  for (const Epoch& epoch : history.epochs) losses.push_back(epoch.loss);
   return {.name = "extra_cfm_loss",
           .title = "Conditional flow matching: training loss",
           .x_label = "epoch",
           .y_label = "squared error per element",
-          .series = {{.x = epoch_numbers(losses.size()), .y = losses}},
+          .series = {{.x = epoch_numbers(history.epochs.size()), .y = losses(history)}},
           .references = {{.label = fmt::format("floor {:.4f}", kConditionalFlowMatchingFloor),
                           .y = kConditionalFlowMatchingFloor}}};
 }
 
-void run(RunOptions& options) {
-  Saved saved;
-  if (options.figures_only) saved = load_saved(kName, options);
-  Rng train_rng = Rng(options.seed).fork(1), model_rng(options.seed);
-  const Data raw = sample_rings_by_class(options.points, train_rng);
-  const auto normalization =
-      options.figures_only ? Normalization::from(saved.tensors) : Normalization::of(raw.points);
-  const Tensor points = normalization.apply(raw.points);
-  FlowMatching model(2, {.classes = kClasses}, model_rng);
-  if (options.figures_only) {
-    assign(model.parameters(), saved.tensors);
-    saved.history.weights_hash = hash_tensors(values(model.parameters()));
-  } else {
-    saved.history =
-        train_and_save({.name = kName,
-                        .parameters = model.parameters(),
-                        .loss = [&](const Data& batch, Rng& rng) { return model.loss(batch, rng); },
-                        .data = {points, raw.labels},
-                        .constants = normalization.tensors()},
-                       options);
-  }
-  measure(model, normalization, saved.history, options);
-  Gallery gallery(options);
-  gallery.add(data_figure(points));
-  gallery.add(trajectories_figure(model, points));
-  gallery.add(times_figure(model));
-  gallery.add(loss_figure(saved.history));
-  gallery.draw_all();
+std::vector<Drawing> figures(const Trained<FlowMatching>& trained, const Tensor& points) {
+  return drawings(data_figure(points), trajectories_figure(trained.model, points),
+                  times_figure(trained.model), loss_figure(trained.history));
 }
 
 }  // namespace
@@ -159,8 +126,14 @@ void run(RunOptions& options) {
 
 int main(int argc, char** argv) {
   using namespace gradflow;
-  RunOptions options = parse_options(
-      argc, argv, Model::conditional_flow_matching,
-      "Trains class-conditional flow matching on the Olympic rings and draws figures 11 to 13.");
-  return run_experiment(options, [&] { run(options); });
+  return run_experiment<FlowMatching>(argc, argv,
+                                      {.name = kName,
+                                       .about = "Trains class-conditional flow matching on the "
+                                                "Olympic rings and draws figures 11 to 13.",
+                                       .data = rings_by_class(),
+                                       .make = make_conditional_flow_matching,
+                                       .loss = [](const FlowMatching& model, const Data& batch,
+                                                  Rng& rng) { return model.loss(batch, rng); },
+                                       .measure = measure,
+                                       .figures = figures});
 }

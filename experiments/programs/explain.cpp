@@ -4,25 +4,25 @@
 //
 // Nothing is trained here: the weights are those that the three experiments saved. Read `run`
 // first; each picture is a function above it.
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <cmath>
-#include <nlohmann/json.hpp>
 
 #include "autograd/ops.h"
+#include "experiments/data/rings.h"
 #include "experiments/draw/animation.h"
-#include "experiments/metrics/density.h"
 #include "experiments/draw/gallery.h"
-#include "experiments/run/trained.h"
 #include "experiments/draw/views.h"
+#include "experiments/metrics/density.h"
+#include "experiments/programs/models.h"
+#include "flows/continuous.h"
+#include "flows/linear/permutation.h"
 
 namespace gradflow {
 namespace {
 
 using nlohmann::json;
-using Flow = Trained<NormalizingFlow>;
-using Field = Trained<FlowMatching>;
+using TrainedFlow = Trained<Flow>;
+using TrainedField = Trained<FlowMatching>;
 
 Points2 rounded(Points2 points) {  // to what can be seen
   for (Point2& p : points)
@@ -46,14 +46,12 @@ Tensor to_tensor(const Points2& points) {
 
 // Where each coordinate, seen before layer k, ends up if from there on the layers only permute:
 // x_at_the_end[i] = x[order[i]]. One order for each state, the last of which is 0, 1.
-std::vector<std::vector<Index>> orders_to_the_end(const NormalizingFlow& flow) {
-  const NamedTensors constants = flow.transform.constants();
+std::vector<std::vector<Index>> orders_to_the_end(const Chain& chain) {
   std::vector<std::vector<Index>> orders{{0, 1}};
-  for (Index layer = flow.transform.size(); layer-- > 0;) {
-    const auto found = constants.find(fmt::format("{}.order", layer));
+  for (Index layer = chain.size(); layer-- > 0;) {
     std::vector<Index> order = orders.back();
-    if (found != constants.end())
-      for (Index& i : order) i = static_cast<Index>(found->second.data()[i]);
+    if (const auto* permutation = chain[layer].as<Permutation>())
+      for (Index& i : order) i = permutation->order()[static_cast<std::size_t>(i)];
     orders.push_back(order);
   }
   std::ranges::reverse(orders);
@@ -62,12 +60,13 @@ std::vector<std::vector<Index>> orders_to_the_end(const NormalizingFlow& flow) {
 
 // The states after each coupling, 0 of them first. In each, the coordinates stand as they will in
 // the end; so all that is seen is what the couplings do, each along one axis.
-std::vector<Tensor> states_by_coupling(const NormalizingFlow& flow, const Tensor& noise) {
-  const auto orders = orders_to_the_end(flow);
+std::vector<Tensor> states_by_coupling(const Flow& flow, const Tensor& noise) {
+  const Chain& chain = *flow.bijection.as<Chain>();
+  const auto orders = orders_to_the_end(chain);
   std::vector<Index> start(2);
   for (std::size_t i = 0; i < 2; ++i)
     start[static_cast<std::size_t>(orders[0][i])] = static_cast<Index>(i);
-  const auto states = flow.transform.states_to_data(kernel::gather(noise, start, 1));
+  const auto states = chain.states_to_data(kernel::gather(noise, start, 1));
   std::vector<Tensor> result;
   for (std::size_t k = 0; k < states.size(); k += 2)  // a coupling and a permutation each
     result.push_back(kernel::gather(states[k], orders[k], 1));
@@ -95,7 +94,7 @@ std::vector<Points2> round_grid(double radius, double spacing, double step) {
   return lines;
 }
 
-PointFigure grid_figure(const Flow& flow, const Cloud& data) {
+PointFigure grid_figure(const TrainedFlow& flow, const Cloud& data) {
   constexpr double kRadius = 2.5;  // 96 % of the noise lies within
   const std::vector<Points2> lines = round_grid(kRadius, 0.25, 0.0125);
   Points2 all;
@@ -130,12 +129,16 @@ PointFigure grid_figure(const Flow& flow, const Cloud& data) {
 
 // --- 2: the velocity as arrows -------------------------------------------------------------------
 
-PointFigure velocity_figure(const Field& field) {
+Tensor velocity_at(const FlowMatching& model, const Tensor& places, double t) {
+  return model.velocity(places, Tensor({places.rows(), 1}, static_cast<real>(t))).value();
+}
+
+PointFigure velocity_figure(const TrainedField& field) {
   constexpr Index kPoints = 2500, kSteps = 200;
   constexpr double kSpacing = 0.375, kLongest = 4;
   constexpr int kReach = 8;  // arrows to each side of the origin
-  const auto states =
-      field.model.carry_states(Rng(1).fork(600).normal({kPoints, 2}), {0, 1, kSteps}, {}, midpoint);
+  const auto states = field.model.carry_states(Rng(1).fork(600).normal({kPoints, 2}), {0, 1}, {},
+                                               midpoint, {kSteps});
   Points2 places;
   for (int y = -kReach; y <= kReach; ++y)
     for (int x = -kReach; x <= kReach; ++x) places.push_back({x * kSpacing, y * kSpacing});
@@ -146,7 +149,7 @@ PointFigure velocity_figure(const Field& field) {
                      .bar = {"speed |v|", {0, kLongest}}};
   for (std::size_t panel = 0; panel <= 5; ++panel) {
     const double t = 0.2 * static_cast<double>(panel);
-    const Tensor v = field.model.field()(at, static_cast<real>(t));
+    const Tensor v = velocity_at(field.model, at, t);
     figure.panels.push_back({.title = fmt::format("t = {:.1f}", t),
                              .clouds = {{.points = to_points(states[panel * (kSteps / 5)]),
                                          .color = colors::grey,
@@ -175,23 +178,25 @@ double share_inside(const Tensor& points, const Limits& limits) {
   return static_cast<double>(inside) / static_cast<double>(points.rows());
 }
 
-std::vector<Density> densities(const Flow& flow, const Field& field, const DensityGrid& grid) {
+std::vector<Density> densities(const TrainedFlow& flow, const TrainedField& field,
+                               const DensityGrid& grid) {
   constexpr Index kSamples = 10'000;
   Rng rng = Rng(1).fork(700);
-  return {{"data", "the data, exactly", exact_density_on(grid, flow.normalization)},
+  const Flow carried(
+      Continuous(field.model.network, {.tableau = midpoint, .fixed = {kDensitySteps}}));
+  return {{"data", "the data, exactly", exact_density_on(grid, flow.units)},
           {"normalizing_flow", "normalizing flow",
            density_on(grid, [&](const Tensor& y) { return flow.model.log_prob(y).value(); }),
            share_inside(flow.model.sample(kSamples, rng), grid.limits)},
           {"flow_matching", "flow matching",
-           density_on(grid,
-                      [&](const Tensor& y) { return log_density(field.model, y, kDensitySteps); }),
-           share_inside(field.model.carry(rng.normal({kSamples, 2}), {0, 1, 100}, {}, midpoint),
+           density_on(grid, [&](const Tensor& y) { return carried.log_prob(y).value(); }),
+           share_inside(field.model.carry(rng.normal({kSamples, 2}), {0, 1}, {}, midpoint, {100}),
                         grid.limits)}};
 }
 
 json measure_densities(const std::vector<Density>& all, const DensityGrid& grid) {
   json rows = json::array();
-  fmt::print("densities on {0} x {0} cells:\n", grid.cells);
+  say("densities on {0} x {0} cells:\n", grid.cells);
   for (const Density& q : all) {
     if (q.key == "data") continue;
     const double inside = mass(grid, q.values), nll = cross_entropy(grid, all[0].values, q.values);
@@ -200,8 +205,8 @@ json measure_densities(const std::vector<Density>& all, const DensityGrid& grid)
                     {"samples_inside", q.sampled},
                     {"nll", nll},
                     {"kl", nll - kNllFloor}});
-    fmt::print("  {:16}  mass {:.4f} ({:.4f} of its samples are there)  NLL {:.4f}  KL {:.4f}\n",
-               q.name, inside, q.sampled, nll, nll - kNllFloor);
+    say("  {:16}  mass {:.4f} ({:.4f} of its samples are there)  NLL {:.4f}  KL {:.4f}\n", q.name,
+        inside, q.sampled, nll, nll - kNllFloor);
   }
   return rows;
 }
@@ -269,12 +274,12 @@ LinesThrough lines_through(const Point2& place, double t, const Tensor& data, in
   return result;
 }
 
-PointFigure lines_and_paths_figure(const Field& field, const Tensor& data, const Cloud& background,
-                                   json& measured) {
+PointFigure lines_and_paths_figure(const TrainedField& field, const Tensor& data,
+                                   const Cloud& background, json& measured) {
   constexpr Index kLines = 40;
   const Tensor noise = Rng(3).fork(800).normal({kLines, 2});
   Curves lines{.width = 1.2}, paths{.width = 1.6};
-  const auto states = field.model.carry_states(noise, {0, 1, 100}, {}, midpoint);
+  const auto states = field.model.carry_states(noise, {0, 1}, {}, midpoint, {100});
   for (Index i = 0; i < kLines; ++i) {
     add_timed(lines, straight(point(noise, i), point(data, i)));
     Points2 path;
@@ -282,13 +287,12 @@ PointFigure lines_and_paths_figure(const Field& field, const Tensor& data, const
     add_timed(paths, path);
   }
   const LinesThrough through = lines_through({1.6, 1}, 0.25, data, 40);
-  const Tensor v = field.model.field()(to_tensor({through.place}), static_cast<real>(through.t));
+  const Tensor v = velocity_at(field.model, to_tensor({through.place}), through.t);
   measured = {{"place", through.place},
               {"t", through.t},
               {"mean_of_lines", through.mean},
               {"network", point(v, 0)}};
-  fmt::print(
-      "velocity at ({}, {}), t = {}: mean of the lines ({:.3f}, {:.3f}), network ({:.3f}, "
+  say("velocity at ({}, {}), t = {}: mean of the lines ({:.3f}, {:.3f}), network ({:.3f}, "
       "{:.3f})\n",
       through.place[0], through.place[1], through.t, through.mean[0], through.mean[1], v.data()[0],
       v.data()[1]);
@@ -322,20 +326,12 @@ LineFigure floors_figure(const History& flow, const History& field, const Histor
                     .x_label = "epoch",
                     .y_label = "loss − floor",
                     .log_y = true};
-  const auto add = [&](const std::string& label, const std::vector<double>& losses, double floor) {
-    Series series{.label = label, .x = epoch_numbers(losses.size())};
-    for (const double loss : losses) series.y.push_back(loss - floor);
+  const auto add = [&](const std::string& label, const std::vector<double>& values, double floor) {
+    Series series{.label = label, .x = epoch_numbers(values.size())};
+    for (const double value : values) series.y.push_back(value - floor);
     figure.series.push_back(series);
   };
-  const auto losses = [](const History& history) {
-    std::vector<double> values;
-    for (const Epoch& epoch : history.epochs) {
-      const auto found = epoch.metrics.find("validation_nll");
-      values.push_back(found == epoch.metrics.end() ? epoch.loss : found->second);
-    }
-    return values;
-  };
-  add("normalizing flow (nats)", losses(flow), kNllFloor);
+  add("normalizing flow (nats)", metric(flow, "validation_nll"), kNllFloor);
   add("flow matching", losses(field), kFlowMatchingFloor);
   add("conditional flow matching", losses(conditional), kConditionalFlowMatchingFloor);
   return figure;
@@ -344,8 +340,7 @@ LineFigure floors_figure(const History& flow, const History& field, const Histor
 // --- 6: both families at work --------------------------------------------------------------------
 
 // Each point in the colour of the ring that it ends nearest to.
-std::vector<std::size_t> nearest_rings(const Tensor& ends, const Normalization& normalization) {
-  const Tensor raw = normalization.undo(ends);
+std::vector<std::size_t> nearest_rings(const Tensor& raw) {
   std::vector<std::size_t> nearest;
   for (Index i = 0; i < raw.rows(); ++i) {
     const auto [x, y] = point(raw, i);
@@ -361,7 +356,7 @@ std::vector<std::size_t> nearest_rings(const Tensor& ends, const Normalization& 
 std::vector<Cloud> clouds_by_ring(const Tensor& points, const std::vector<std::size_t>& rings) {
   std::vector<Cloud> clouds;
   for (std::size_t k = 0; k < kRings.size(); ++k) {
-    Cloud cloud{.color = kRings[k].color, .opacity = 0.8, .size = 1.25};
+    Cloud cloud{.color = color_of(kRings[k]), .opacity = 0.8, .size = 1.25};
     for (Index i = 0; i < points.rows(); ++i)
       if (rings[static_cast<std::size_t>(i)] == k) cloud.points.push_back(point(points, i));
     cloud.points = rounded(cloud.points);
@@ -376,16 +371,16 @@ Tensor between(const Tensor& a, const Tensor& b, double share) {
   return (a + eased * (b - a)).value();
 }
 
-Animation animation(const Flow& flow, const Field& field, bool quick) {
+Animation animation(const TrainedFlow& flow, const TrainedField& field, bool quick) {
   const std::size_t frames_each = quick ? 1 : 4;  // of each coupling
   const Tensor noise = Rng(4).fork(900).normal({quick ? 300 : 1000, 2});
   const std::vector<Tensor> layers = states_by_coupling(flow.model, noise);
   const std::size_t couplings = layers.size() - 1, frames = couplings * frames_each;
   constexpr std::size_t kStepsEach = 4;
-  const auto times = field.model.carry_states(
-      noise, {0, 1, static_cast<Index>(frames * kStepsEach)}, {}, midpoint);
-  const auto flow_rings = nearest_rings(layers.back(), flow.normalization);
-  const auto field_rings = nearest_rings(times.back(), field.normalization);
+  const auto times = field.model.carry_states(noise, {0, 1}, {}, midpoint,
+                                              {static_cast<Index>(frames * kStepsEach)});
+  const auto flow_rings = nearest_rings(flow.in_data_units(layers.back()));
+  const auto field_rings = nearest_rings(field.in_data_units(times.back()));
 
   Animation result{.name = "extra_animation"};
   for (std::size_t i = 0; i <= frames; ++i) {
@@ -405,27 +400,26 @@ Animation animation(const Flow& flow, const Field& field, bool quick) {
   return result;
 }
 
-void run(const RunOptions& options) {
-  const Flow flow = trained_normalizing_flow(options);
-  const Field field = trained_flow_matching(options);
-  const History conditional = conditional_flow_matching_history(options);
+int run(const RunOptions& options) {
+  const TrainedFlow flow = trained_normalizing_flow(options);
+  const TrainedField field = trained_flow_matching(options);
+  const History conditional = trained_conditional_flow_matching(options).history;
   Rng rng = Rng(1).fork(500);
-  const Tensor data = field.normalization.apply(sample_rings(options.quick ? 5000 : 50'000, rng));
+  const Tensor data = field.standardized(sample_rings(options.quick ? 5000 : 50'000, rng));
   const Cloud faint = background(data);
 
   const DensityGrid grid{kRingLimits, options.quick ? 60 : 200};
   const std::vector<Density> all = densities(flow, field, grid);
   json section{{"density", measure_densities(all, grid)}};
-  Gallery gallery(options);
-  gallery.add(grid_figure(flow, faint));
-  gallery.add(velocity_figure(field));
-  gallery.add(density_figure(all, grid));
-  gallery.add(lines_and_paths_figure(field, data, faint, section["velocity"]));
-  gallery.add(floors_figure(flow.history, field.history, conditional));
+  const auto figures =
+      drawings(grid_figure(flow, faint), velocity_figure(field), density_figure(all, grid),
+               lines_and_paths_figure(field, data, faint, section["velocity"]),
+               floors_figure(flow.history, field.history, conditional));
   write_report(options.out, "beyond", section);
-  gallery.draw_all();
+  draw_all(figures, options);
   if (animate(animation(flow, field, options.quick), {.directory = options.out}))
-    fmt::print("extra_animation.gif made in {}\n", options.out.string());
+    say("extra_animation.gif made in {}\n", options.out.string());
+  return 0;
 }
 
 }  // namespace
@@ -433,9 +427,10 @@ void run(const RunOptions& options) {
 
 int main(int argc, char** argv) {
   using namespace gradflow;
-  const RunOptions options =
-      parse_drawing_options(argc, argv,
-                            "Draws pictures that explain the trained models, from the weights that "
-                            "the experiments saved.");
-  return run_experiment(options, [&] { run(options); });
+  RunOptions options;
+  const char* const about =
+      "Draws pictures that explain the trained models, from the weights that the experiments "
+      "saved.";
+  if (const auto end = parse_drawing_options(argc, argv, about, options)) return *end;
+  return run_program(options, [&] { return run(options); });
 }

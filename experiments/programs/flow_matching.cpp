@@ -1,20 +1,12 @@
 // Experiment 2: flow matching learns the Olympic rings. Figures 6 to 10.
 //
-// Read `run` first; it is the same story as in normalizing_flow.cpp: make the data, make the model,
-// train it, measure it, draw it.
-
-#include "flows/flow_matching.h"
-
-#include <fmt/format.h>
-
+// Read `main` first; it is the same story as in normalizing_flow.cpp.
 #include <cmath>
-#include <nlohmann/json.hpp>
 
-#include "experiments/run/files/safetensors.h"
-#include "experiments/draw/gallery.h"
 #include "experiments/data/rings.h"
-#include "experiments/run/session.h"
+#include "experiments/draw/gallery.h"
 #include "experiments/draw/views.h"
+#include "experiments/programs/models.h"
 
 namespace gradflow {
 namespace {
@@ -27,7 +19,8 @@ constexpr Index kSteps = 1000;     // dt = 0.001
 constexpr Index kDrawnEvery = 20;  // of the states of a trajectory
 constexpr double kStepSizes[] = {0.001, 0.002, 0.02, 0.05, 0.1, 0.2, 1.0 / 3};
 
-const TimeSpan kToData{0, 1, kSteps}, kToNoise{1, 0, kSteps};
+const Span kToData{0, 1}, kToNoise{1, 0};
+const Fixed kFixed{kSteps};
 
 std::string step_name(double dt) { return dt == 1.0 / 3 ? "1/3" : fmt::format("{}", dt); }
 
@@ -41,19 +34,18 @@ std::vector<Tensor> thinned(const std::vector<Tensor>& states) {
 }
 
 double standard_deviation(const Tensor& points) {  // the mean of both axes'
-  const Normalization own = Normalization::of(points);
-  return (own.stddev[0] + own.stddev[1]) / 2;
+  const Tensor deviation = Standardize::of(points).deviation();
+  return (double{deviation.at({0})} + double{deviation.at({1})}) / 2;
 }
 
 // What a step size costs in quality, by one of the two rules.
-json measure_step_sizes(const FlowMatching& model, const Normalization& normalization,
-                        Solver solver) {
+json measure_step_sizes(const Trained<FlowMatching>& trained, const Tableau& solver) {
   const Tensor start = noise(kMeasuredSamples, 100);
   json rows = json::array();
   for (const double dt : kStepSizes) {
-    const Tensor samples = model.carry(start, {0, 1, steps_of_size(dt)}, {}, solver);
+    const Tensor samples = trained.model.carry(start, kToData, {}, solver, {steps_of_size(dt)});
     rows.push_back({{"dt", dt},
-                    {"on_ring", share_on_rings(normalization.undo(samples))},
+                    {"on_ring", share_on_rings(trained.in_data_units(samples))},
                     {"std", standard_deviation(samples)}});
   }
   return rows;
@@ -73,8 +65,8 @@ struct RoundTrip {
 };
 RoundTrip round_trip(const FlowMatching& model, Index steps) {
   const Tensor y = five_points();
-  const Tensor z = model.carry(y, {1, 0, steps});
-  return {z, distances(model.carry(z, {0, 1, steps}), y)};
+  const Tensor z = model.carry(y, kToNoise, {}, euler, {steps});
+  return {z, distances(model.carry(z, kToData, {}, euler, {steps}), y)};
 }
 
 json measure_points(const FlowMatching& model) {
@@ -101,35 +93,32 @@ json measure_round_trips(const FlowMatching& model) {
   return rows;
 }
 
-void measure(FlowMatching& model, const Normalization& normalization, const History& history,
-             const RunOptions& options) {
-  json section = report_basics(model.parameters(), history, options);
-  section["euler"] = measure_step_sizes(model, normalization, euler);
-  section["euler_right"] = measure_step_sizes(model, normalization, euler_right_end);
-  section["points"] = measure_points(model);
-  section["round_trips"] = measure_round_trips(model);
-  write_report(options.out, kName, section);
-  fmt::print("{}: loss {:.4f} (floor {:.4f}), {:.1f} % of {} samples on a ring\n", kName,
-             history.epochs.back().loss, kFlowMatchingFloor,
-             100 * section["euler"][0]["on_ring"].get<double>(), kMeasuredSamples);
+json measure(const Trained<FlowMatching>& trained, const RunOptions&) {
+  const json by_euler = measure_step_sizes(trained, euler);
+  say("{}: loss {:.4f} (floor {:.4f}), {:.1f} % of {} samples on a ring\n", kName,
+      trained.history.epochs.back().loss, kFlowMatchingFloor,
+      100 * by_euler[0]["on_ring"].get<double>(), kMeasuredSamples);
+  return {{"euler", by_euler},
+          {"euler_right", measure_step_sizes(trained, euler_right_end)},
+          {"points", measure_points(trained.model)},
+          {"round_trips", measure_round_trips(trained.model)}};
 }
 
 // Figure 6: the loss and the lowest value it can have.
 LineFigure loss_figure(const History& history) {
-  std::vector<double> losses;
-  for (const Epoch& epoch : history.epochs) losses.push_back(epoch.loss);
   return {.name = "fig06_fm_loss",
           .title = "Flow matching: training loss",
           .x_label = "epoch",
           .y_label = "squared error per element",
-          .series = {{.x = epoch_numbers(losses.size()), .y = losses}},
+          .series = {{.x = epoch_numbers(history.epochs.size()), .y = losses(history)}},
           .references = {
               {.label = fmt::format("floor {:.4f}", kFlowMatchingFloor), .y = kFlowMatchingFloor}}};
 }
 
 // Figure 7: the same points at six times.
 PointFigure times_figure(const FlowMatching& model) {
-  const std::vector<Tensor> states = model.carry_states(noise(1000, 300), kToData);
+  const std::vector<Tensor> states =
+      model.carry_states(noise(1000, 300), kToData, {}, euler, kFixed);
   PointFigure figure{.name = "fig07_fm_samples_over_time", .limits = kNoiseLimits};
   for (std::size_t panel = 0; panel <= 5; ++panel)
     figure.panels.push_back({.title = fmt::format("t = {:.1f}", 0.2 * static_cast<double>(panel)),
@@ -139,7 +128,8 @@ PointFigure times_figure(const FlowMatching& model) {
 
 // Figure 8: ten samples on their way.
 PointFigure trajectories_figure(const FlowMatching& model, const Tensor& data) {
-  const auto states = thinned(model.carry_states(Rng(2).fork(400).normal({10, 2}), kToData));
+  const auto states =
+      thinned(model.carry_states(Rng(2).fork(400).normal({10, 2}), kToData, {}, euler, kFixed));
   return {.name = "fig08_fm_trajectories",
           .panels = {{.title = "Ten samples along the velocity field",
                       .clouds = {background(data)},
@@ -148,12 +138,13 @@ PointFigure trajectories_figure(const FlowMatching& model, const Tensor& data) {
 }
 
 // Figure 9: the same noise with larger and larger steps; and the same by the other rule.
-PointFigure step_size_figure(const FlowMatching& model, const std::string& name, Solver solver) {
+PointFigure step_size_figure(const FlowMatching& model, const std::string& name,
+                             const Tableau& solver) {
   const Tensor start = noise(1000, 500);
   PointFigure figure{.name = name, .limits = kNoiseLimits};
   for (const double dt : kStepSizes) {
     if (dt == kStepSizes[0]) continue;  // six panels; 0.001 looks like 0.002
-    const Tensor samples = model.carry(start, {0, 1, steps_of_size(dt)}, {}, solver);
+    const Tensor samples = model.carry(start, kToData, {}, solver, {steps_of_size(dt)});
     figure.panels.push_back({.title = fmt::format("dt = {}", step_name(dt)),
                              .clouds = {{.points = to_points(samples)}}});
   }
@@ -162,10 +153,10 @@ PointFigure step_size_figure(const FlowMatching& model, const std::string& name,
 
 // Figure 10: the five points to the noise, and from there forward again.
 PointFigure round_trip_figure(const FlowMatching& model, const Tensor& data, bool forward) {
-  auto states = model.carry_states(five_points(), kToNoise);
+  auto states = model.carry_states(five_points(), kToNoise, {}, euler, kFixed);
   std::string title = "Five points back to the noise";
   if (forward) {
-    states = model.carry_states(states.back(), kToData);
+    states = model.carry_states(states.back(), kToData, {}, euler, kFixed);
     title = "Forward again from where they ended";
   }
   states = thinned(states);
@@ -181,8 +172,8 @@ PointFigure round_trip_figure(const FlowMatching& model, const Tensor& data, boo
 // Beyond the figures: how the model can be made to produce a point far from all data.
 PointFigure bonus_figure(const FlowMatching& model, const Tensor& data) {
   const Tensor target({{4, 5}});
-  const auto back = model.carry_states(target, kToNoise);
-  const auto forward = model.carry_states(back.back(), kToData);
+  const auto back = model.carry_states(target, kToNoise, {}, euler, kFixed);
+  const auto forward = model.carry_states(back.back(), kToData, {}, euler, kFixed);
   const double error = distances(forward.back(), target)[0];
   const auto panel = [&](const std::string& title, const std::vector<Tensor>& states, double from) {
     return Panel{.title = title,
@@ -195,38 +186,14 @@ PointFigure bonus_figure(const FlowMatching& model, const Tensor& data) {
                      panel(fmt::format("and forward again: off by {:.4f}", error), forward, 0)}};
 }
 
-void run(RunOptions& options) {
-  Saved saved;
-  if (options.figures_only) saved = load_saved(kName, options);
-  Rng train_rng = Rng(options.seed).fork(1), model_rng(options.seed);
-  const Tensor raw = sample_rings(options.points, train_rng);
-  const auto normalization =
-      options.figures_only ? Normalization::from(saved.tensors) : Normalization::of(raw);
-  const Tensor data = normalization.apply(raw);
-  FlowMatching model(2, {}, model_rng);
-  if (options.figures_only) {
-    assign(model.parameters(), saved.tensors);
-    saved.history.weights_hash = hash_tensors(values(model.parameters()));
-  } else {
-    saved.history =
-        train_and_save({.name = kName,
-                        .parameters = model.parameters(),
-                        .loss = [&](const Data& batch, Rng& rng) { return model.loss(batch, rng); },
-                        .data = {data, {}},
-                        .constants = normalization.tensors()},
-                       options);
-  }
-  measure(model, normalization, saved.history, options);
-  Gallery gallery(options);
-  gallery.add(loss_figure(saved.history));
-  gallery.add(times_figure(model));
-  gallery.add(trajectories_figure(model, data));
-  gallery.add(step_size_figure(model, "fig09_fm_step_size", euler));
-  gallery.add(step_size_figure(model, "extra_fm_step_size_right_end", euler_right_end));
-  gallery.add(round_trip_figure(model, data, false));
-  gallery.add(round_trip_figure(model, data, true));
-  gallery.add(bonus_figure(model, data));
-  gallery.draw_all();
+std::vector<Drawing> figures(const Trained<FlowMatching>& trained, const Tensor& points) {
+  const FlowMatching& model = trained.model;
+  return drawings(loss_figure(trained.history), times_figure(model),
+                  trajectories_figure(model, points),
+                  step_size_figure(model, "fig09_fm_step_size", euler),
+                  step_size_figure(model, "extra_fm_step_size_right_end", euler_right_end),
+                  round_trip_figure(model, points, false), round_trip_figure(model, points, true),
+                  bonus_figure(model, points));
 }
 
 }  // namespace
@@ -234,8 +201,14 @@ void run(RunOptions& options) {
 
 int main(int argc, char** argv) {
   using namespace gradflow;
-  RunOptions options =
-      parse_options(argc, argv, Model::flow_matching,
-                    "Trains flow matching on the Olympic rings and draws figures 6 to 10.");
-  return run_experiment(options, [&] { run(options); });
+  return run_experiment<FlowMatching>(
+      argc, argv,
+      {.name = kName,
+       .about = "Trains flow matching on the Olympic rings and draws figures 6 to 10.",
+       .data = rings(),
+       .make = make_flow_matching,
+       .loss = [](const FlowMatching& model, const Data& batch,
+                  Rng& rng) { return model.loss(batch, rng); },
+       .measure = measure,
+       .figures = figures});
 }

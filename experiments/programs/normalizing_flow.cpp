@@ -1,21 +1,15 @@
 // Experiment 1: a normalizing flow learns the Olympic rings. Figures 1 to 5.
 //
-// Read `run` first: make the data, make the model, train it, measure it, draw it. Each of those is
-// a function above.
-
-#include "flows/normalizing_flow.h"
-
-#include <fmt/format.h>
-
+// Read `main` first: the data, the model, its loss, and what is measured and drawn. Each of the
+// last two is a function above it; how they are put to work is the same for all experiments
+// (experiments/run/experiment.h).
 #include <cmath>
-#include <nlohmann/json.hpp>
 
-#include "experiments/run/files/safetensors.h"
-#include "experiments/draw/gallery.h"
+#include "autograd/ops.h"
 #include "experiments/data/rings.h"
-#include "experiments/run/trained.h"
+#include "experiments/draw/gallery.h"
 #include "experiments/draw/views.h"
-#include "tensor/error.h"
+#include "experiments/programs/models.h"
 #include "tensor/threads/parallel.h"
 
 namespace gradflow {
@@ -28,7 +22,7 @@ constexpr Index kValidationPoints = 50'000;
 constexpr Index kMeasuredSamples = 10'000;
 
 // The means over a set of points of -log p and of its two parts; on the training's threads.
-Metrics validate(const NormalizingFlow& flow, const Tensor& points) {
+Metrics validate(const Flow& flow, const Tensor& points) {
   constexpr Index kChunk = 1000;
   const Index n = points.rows(), chunks = (n + kChunk - 1) / kChunk;
   struct Sums {
@@ -46,22 +40,11 @@ Metrics validate(const NormalizingFlow& flow, const Tensor& points) {
   return {{"validation_nll", -prior - log_det}, {"log_prior", prior}, {"log_det", log_det}};
 }
 
-std::vector<double> metric(const History& history, const std::string& name) {
-  std::vector<double> values;
-  for (const Epoch& epoch : history.epochs) {
-    const auto found = epoch.metrics.find(name);
-    if (found == epoch.metrics.end())
-      throw FileError(fmt::format("load: the history saved with the weights has no {}", name));
-    values.push_back(found->second);
-  }
-  return values;
-}
-
 // What becomes of the report's five points.
-json measure_points(const NormalizingFlow& flow) {
+json measure_points(const Flow& flow) {
   const Tensor y = five_points();
-  const Tensor z = flow.transform.to_latent(y).points.value();
-  const Tensor back = flow.transform.to_data(z).points.value();
+  const Tensor z = flow.bijection->to_latent(y).points.value();
+  const Tensor back = flow.bijection->to_data(z).points.value();
   const auto parts = flow.log_prob_parts(y);
   const Tensor log_prob = parts.total().value();
   json points = json::array();
@@ -75,21 +58,19 @@ json measure_points(const NormalizingFlow& flow) {
   return points;
 }
 
-void measure(NormalizingFlow& flow, const Normalization& normalization, const History& history,
-             const RunOptions& options) {
-  Rng rng = Rng(options.seed).fork(100);
-  const Tensor samples = normalization.undo(flow.sample(kMeasuredSamples, rng));
-  json section = report_basics(flow.parameters(), history, options);
-  section["validation_nll"] = metric(history, "validation_nll");
-  section["log_det"] = metric(history, "log_det");
-  section["log_prior"] = metric(history, "log_prior");
-  section["on_ring"] = share_on_rings(samples);
-  section["within_0.05"] = share_on_rings(samples, 0.05);
-  section["points"] = measure_points(flow);
-  write_report(options.out, kName, section);
-  fmt::print("{}: validation NLL {:.4f} (floor {:.4f}), {:.1f} % of {} samples on a ring\n", kName,
-             metric(history, "validation_nll").back(), kNllFloor,
-             100 * section["on_ring"].get<double>(), kMeasuredSamples);
+json measure(const Trained<Flow>& trained, const RunOptions& options) {
+  Rng rng = Rng(options.training.seed).fork(100);
+  const Tensor samples = trained.in_data_units(trained.model.sample(kMeasuredSamples, rng));
+  const std::vector<double> nll = metric(trained.history, "validation_nll");
+  const double on_ring = share_on_rings(samples);
+  say("{}: validation NLL {:.4f} (floor {:.4f}), {:.1f} % of {} samples on a ring\n", kName,
+      nll.back(), kNllFloor, 100 * on_ring, kMeasuredSamples);
+  return {{"validation_nll", nll},
+          {"log_det", metric(trained.history, "log_det")},
+          {"log_prior", metric(trained.history, "log_prior")},
+          {"on_ring", on_ring},
+          {"within_0.05", share_on_rings(samples, 0.05)},
+          {"points", measure_points(trained.model)}};
 }
 
 // Figure 1: the loss and its two parts.
@@ -111,7 +92,7 @@ LineFigure loss_figure(const History& history) {
 }
 
 // Figure 2: samples, drawn three times.
-PointFigure samples_figure(const NormalizingFlow& flow) {
+PointFigure samples_figure(const Flow& flow) {
   PointFigure figure{.name = "fig02_nf_samples", .limits = kRingLimits};
   for (const std::uint64_t seed : {1u, 2u, 3u}) {
     Rng rng = Rng(seed).fork(200);
@@ -121,10 +102,14 @@ PointFigure samples_figure(const NormalizingFlow& flow) {
   return figure;
 }
 
+// The points after each layer, and before the first.
+std::vector<Tensor> states_to_data(const Flow& flow, const Tensor& noise) {
+  return flow.bijection.as<Chain>()->states_to_data(noise);
+}
+
 // Figure 3: noise on its way through the layers, after every third coupling.
-PointFigure layers_figure(const NormalizingFlow& flow) {
-  Rng rng = Rng(1).fork(300);
-  const std::vector<Tensor> states = flow.transform.states_to_data(rng.normal({1000, 2}));
+PointFigure layers_figure(const Flow& flow) {
+  const std::vector<Tensor> states = states_to_data(flow, Rng(1).fork(300).normal({1000, 2}));
   PointFigure figure{.name = "fig03_nf_layers", .limits = kNoiseLimits};
   const std::size_t layers = states.size() - 1;
   for (std::size_t panel = 0; panel <= 5; ++panel) {
@@ -141,9 +126,8 @@ ColorBar layer_bar(double layers) {
 }
 
 // Figure 4: ten samples on their way, layer by layer.
-PointFigure trajectories_figure(const NormalizingFlow& flow, const Tensor& data) {
-  Rng rng = Rng(2).fork(400);
-  const std::vector<Tensor> states = flow.transform.states_to_data(rng.normal({10, 2}));
+PointFigure trajectories_figure(const Flow& flow, const Tensor& data) {
+  const std::vector<Tensor> states = states_to_data(flow, Rng(2).fork(400).normal({10, 2}));
   const double layers = static_cast<double>(states.size() - 1);
   return {.name = "fig04_nf_trajectories",
           .panels = {{.title = "Ten samples through the layers",
@@ -154,8 +138,8 @@ PointFigure trajectories_figure(const NormalizingFlow& flow, const Tensor& data)
 }
 
 // Figure 5: the five points on their way back to the noise.
-PointFigure inverse_figure(const NormalizingFlow& flow, const Tensor& data) {
-  const std::vector<Tensor> states = flow.transform.states_to_latent(five_points());
+PointFigure inverse_figure(const Flow& flow, const Tensor& data) {
+  const std::vector<Tensor> states = flow.bijection.as<Chain>()->states_to_latent(five_points());
   const double layers = static_cast<double>(states.size() - 1);
   return {.name = "fig05_nf_inverse_trajectories",
           .panels = {{.title = "Five points back through the layers (the outliers leave the frame)",
@@ -166,41 +150,10 @@ PointFigure inverse_figure(const NormalizingFlow& flow, const Tensor& data) {
           .bar = layer_bar(layers)};
 }
 
-void run(RunOptions& options) {
-  Saved saved;
-  if (options.figures_only) saved = load_saved(kName, options);
-  const Rng rng(options.seed);
-  Rng train_rng = rng.fork(1), validation_rng = rng.fork(2);
-  const Tensor raw = sample_rings(options.points, train_rng);
-  const auto normalization =
-      options.figures_only ? Normalization::from(saved.tensors) : Normalization::of(raw);
-  const Tensor data = normalization.apply(raw);
-  NormalizingFlow flow = make_normalizing_flow(options);
-  if (options.figures_only) {
-    assign(flow.parameters(), saved.tensors);
-    flow.transform.set_constants(saved.tensors);
-    saved.history.weights_hash = hash_tensors(values(flow.parameters()));
-  } else {
-    const Tensor validation = normalization.apply(sample_rings(kValidationPoints, validation_rng));
-    NamedTensors constants = flow.transform.constants();
-    constants.merge(normalization.tensors());
-    saved.history = train_and_save(
-        {.name = kName,
-         .parameters = flow.parameters(),
-         .loss = [&](const Data& batch, Rng&) { return -mean(flow.log_prob(batch.points)); },
-         .data = {data, {}},
-         .constants = constants,
-         .validate = [&] { return validate(flow, validation); }},
-        options);
-  }
-  measure(flow, normalization, saved.history, options);
-  Gallery gallery(options);
-  gallery.add(loss_figure(saved.history));
-  gallery.add(samples_figure(flow));
-  gallery.add(layers_figure(flow));
-  gallery.add(trajectories_figure(flow, data));
-  gallery.add(inverse_figure(flow, data));
-  gallery.draw_all();
+std::vector<Drawing> figures(const Trained<Flow>& trained, const Tensor& points) {
+  const Flow& flow = trained.model;
+  return drawings(loss_figure(trained.history), samples_figure(flow), layers_figure(flow),
+                  trajectories_figure(flow, points), inverse_figure(flow, points));
 }
 
 }  // namespace
@@ -208,8 +161,18 @@ void run(RunOptions& options) {
 
 int main(int argc, char** argv) {
   using namespace gradflow;
-  RunOptions options =
-      parse_options(argc, argv, Model::normalizing_flow,
-                    "Trains a normalizing flow on the Olympic rings and draws figures 1 to 5.");
-  return run_experiment(options, [&] { run(options); });
+  NormalizingFlowSettings own;
+  return run_experiment<Flow>(
+      argc, argv,
+      {.name = kName,
+       .about = "Trains a normalizing flow on the Olympic rings and draws figures 1 to 5.",
+       .settings = settings_of(own),
+       .data = rings(),
+       .make = [&](Rng& rng) { return make_normalizing_flow(own, rng); },
+       .loss = [](const Flow& flow, const Data& batch,
+                  Rng&) { return -mean(flow.log_prob(batch.points)); },
+       .validation_points = kValidationPoints,
+       .validate = validate,
+       .measure = measure,
+       .figures = figures});
 }

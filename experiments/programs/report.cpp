@@ -10,10 +10,11 @@
 #include <exception>
 #include <filesystem>
 
-#include "experiments/run/files/safetensors.h"
-#include "experiments/run/options.h"
 #include "experiments/page/report_data.h"
 #include "experiments/page/report_page.h"
+#include "experiments/run/files/safetensors.h"
+#include "experiments/run/options.h"
+#include "experiments/run/say.h"
 
 namespace gradflow {
 namespace {
@@ -28,10 +29,10 @@ int make_report(const fs::path& folder) {
 
   const int models = report.normalizing_flow.is_object() + report.flow_matching.is_object() +
                      report.conditional.is_object();
-  fmt::print("{}: {} of 3 models, {} figures\n", page.string(), models, report.pictures.size());
+  say("{}: {} of 3 models, {} figures\n", page.string(), models, report.pictures.size());
   if (models > 0) return 0;
-  fmt::print(stderr, "report: {} holds no model; train one: experiments/reproduce.sh\n",
-             (folder / "report.json").string());
+  complain("report: {} holds no model; train one: experiments/reproduce.sh\n",
+           (folder / "report.json").string());
   return 1;
 }
 
@@ -39,12 +40,15 @@ int make_report(const fs::path& folder) {
 }  // namespace gradflow
 
 int main(int argc, char** argv) {
-  const std::filesystem::path folder = gradflow::parse_out(
-      argc, argv, "Write the report page, DIR/report.html, from DIR/report.json and DIR/*.png");
+  using namespace gradflow;
+  std::filesystem::path out = "results";
+  const char* const about =
+      "Write the report page, DIR/report.html, from DIR/report.json and DIR/*.png";
+  if (const auto end = parse_out(argc, argv, about, out)) return *end;
   try {
-    return gradflow::make_report(folder);
+    return make_report(out);
   } catch (const std::exception& error) {
-    fmt::print(stderr, "report: {}\n", error.what());
+    complain("report: {}\n", error.what());
     return 1;
   }
 }

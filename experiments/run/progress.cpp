@@ -6,7 +6,8 @@
 
 #include <algorithm>
 #include <chrono>
-#include <cstdio>
+
+#include "experiments/run/say.h"
 
 namespace gradflow {
 namespace {
@@ -42,34 +43,41 @@ ProgressBar::ProgressBar(std::string name)
 ProgressBar::~ProgressBar() { clear(); }
 
 void ProgressBar::clear() {
-  if (drawn_) fmt::print("\r\033[K");
+  if (drawn_) say("\r\033[K");
   drawn_ = false;
-  std::fflush(stdout);
 }
 
-void ProgressBar::on_step(const Progress& p) {
-  if (!terminal_ || now() - last_drawn_ < 0.1) return;
-  last_drawn_ = now();
+std::string progress_line(const Progress& p, Index columns) {
   const double share = (static_cast<double>(p.epoch - 1) +
                         static_cast<double>(p.step) / static_cast<double>(p.steps)) /
                        static_cast<double>(p.epochs);
   const Index steps_left = (p.epochs - p.epoch + 1) * p.steps - p.step;
-  const std::string numbers = fmt::format(
-      "epoch {}/{}  loss {:.4f}  {:.0f} steps/s  ETA {}", p.epoch, p.epochs, p.loss,
-      p.steps_per_second, duration_text(static_cast<double>(steps_left) / p.steps_per_second));
-  const Index room = terminal_width() - std::ssize(numbers) - 6;
-  fmt::print("\r\033[K{} {:3.0f}% {}", bar(share, std::clamp<Index>(room, 0, 30)), 100 * share,
-             numbers);
-  std::fflush(stdout);
+  const std::string percent = fmt::format("{:3.0f}%", 100 * share);
+  const std::string epoch = fmt::format("{} epoch {}/{}", percent, p.epoch, p.epochs);
+  const std::string loss = fmt::format("{}  loss {:.4f}", epoch, p.loss);
+  const std::string left = duration_text(static_cast<double>(steps_left) / p.steps_per_second);
+  const std::string all = fmt::format("{}  {:.0f} steps/s  ETA {}", loss, p.steps_per_second, left);
+  const Index room = columns - 1;
+  if (const Index width = room - std::ssize(all) - 1; width > 0)
+    return bar(share, std::min<Index>(width, 30)) + " " + all;
+  for (const std::string& text : {all, fmt::format("{}  ETA {}", loss, left), loss, epoch, percent})
+    if (std::ssize(text) <= room) return text;
+  return "";
+}
+
+void ProgressBar::on_step(const Progress& progress) {
+  if (!terminal_ || now() - last_drawn_ < 0.1) return;
+  last_drawn_ = now();
+  say("\r\033[K{}", progress_line(progress, terminal_width()));
   drawn_ = true;
 }
 
 void ProgressBar::on_epoch(const Epoch& epoch, Index epochs) {
   clear();
-  fmt::print("{}: epoch {:2}/{}  loss {:.4f}", name_, epoch.number, epochs, epoch.loss);
-  for (const auto& [name, value] : epoch.metrics) fmt::print("  {} {:.4f}", name, value);
-  fmt::print("  lr {:.2e}  {:.1f} s\n", epoch.learning_rate, epoch.seconds);
-  std::fflush(stdout);
+  std::string line =
+      fmt::format("{}: epoch {:2}/{}  loss {:.4f}", name_, epoch.number, epochs, epoch.loss);
+  for (const auto& [name, value] : epoch.metrics) line += fmt::format("  {} {:.4f}", name, value);
+  say("{}  lr {:.2e}  {:.1f} s\n", line, epoch.learning_rate, epoch.seconds);
 }
 
 }  // namespace gradflow

@@ -2,6 +2,8 @@
 // epoch.
 #pragma once
 
+#include <string>
+
 #include "experiments/run/training.h"
 
 namespace gradflow {
@@ -11,6 +13,8 @@ class ProgressBar {
  public:
   explicit ProgressBar(std::string name);
   ~ProgressBar();
+  ProgressBar(const ProgressBar&) = delete;
+  ProgressBar& operator=(const ProgressBar&) = delete;
 
   void on_step(const Progress& progress);  // redraws the bar, ten times a second at most
   void on_epoch(const Epoch& epoch, Index epochs);
@@ -23,5 +27,9 @@ class ProgressBar {
   bool drawn_ = false;
   double last_drawn_ = 0;
 };
+
+// What it draws: as much of it as fits into one line of a terminal of so many columns. The last
+// column is left free, since a full line moves the cursor to the next one.
+std::string progress_line(const Progress& progress, Index columns);
 
 }  // namespace gradflow

@@ -32,18 +32,24 @@ void check_options(const Data& data, const TrainingOptions& options) {
 // One run of train().
 class Trainer {
  public:
-  Trainer(const Parameters& parameters, const Loss& loss, const Data& data,
-          const TrainingOptions& options, const TrainingHooks& hooks)
+  Trainer(Weights& weights, const Loss& loss, const Data& data, const TrainingOptions& options,
+          const TrainingHooks& hooks)
       : data_(data),
         options_(options),
         hooks_(hooks),
-        optimizer_(parameters),
+        optimizer_(weights),
         shards_(std::min({options.shards, options.batch, data.size()})),
-        gradient_(loss, optimizer_, shards_, options.largest_gradient),
+        gradient_(loss, weights, shards_),
         steps_(steps_in_epoch(data.size(), options.batch)) {}
 
   TrainingResult run() {
     if (hooks_.restore) state_ = hooks_.restore(optimizer_);
+    const Index begun = std::ssize(state_.epochs) + (state_.step > 0);
+    require(begun <= options_.epochs,
+            "train: {} epochs given to go on with in epoch {}; at least as many are required",
+            options_.epochs, begun);
+    if (state_.lengths.empty() || state_.lengths.back() != options_.epochs)
+      state_.lengths.push_back(options_.epochs);
     if (hooks_.on_epoch)
       for (const Epoch& epoch : state_.epochs) hooks_.on_epoch(epoch);
     began_ = seconds_now();
@@ -51,7 +57,7 @@ class Trainer {
       while (std::ssize(state_.epochs) < options_.epochs && !stopped_) run_epoch();
     });
     if (stopped_ && hooks_.save) hooks_.save(optimizer_, state_);
-    TrainingResult result{state_.epochs, stopped_, state_.seconds, 0};
+    TrainingResult result{state_.epochs, stopped_, state_.seconds, 0, state_.lengths};
     for (const Epoch& epoch : state_.epochs) result.seconds += epoch.seconds;
     const Index steps = std::ssize(state_.epochs) * steps_ + state_.step;
     if (result.seconds > 0) result.steps_per_second = static_cast<double>(steps) / result.seconds;
@@ -84,7 +90,8 @@ class Trainer {
     if (hooks_.validate) epoch.metrics = hooks_.validate();
     epoch.seconds = seconds_now() - began;
     state_.epochs.push_back(epoch);
-    state_ = {0, 0, 0, std::move(state_.epochs)};
+    state_.step = 0;
+    state_.loss_sum = state_.seconds = 0;
     if (hooks_.save) hooks_.save(optimizer_, state_);
     if (hooks_.on_epoch) hooks_.on_epoch(epoch);
   }
@@ -95,7 +102,8 @@ class Trainer {
     const auto size = std::min(static_cast<std::size_t>(options_.batch), rows.size());
     try {
       const double loss = gradient_.compute(data_, rows.first(size), rng);
-      optimizer_.step(gradient_.terms());
+      optimizer_.step(gradient_.gradient(),
+                      clip_factor(gradient_.norm(), options_.largest_gradient));
       state_.loss_sum += loss * static_cast<double>(size);
     } catch (const NonFiniteError& error) {
       throw NonFiniteError(fmt::format(
@@ -117,7 +125,7 @@ class Trainer {
   const TrainingHooks& hooks_;
   Adam optimizer_;
   const Index shards_;
-  ShardedGradient gradient_;
+  BatchGradient gradient_;
   const Index steps_;  // in an epoch
   TrainingState state_;
   bool stopped_ = false;
@@ -127,10 +135,26 @@ class Trainer {
 
 }  // namespace
 
-TrainingResult train(const Parameters& parameters, const Loss& loss, const Data& data,
+// These ranges are a command line's: what is beyond them is a slip of the finger.
+Settings settings_of(TrainingOptions& o) {
+  return {
+      setting("seed", o.seed, {0, 999'999'999'999'999'999},
+              "Random seed: same seed, same bits, whatever the threads"),
+      setting("epochs", o.epochs, {1, 100'000}, "Passes over the training points"),
+      setting("batch", o.batch, {1, 1'000'000}, "Points in a step"),
+      setting("shards", o.shards, {1, 1024},
+              "Parts of a batch that can run in parallel; part of the result's bits"),
+      setting("lr", o.learning_rate, {0, 1e6},
+              "Adam's learning rate at the start; falls to 0 along a cosine"),
+      setting("clip", o.largest_gradient, AboveZeroOrNone{},
+              "Longest gradient allowed; longer ones are scaled down"),
+  };
+}
+
+TrainingResult train(Weights& weights, const Loss& loss, const Data& data,
                      const TrainingOptions& options, const TrainingHooks& hooks) {
   check_options(data, options);
-  return Trainer(parameters, loss, data, options, hooks).run();
+  return Trainer(weights, loss, data, options, hooks).run();
 }
 
 }  // namespace gradflow

@@ -1,13 +1,13 @@
 // The training loop: epochs of shuffled batches, with what surrounds them in an experiment.
 //
 // The one idea: a run is a function of its settings alone. Each step is computed in shards
-// (nn/sharded_gradient.h), so that any number of threads gives the same bits; and since randomness
+// (nn/batch_gradient.h), so that any number of threads gives the same bits; and since randomness
 // comes from counters (tensor/random.h), the place where a run stands is (epoch, step): a run that
 // was stopped continues as if it had not been, if somebody keeps that place, the parameters and the
 // optimiser's memory (files/checkpoint.h).
 //
 // In its simplest form, without all that, training is three lines:
-//   Tape tape;
+//   Tape tape(weights);
 //   const Var loss = -mean(flow.log_prob(batch));
 //   adam.step(tape.backward(loss));
 #pragma once
@@ -18,7 +18,8 @@
 #include <string>
 #include <vector>
 
-#include "nn/sharded_gradient.h"
+#include "experiments/run/settings.h"
+#include "nn/batch_gradient.h"
 
 namespace gradflow {
 
@@ -27,10 +28,12 @@ struct TrainingOptions {        // how long, in what steps, from which random nu
   Index batch = 128;            // points in a step
   Index shards = 2;             // how many parts of a batch may be computed at the same time
   double learning_rate = 1e-3;  // at the beginning; falls to 0 along a cosine
-  // Longer gradients, of a shard each, are clipped to this norm; infinity: none are.
+  // Longer gradients, of a batch each, are clipped to this norm; infinity: none are.
   double largest_gradient = 1;
   std::uint64_t seed = 0;  // of the order of the data and of the loss's random numbers
 };
+// What a command line may choose, and what a run that goes on must agree in.
+Settings settings_of(TrainingOptions& options);
 
 // Numbers by name, such as a validation loss.
 using Metrics = std::map<std::string, double>;
@@ -48,6 +51,8 @@ struct TrainingState {             // where a run stands: all that it does not f
   double loss_sum = 0;             // of those steps' points
   double seconds = 0;              // spent on them
   std::vector<Epoch> epochs = {};  // the finished ones
+  // How many there were to be: as the run was begun, and as often as it went on for another number.
+  std::vector<Index> lengths = {};
 };
 
 struct Progress {               // where a run stands within an epoch
@@ -70,11 +75,12 @@ struct TrainingHooks {
   std::function<TrainingState(Optimizer&)> restore = {};
 };
 
-struct TrainingResult {            // of the whole run
-  std::vector<Epoch> epochs = {};  // those before a resume included
-  bool stopped = false;            // by TrainingHooks::stop, before the end
-  double seconds = 0;              // of all epochs, those before a resume included
-  double steps_per_second = 0;     // steps / seconds
+struct TrainingResult {             // of the whole run
+  std::vector<Epoch> epochs = {};   // those before a resume included
+  bool stopped = false;             // by TrainingHooks::stop, before the end
+  double seconds = 0;               // of all epochs, those before a resume included
+  double steps_per_second = 0;      // steps / seconds
+  std::vector<Index> lengths = {};  // see TrainingState
 };
 
 // The steps of an epoch; the last one may be of fewer points.
@@ -82,10 +88,14 @@ inline Index steps_in_epoch(Index points, Index batch) {
   return points > 0 ? (points - 1) / batch + 1 : 0;
 }
 
-// Trains with Adam, clipped gradients and a cosine schedule.
-// Throws ShapeError for options that make no sense; NonFiniteError, within the step, when a loss or
-// a gradient is not finite (the model then is as it was before that step).
-TrainingResult train(const Parameters& parameters, const Loss& loss, const Data& data,
+// Trains these weights with Adam, clipped gradients and a cosine schedule.
+//
+// A run that goes on for another number of epochs than it was begun for follows the cosine of the
+// new number from where it stands: 20 epochs that become 40 end at a rate near 0 and go on at half
+// of the first one. The result is good, but not that of a run of 40 from the start. Throws
+// ShapeError for options that make no sense; NonFiniteError, within the step, when a loss or a
+// gradient is not finite (the model then is as it was before that step).
+TrainingResult train(Weights& weights, const Loss& loss, const Data& data,
                      const TrainingOptions& options, const TrainingHooks& hooks = {});
 
 }  // namespace gradflow

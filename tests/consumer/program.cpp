@@ -4,7 +4,7 @@
 
 #include "experiments/run/files/safetensors.h"
 #include "experiments/run/training.h"
-#include "flows/normalizing_flow.h"
+#include "flows/recipes.h"
 
 using namespace gradflow;
 
@@ -14,28 +14,28 @@ Tensor bow(Index n, Rng& rng) {
   return concat({x, square(x) + real(0.1) * noise}, 1).value();
 }
 
-NormalizingFlow make_flow() {
+Flow make_flow() {
   Rng rng(0);
-  return NormalizingFlow::of_couplings(2, {.couplings = 6}, rng);
+  return real_nvp(2, {.layers = 6}, rng);
 }
 
 int main() {
   // Train ...
-  NormalizingFlow flow = make_flow();
+  Flow flow = make_flow();
   Rng rng(1);
   const Data data{.points = bow(10'000, rng)};
   const Loss loss = [&](const Data& batch, Rng&) { return -mean(flow.log_prob(batch.points)); };
   const auto print = [](const Epoch& epoch) {
     fmt::print("epoch {}: {:.1f} nats\n", epoch.number, epoch.loss);
   };
-  train(flow.parameters(), loss, data, {.epochs = 10}, {.on_epoch = print});
+  train(parameters(flow), loss, data, {.epochs = 10}, {.on_epoch = print});
 
   // ... save ...
-  save_tensors("bow.safetensors", {.tensors = values(flow.parameters())});
+  save_tensors("bow.safetensors", {.tensors = tensors(flow)});
 
   // ... load, in another program perhaps ...
-  NormalizingFlow loaded = make_flow();
-  assign(loaded.parameters(), load_tensors("bow.safetensors").tensors);
+  Flow loaded = make_flow();
+  load(loaded, load_tensors("bow.safetensors").tensors);
 
   // ... and score: the logarithm of the density at (1, 1), on the bow, and at (0, 1), beside it.
   const Tensor scores = loaded.log_prob(Tensor({{1, 1}, {0, 1}})).value();

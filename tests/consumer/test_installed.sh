@@ -35,7 +35,11 @@ fi
 fails "GRADFLOW_REAL.*does not agree" cmake "${project[@]}" -B both -DBOTH=ON
 fails "gradflow was installed without gradflow::wings" cmake "${project[@]}" -B wings -DPARTS=wings
 
-# Nothing in what a program is compiled with is a matter of ours.
+# The README names whatever can be linked, and nothing in what that passes on is a matter of ours.
 targets=$(find moved -name gradflow-targets.cmake)
-grep -q gradflow::gradflow "$targets" || die "no targets are installed"
+names=$(sed -n 's/^add_library(\(gradflow::[a-z_]*\) .*/\1/p' "$targets")
+[ -n "$names" ] || die "no targets are installed"
+for name in $names; do
+  grep -q "\`$name\`" "$source_dir/README.md" || die "README.md does not name $name"
+done
 if grep -E -- '-march|-fno-|-W[a-z]|"-fopenmp[";]' "$targets"; then die "flags of ours reach who links it"; fi

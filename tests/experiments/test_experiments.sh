@@ -126,6 +126,56 @@ check "in one line that says which" grep -q "batch 128, this run has 64" stderr
 train "$fm" "${larger[@]}" --out stopped --resume
 check "a stopped run goes on to the same weights" same_hash stopped whole
 
+# A finished run goes on for longer, by the cosine of the longer one; what is refused says why.
+train "$fm" "${small[@]}" --out longer
+train "$fm" --points 2000 --epochs 4 --out longer --resume
+check "a run goes on for longer" grep -q "^flow_matching: epoch  4/4" stdout
+check "and says what that means" \
+  grep -q "made for 2 epochs, goes on for 4 in all: from epoch 3 on .* not that of 4 from the start" stdout
+check "its log has all epochs" [ "$(wc -l < longer/flow_matching_log.csv)" -eq 5 ]
+check "report.json tells the lengths" grep -q '"lengths"' longer/report.json
+train "$fm" --points 2000 --epochs 4 --out four
+check "it is not the result of a run from the start" [ "$(hash_in longer)" != "$(hash_in four)" ]
+train "$fm" --points 2000 --epochs 3 --out longer --resume
+check "fewer epochs than were done: 1" [ "$status" -eq 1 ]
+check "in one line that says so" grep -q "it stands in epoch 4, this run has 3" stderr
+
+# Nobody reads any more: that stops a training as Ctrl-C does, and what was learned is saved.
+PATH=$no_gnuplot "$fm" "${larger[@]}" --out unread 2> unread.txt < /dev/null | head -n 1 > /dev/null
+check "a closed pipe ends with 128 + SIGPIPE" [ "${PIPESTATUS[0]}" -eq 141 ]
+check "and says how to go on" grep -q -- "--out unread --resume" unread.txt
+check "its epochs are saved" [ -s unread/flow_matching.checkpoint.safetensors ]
+train "$fm" "${larger[@]}" --out unread --resume
+check "it goes on to the same weights" same_hash unread whole
+
+# The terminal is closed.
+nohup=$(command -v nohup)
+PATH=$no_gnuplot "$fm" "${larger[@]}" --out hangup > hangup.txt 2>&1 < /dev/null &
+pid=$!
+wait_for hangup/flow_matching.checkpoint.safetensors $pid
+kill -HUP $pid
+wait $pid
+check "SIGHUP ends with 129" [ $? -eq 129 ]
+check "SIGHUP: says how to go on" grep -q -- "--out hangup --resume" hangup.txt
+train "$fm" "${larger[@]}" --out hangup --resume
+check "SIGHUP: it goes on to the same weights" same_hash hangup whole
+PATH=$no_gnuplot "$nohup" "$fm" "${larger[@]}" --out nohup > nohup.txt 2>&1 < /dev/null &
+pid=$!
+wait_for nohup/flow_matching.checkpoint.safetensors $pid
+kill -HUP $pid
+wait $pid
+check "under nohup SIGHUP changes nothing" same_hash nohup whole
+
+# What it says cannot be written: the work is done all the same, and that is said.
+PATH=$no_gnuplot "$timeout" 120 "$fm" "${small[@]}" --out mute > /dev/full 2> mute.txt < /dev/null
+check "stdout is full: not 0" [ $? -ne 0 ]
+check "stdout is full: the weights are those of the same run" same_hash mute flow_matching.1
+"$timeout" 120 "$fm" --figures-only --out mute > /dev/full 2> mute.txt < /dev/null
+check "stdout is full: 1" [ $? -eq 1 ]
+check "stdout is full: one line" one_line mute.txt
+check "stdout is full: that says so" grep -q "what it had to say could not all be written" mute.txt
+check "stdout is full: the figures are drawn" is_png mute/fig06_fm_loss.png
+
 # --- figures alone ---------------------------------------------------------------------------------
 
 before=$(hash_in all)

@@ -196,11 +196,10 @@ done << 'END'
 seed --points 300 --epochs 1 --permutations random --seed 1
 batch --points 300 --epochs 1 --permutations random --batch 64
 shards --points 300 --epochs 1 --permutations random --shards 1
-learning_rate --points 300 --epochs 1 --permutations random --lr 0.002
+lr --points 300 --epochs 1 --permutations random --lr 0.002
 clip --points 300 --epochs 1 --permutations random --clip none
 scale_bound --points 300 --epochs 1 --permutations random --scale-bound 1
 zero_start --points 300 --epochs 1 --permutations random --random-start
-epochs --points 300 --epochs 2 --permutations random
 points --points 301 --epochs 1 --permutations random
 permutations --points 300 --epochs 1
 END
@@ -210,7 +209,7 @@ changed_checkpoint() {  # changed_checkpoint SED SAYS
   without_figures "$nf" "${small[@]}" --out broken --resume
   refused "checkpoint: $1" "$2"
 }
-changed_checkpoint 's/gradflow checkpoint 2/gradflow checkpoint 1/' '"gradflow checkpoint 1"'
+changed_checkpoint 's/gradflow checkpoint 3/gradflow checkpoint 2/' '"gradflow checkpoint 2"'
 changed_checkpoint 's/"setting.model":"normalizing_flow"/"setting.model":"flow_matching___"/' \
   "it was made with model flow_matching___"
 changed_checkpoint 's/"shape":\[8,1\]/"shape":[1,8]/' "(1, 8) given for parameter"
@@ -346,6 +345,25 @@ if mount -t tmpfs -o size=4m none "$disk" 2> /dev/null; then
   run "$nf" "${small[@]}" --out "$disk"
   refused "a read-only disk" "Read-only file system"
   umount "$disk"
+
+  # Nowhere to put temporary files: figures need none.
+  if unshare -m true 2> /dev/null; then
+    cp -r good read_only_tmp
+    # shellcheck disable=SC2016  # what is quoted is the inner shell's
+    for directory in unset /nowhere "$disk"; do
+      rm -f read_only_tmp/*.png
+      run env "directory=$directory" "scratch=$scratch" "nf=$nf" unshare -m bash -c '
+        mkdir "$scratch/results_here" 2> /dev/null
+        mount --bind "$scratch/read_only_tmp" "$scratch/results_here"
+        mount -t tmpfs -o ro none /var/tmp
+        mount --bind /tmp /tmp && mount -o remount,ro,bind /tmp
+        [ "$directory" = unset ] && unset TMPDIR || export TMPDIR=$directory
+        cd / && exec "$nf" --figures-only --out "$scratch/results_here"'
+      check "a read-only /tmp, TMPDIR $directory: the code is 0, not $status" [ "$status" -eq 0 ]
+      check "a read-only /tmp, TMPDIR $directory: figures" \
+        is_png read_only_tmp/fig01_nf_validation_loss.png
+    done
+  fi
 else
   echo "left out, as mounting is not allowed here: disks that are full or read-only"
 fi

@@ -179,44 +179,5 @@ TEST_CASE("shares of points on the rings") {
   CHECK(share_on_ring(points, 0) == 0);
 }
 
-TEST_CASE("settings come back from the file they were saved in") {
-  RunOptions options;
-  options.seed = std::numeric_limits<std::uint64_t>::max();
-  options.epochs = 7;
-  options.points = 12'345;
-  options.batch = 99;
-  options.shards = 3;
-  options.learning_rate = 1.0 / 3;
-  options.clip = std::numeric_limits<double>::infinity();
-  options.scale_bound = 0.1;
-  options.permutations = "random";
-  options.zero_start = false;
-  options.out = "elsewhere";
-  options.threads = 2;
-
-  RunOptions loaded;
-  loaded.out = "here";
-  loaded.take_settings(options.settings());
-  CHECK(loaded.settings() == options.settings());
-  CHECK(loaded.seed == options.seed);
-  CHECK(loaded.epochs == 7);
-  CHECK(loaded.points == 12'345);
-  CHECK(loaded.batch == 99);
-  CHECK(loaded.shards == 3);
-  CHECK(loaded.learning_rate == 1.0 / 3);
-  CHECK(std::isinf(loaded.clip));
-  CHECK(loaded.scale_bound == 0.1);
-  CHECK(loaded.permutations == "random");
-  CHECK_FALSE(loaded.zero_start);
-  CHECK(loaded.out == "here");  // where and with how many threads is no setting
-  CHECK(loaded.threads == 0);
-
-  auto settings = options.settings();
-  settings.erase("batch");
-  CHECK_THROWS_AS(RunOptions().take_settings(settings), FileError);
-  settings["batch"] = "many";
-  CHECK_THROWS_AS(RunOptions().take_settings(settings), FileError);
-}
-
 }  // namespace
 }  // namespace gradflow

@@ -344,7 +344,7 @@ TEST_CASE("each shard has random numbers of its own, and each step others") {
 struct FileOptions : TrainingOptions {
   std::filesystem::path checkpoint;  // empty: none
   bool resume = false;
-  std::map<std::string, std::string> settings;
+  Texts settings;
 };
 
 TrainingResult train(const Parameters& parameters, const Loss& loss, const Data& data,
@@ -447,6 +447,82 @@ TEST_CASE("a finished run that is resumed has nothing left to do") {
         fingerprint(whole.model, whole.result.epochs));
 }
 
+// Wherever it stands: the rates are those of the new cosine, and what was done stays.
+TEST_CASE("a run goes on for another number of epochs than it was begun for") {
+  for (const Index stop_after : {1, 3, 4, 7, 9, -1})  // of 3 steps in each of 3 epochs
+    for (const Index longer : {3, 4, 5, 12}) {
+      CAPTURE(stop_after, longer);
+      const Scratch scratch;
+      FileOptions options = kShort;
+      options.checkpoint = scratch / "checkpoint";
+      const Stopped first = run_until(stop_after, options);
+      options.resume = true;
+      options.epochs = longer;
+      Stopped second = run_until(-1, options, 99);
+      REQUIRE(std::ssize(second.result.epochs) == longer);
+      const std::size_t done = first.result.epochs.size();
+      for (std::size_t k = 0; k < second.result.epochs.size(); ++k) {
+        const Index length = k < done ? 3 : longer;
+        CHECK(second.result.epochs[k].learning_rate == cosine_schedule(0.05, length)(Index(k)));
+      }
+      for (std::size_t k = 0; k < done; ++k)
+        CHECK(second.result.epochs[k].loss == first.result.epochs[k].loss);
+      CHECK(second.result.lengths ==
+            (longer == 3 ? std::vector<Index>{3} : std::vector<Index>{3, longer}));
+
+      // Stopped again and continued, it arrives at the same bits; what it was begun for is kept.
+      FileOptions again = options;
+      again.checkpoint = scratch / "again";
+      again.epochs = 3;
+      again.resume = false;
+      run_until(stop_after, again);
+      again.epochs = longer;
+      again.resume = true;
+      run_until(1, again, 98);
+      Stopped third = run_until(-1, again, 97);
+      CHECK(third.result.lengths == second.result.lengths);
+      CHECK(fingerprint(third.model, third.result.epochs) ==
+            fingerprint(second.model, second.result.epochs));
+    }
+}
+
+TEST_CASE("a run does not go on for fewer epochs than it has begun") {
+  const Scratch scratch;
+  FileOptions options = kShort;
+  options.checkpoint = scratch / "checkpoint";
+  options.epochs = 5;
+  run_until(10, options);  // the first step of epoch 4
+  options.resume = true;
+  for (const Index fewer : {1, 2, 3}) {
+    options.epochs = fewer;
+    Regression model;
+    const std::string before = bits(model.parameters());
+    CHECK(contains(message_of<FileError>(
+                       [&] { train(model.parameters(), model.loss(), products(10), options); }),
+                   fmt::format("it stands in epoch 4, this run has {}; hint: ask for at least 4 "
+                               "epochs, or start anew without --resume",
+                               fewer)));
+    CHECK(bits(model.parameters()) == before);
+  }
+  options.epochs = 4;  // of 5, once: as many as have begun
+  const Stopped shorter = run_until(-1, options, 99);
+  CHECK(shorter.result.epochs.size() == 4);
+  CHECK(shorter.result.lengths == std::vector<Index>{5, 4});
+  TrainingHooks hooks;  // whoever restores by other means than a checkpoint
+  hooks.restore = [](Optimizer&) {
+    TrainingState state;
+    state.epochs.resize(6);
+    return state;
+  };
+  Regression model;
+  CHECK(message_of<ShapeError>([&] {
+          gradflow::train(model.parameters(), model.loss(), products(10), TrainingOptions{}, hooks);
+        }) == "no error");
+  CHECK(message_of<ShapeError>([&] {
+          gradflow::train(model.parameters(), model.loss(), products(10), {.epochs = 5}, hooks);
+        }) == "train: 5 epochs given to go on with in epoch 6; at least as many are required");
+}
+
 TEST_CASE("metrics of any name survive a checkpoint") {
   const Scratch scratch;
   FileOptions options = kShort;
@@ -494,12 +570,11 @@ TEST_CASE("a checkpoint of another run is refused, and says what differs") {
   const Row rows[] = {
       {"batch", [](auto& o) { o.batch = 5; }, "it was made with batch 4, this run has 5"},
       {"seed", [](auto& o) { o.seed = 1; }, "it was made with seed 0, this run has 1"},
-      {"epochs", [](auto& o) { o.epochs = 4; }, "it was made with epochs 3, this run has 4"},
       {"shards", [](auto& o) { o.shards = 1; }, "it was made with shards 2, this run has 1"},
       {"rate", [](auto& o) { o.learning_rate = 0.5; },
-       "it was made with learning_rate 0.05, this run has 0.5"},
+       "it was made with lr 0.05, this run has 0.5"},
       {"clipping", [](auto& o) { o.largest_gradient = kInfinity; },
-       "it was made with largest_gradient 1, this run has inf"},
+       "it was made with clip 1, this run has none"},
       {"setting", [](auto& o) { o.settings["data"] = "rings"; },
        "it was made with data products, this run has rings"},
       {"new setting", [](auto& o) { o.settings["noise"] = std::string("1"); },
@@ -561,13 +636,13 @@ TEST_CASE("a file that is no checkpoint is refused") {
   };
   SECTION("weights without the rest") {
     save_tensors(options.checkpoint, {saved.tensors, {}});
-    CHECK(contains(refused(), "not a \"gradflow checkpoint 2\""));
+    CHECK(contains(refused(), "not a \"gradflow checkpoint 3\""));
   }
   SECTION("of another version") {
     TensorFile other = saved;
-    other.metadata["format"] = "gradflow checkpoint 1";
+    other.metadata["format"] = "gradflow checkpoint 2";
     save_tensors(options.checkpoint, other);
-    CHECK(contains(refused(), "not a \"gradflow checkpoint 2\""));
+    CHECK(contains(refused(), "not a \"gradflow checkpoint 3\""));
   }
   SECTION("without one of its numbers") {
     for (const auto& [key, value] : saved.metadata) {

@@ -28,9 +28,10 @@ TensorFile good_file() {
                   {"optimizer.m", Tensor({0, 1, 2})},
                   {"optimizer.v", Tensor({0, 1, 2})},
                   {"constant.order", Tensor({1, 0})}};
-  file.metadata = {{"format", "gradflow checkpoint 2"},
+  file.metadata = {{"format", "gradflow checkpoint 3"},
                    {"setting.model", "line"},
                    {"setting.seed", "0"},
+                   {"lengths", "3"},
                    {"epoch", "2"},
                    {"step", "1"},
                    {"loss_sum", "0.5"},

@@ -6,6 +6,7 @@
 #include <stdexcept>
 
 #include "experiments/data/rings.h"
+#include "experiments/programs/trained.h"
 #include "experiments/run/session.h"
 #include "flows/permutation.h"
 #include "tensor/error.h"
@@ -17,10 +18,12 @@ namespace {
 
 TensorFile good_file() {
   TensorFile file;
-  file.metadata = RunOptions().settings();
+  RunOptions options;
+  NormalizingFlowSettings own;
+  file.metadata = texts_of(settings_of(options) + settings_of(own));
   file.metadata["model"] = "line";
   file.metadata["history"] =
-      R"({"epochs": [{"number": 1, "loss": 2, "learning_rate": 1, "seconds": 0.5,
+      R"({"lengths": [1], "epochs": [{"number": 1, "loss": 2, "learning_rate": 1, "seconds": 0.5,
           "metrics": {"nll": null}}], "seconds": 0.5, "steps_per_second": 3})";
   return file;
 }
@@ -32,8 +35,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const std::vector<std::string> parts = parts_of(text_of(data, size));
   for (std::size_t i = 0; i + 1 < parts.size(); i += 2) file.metadata[parts[i]] = parts[i + 1];
   RunOptions options;
+  NormalizingFlowSettings own;
   try {
-    const Saved saved = saved_in(file, "line", "input", options);
+    const Saved saved = saved_in(file, "line", "input", settings_of(options) + settings_of(own));
     must(!saved.history.epochs.empty(), "a history has epochs");
     for (const Epoch& epoch : saved.history.epochs)
       must(epoch.metrics.size() == saved.history.epochs[0].metrics.size(), "of the same metrics");

@@ -60,13 +60,14 @@ undisturbed() {
   check "$name: the undisturbed run ends" [ -n "$whole" ]
 }
 
+half_written() { compgen -G "$checkpoint.*.tmp" > /dev/null; }
 kill_now() {
   kill -KILL "$pid" 2> /dev/null
   collect
   kills=$((kills + 1))
   if trained; then
     late=$((late + 1))
-  elif [ -e "$checkpoint.tmp" ]; then
+  elif half_written; then
     torn=$((torn + 1))
   fi
 }
@@ -76,12 +77,12 @@ kills_of() {
   kills=0 torn=0 late=0
   rm -rf killed
   for round in $(seq "$rounds"); do
-    rm -f "$checkpoint.tmp"
+    rm -f "$checkpoint".*.tmp
     start killed --resume
     sleep "$(fraction "$(random_below $((milliseconds / 4 + 1)))")"
     if [ $((round % 2)) -eq 0 ]; then
       # No sleep: a file is there for some milliseconds only.
-      while [ ! -e "$checkpoint.tmp" ] && alive && [ ! -s "killed/$name.safetensors" ]; do :; done
+      while ! half_written && alive && [ ! -s "killed/$name.safetensors" ]; do :; done
     fi
     kill_now
     if trained; then

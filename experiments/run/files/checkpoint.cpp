@@ -1,6 +1,7 @@
 #include "experiments/run/files/checkpoint.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <iomanip>
@@ -12,7 +13,7 @@
 namespace gradflow {
 namespace {
 
-constexpr const char* kFormat = "gradflow checkpoint 2";
+constexpr const char* kFormat = "gradflow checkpoint 3";
 const std::string kModel = "model.", kOptimizer = "optimizer.", kConstant = "constant.";
 const std::string kSetting = "setting.";
 
@@ -48,13 +49,24 @@ std::vector<Epoch> parse_epochs(const std::string& text) {
   return epochs;
 }
 
+std::string format_lengths(const std::vector<Index>& lengths) {
+  return fmt::format("{}", fmt::join(lengths, " "));
+}
+
+std::vector<Index> parse_lengths(const std::string& text) {
+  std::vector<Index> lengths;
+  std::istringstream words(text);
+  for (std::string word; words >> word;) lengths.push_back(parse<Index>(word));
+  return lengths;
+}
+
 std::string lookup(const TensorFile& file, const std::string& key) {
   const auto found = file.metadata.find(key);
   require<FileError>(found != file.metadata.end(), "it has no \"{}\"", key);
   return found->second;
 }
 
-void check_settings(const TensorFile& file, const std::map<std::string, std::string>& settings) {
+void check_settings(const TensorFile& file, const Texts& settings) {
   for (const auto& [name, value] : settings) {
     const std::string saved = lookup(file, kSetting + name);
     require<FileError>(saved == value,
@@ -63,6 +75,14 @@ void check_settings(const TensorFile& file, const std::map<std::string, std::str
                        name, saved, value);
   }
 }
+
+// Parameters as a module, to be loaded: all of them, and none that is too many.
+struct Named {
+  Parameters parameters;
+  void visit(const Visitor& visit) {
+    for (const auto& [name, parameter] : parameters) visit(name, *parameter);
+  }
+};
 
 void check_constants(const TensorFile& file, const NamedTensors& constants) {
   for (const auto& [name, x] : constants) {
@@ -78,10 +98,11 @@ void check_constants(const TensorFile& file, const NamedTensors& constants) {
 
 }  // namespace
 
-void save_checkpoint(const std::filesystem::path& path, const Optimizer& optimizer,
-                     const TrainingState& state, const RunIdentity& run) {
+void save_checkpoint(const std::filesystem::path& path, const Parameters& parameters,
+                     const Optimizer& optimizer, const TrainingState& state,
+                     const RunIdentity& run) {
   TensorFile file;
-  for (const auto& [name, x] : values(optimizer.parameters())) file.tensors[kModel + name] = x;
+  for (const auto& [name, x] : values(parameters)) file.tensors[kModel + name] = x;
   for (const auto& [name, x] : optimizer.state()) file.tensors[kOptimizer + name] = x;
   for (const auto& [name, x] : run.constants) file.tensors[kConstant + name] = x;
   for (const auto& [name, value] : run.settings) file.metadata[kSetting + name] = value;
@@ -92,11 +113,13 @@ void save_checkpoint(const std::filesystem::path& path, const Optimizer& optimiz
   file.metadata["loss_sum"] = fmt::format("{:.17g}", state.loss_sum);
   file.metadata["seconds"] = fmt::format("{:.17g}", state.seconds);
   file.metadata["epochs"] = format_epochs(state.epochs);
+  file.metadata["lengths"] = format_lengths(state.lengths);
   save_tensors(path, file);
 }
 
 TrainingState restore_checkpoint(const TensorFile& file, const std::string& name,
-                                 Optimizer& optimizer, const RunIdentity& run) {
+                                 const Parameters& parameters, Optimizer& optimizer,
+                                 const RunIdentity& run) {
   try {
     const std::string format =
         file.metadata.contains("format") ? file.metadata.at("format") : "file without a format";
@@ -109,20 +132,26 @@ TrainingState restore_checkpoint(const TensorFile& file, const std::string& name
     state.loss_sum = parse<double>(lookup(file, "loss_sum"));
     state.seconds = parse<double>(lookup(file, "seconds"));
     state.epochs = parse_epochs(lookup(file, "epochs"));
+    state.lengths = parse_lengths(lookup(file, "lengths"));
     const auto steps = parse<Index>(lookup(file, "optimizer_steps"));
-    require<FileError>(std::ssize(state.epochs) == epoch && epoch <= run.epochs &&
-                           state.step >= 0 && state.step <= run.steps &&
-                           steps == epoch * run.steps + state.step,
-                       "its epoch {}, step {} and optimizer_steps {} contradict each other, or the "
-                       "{} epochs of {} "
-                       "steps of this run",
-                       epoch, state.step, steps, run.epochs, run.steps);
-    const NamedTensors before = values(optimizer.parameters());
-    assign(optimizer.parameters(), with_prefix(file.tensors, kModel));
+    const Index begun = epoch + (state.step > 0),
+                length = state.lengths.empty() ? 0 : state.lengths.back();
+    require<FileError>(std::ssize(state.epochs) == epoch && begun <= length && state.step >= 0 &&
+                           state.step <= run.steps && steps == epoch * run.steps + state.step,
+                       "its epoch {}, step {} and optimizer_steps {} contradict each other, its {} "
+                       "epochs or the {} steps in an epoch of this run",
+                       epoch, state.step, steps, length, run.steps);
+    require<FileError>(begun <= run.epochs,
+                       "it stands in epoch {}, this run has {}; hint: ask for at least {} epochs, "
+                       "or start anew without --resume",
+                       begun, run.epochs, begun);
+    Named model{parameters};
+    const NamedTensors before = tensors(model);
+    load(model, with_prefix(file.all(), kModel));
     try {
       optimizer.restore(with_prefix(file.tensors, kOptimizer), steps);
     } catch (const Error&) {
-      assign(optimizer.parameters(), before);  // nothing is changed by half
+      load(model, before);  // nothing is changed by half
       throw;
     }
     return state;
@@ -131,36 +160,32 @@ TrainingState restore_checkpoint(const TensorFile& file, const std::string& name
   }
 }
 
-RunIdentity identity_of(const TrainingOptions& options, Index points,
-                        const std::map<std::string, std::string>& settings,
+RunIdentity identity_of(TrainingOptions options, Index points, const Texts& settings,
                         const NamedTensors& constants) {
   RunIdentity run{settings, constants, options.epochs, 0};
   const Index batch = std::max<Index>(options.batch, 1);  // train() refuses what is less
   run.steps = steps_in_epoch(points, batch);
-  run.settings["epochs"] = fmt::format("{}", options.epochs);
+  run.settings.merge(texts_of(settings_of(options)));
+  run.settings.erase("epochs");  // a run may go on for longer
   run.settings["points"] = fmt::format("{}", points);
-  run.settings["batch"] = fmt::format("{}", options.batch);
-  run.settings["shards"] = fmt::format("{}", options.shards);
-  run.settings["learning_rate"] = fmt::format("{}", options.learning_rate);
-  run.settings["largest_gradient"] = fmt::format("{}", options.largest_gradient);
-  run.settings["seed"] = fmt::format("{}", options.seed);
   return run;
 }
 
-void keep_checkpoints(TrainingHooks& hooks, const std::filesystem::path& path, bool resume,
-                      const RunIdentity& run) {
-  hooks.save = [path, run](const Optimizer& optimizer, const TrainingState& state) {
-    save_checkpoint(path, optimizer, state, run);
+void keep_checkpoints(TrainingHooks& hooks, const Parameters& parameters,
+                      const std::filesystem::path& path, bool resume, const RunIdentity& run) {
+  hooks.save = [=](const Optimizer& optimizer, const TrainingState& state) {
+    save_checkpoint(path, parameters, optimizer, state, run);
   };
   if (!resume) return;
-  hooks.restore = [path, run](Optimizer& optimizer) {
-    return std::filesystem::exists(path) ? load_checkpoint(path, optimizer, run) : TrainingState{};
+  hooks.restore = [=](Optimizer& optimizer) {
+    return std::filesystem::exists(path) ? load_checkpoint(path, parameters, optimizer, run)
+                                         : TrainingState{};
   };
 }
 
-TrainingState load_checkpoint(const std::filesystem::path& path, Optimizer& optimizer,
-                              const RunIdentity& run) {
-  return restore_checkpoint(load_tensors(path), path.string(), optimizer, run);
+TrainingState load_checkpoint(const std::filesystem::path& path, const Parameters& parameters,
+                              Optimizer& optimizer, const RunIdentity& run) {
+  return restore_checkpoint(load_tensors(path), path.string(), parameters, optimizer, run);
 }
 
 }  // namespace gradflow

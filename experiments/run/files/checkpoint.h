@@ -15,7 +15,7 @@ namespace gradflow {
 
 // What a run that continues must have in common with the one that was saved.
 struct RunIdentity {
-  std::map<std::string, std::string> settings = {};  // by name
+  Texts settings = {};  // by name
   // What the model or its data depend on and training does not change, such as permutations and the
   // normalisation.
   NamedTensors constants = {};
@@ -24,26 +24,29 @@ struct RunIdentity {
 
 // Of a training with these options on so many points; `settings` and `constants` are those of the
 // model and of the data.
-RunIdentity identity_of(const TrainingOptions& options, Index points,
-                        const std::map<std::string, std::string>& settings,
+RunIdentity identity_of(TrainingOptions options, Index points, const Texts& settings,
                         const NamedTensors& constants);
 
-// Makes a training save to `path` after each epoch and when it is stopped; and, with `resume`,
-// begin where the run saved there stood, if the file is there.
-void keep_checkpoints(TrainingHooks& hooks, const std::filesystem::path& path, bool resume,
-                      const RunIdentity& run);
+// Makes a training of these parameters, of a model that stays where it is, save to `path` after
+// each epoch and when it is stopped; and, with `resume`, begin where the run saved there stood, if
+// the file is there.
+void keep_checkpoints(TrainingHooks& hooks, const Parameters& parameters,
+                      const std::filesystem::path& path, bool resume, const RunIdentity& run);
 
 // Writes it all to a file, in one piece or not at all. Throws FileError.
-void save_checkpoint(const std::filesystem::path& path, const Optimizer& optimizer,
-                     const TrainingState& state, const RunIdentity& run);
+void save_checkpoint(const std::filesystem::path& path, const Parameters& parameters,
+                     const Optimizer& optimizer, const TrainingState& state,
+                     const RunIdentity& run);
 
-// Restores the optimiser and its parameters and returns where the run stood. Throws FileError,
-// naming what differs, if the file is not a checkpoint of this version, of these settings and
-// constants, of a model of these shapes; nothing is changed then.
-TrainingState load_checkpoint(const std::filesystem::path& path, Optimizer& optimizer,
-                              const RunIdentity& run);
+// Restores parameters and optimiser and returns where the run stood. Throws FileError, naming what
+// differs, if the file is not a checkpoint of this version, of these settings and constants, of a
+// model of these names and shapes; nothing is changed then. The number of epochs may be another
+// one, as long as it is not below where the run stands.
+TrainingState load_checkpoint(const std::filesystem::path& path, const Parameters& parameters,
+                              Optimizer& optimizer, const RunIdentity& run);
 // The same for a file that has been read. `name` is for the error messages.
 TrainingState restore_checkpoint(const TensorFile& file, const std::string& name,
-                                 Optimizer& optimizer, const RunIdentity& run);
+                                 const Parameters& parameters, Optimizer& optimizer,
+                                 const RunIdentity& run);
 
 }  // namespace gradflow

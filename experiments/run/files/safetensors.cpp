@@ -1,18 +1,17 @@
 #include "experiments/run/files/safetensors.h"
 
 #include <fmt/format.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <array>
 #include <bit>
-#include <cerrno>
-#include <cstdio>
 #include <cstring>
-#include <fstream>
 #include <nlohmann/json.hpp>
 #include <set>
-#include <sstream>
+#include <utility>
+
+#include "experiments/run/files/dtype.h"
+#include "experiments/run/files/file.h"
 
 namespace gradflow {
 namespace {
@@ -23,7 +22,6 @@ static_assert(std::endian::native == std::endian::little, "the format is little-
 constexpr std::uint64_t kLongestHeader = 100'000'000;  // the reference implementation's limit
 constexpr std::uint64_t kLargestNumber = std::uint64_t{1} << 62;
 constexpr const char* kMetadata = "__metadata__";
-constexpr const char* kOwnDtype = sizeof(real) == 4 ? "F32" : "F64";
 
 // JSON as the format wants it: each key once, nothing nested deeper than a tensor's numbers, and
 // none of the liberties that the JSON library takes with byte order marks and zeros. What is no
@@ -84,27 +82,24 @@ bool fits(const std::vector<Index>& sizes, Index width, Index bytes) {
          product <= static_cast<double>(kLargestNumber);
 }
 
-template <class Stored>
-Tensor converted(const Shape& shape, const char* bytes) {
-  std::vector<Stored> values(static_cast<std::size_t>(shape.size()));
-  std::copy_n(bytes, values.size() * sizeof(Stored), reinterpret_cast<char*>(values.data()));
-  return {shape, std::vector<real>(values.begin(), values.end())};
-}
-
-Tensor read_tensor(const Entry& entry, std::string_view data) {
+// Puts a tensor into `contents`, or the reason why it cannot be had. Throws FileError for what
+// shows that the file is damaged.
+void read_tensor(const Entry& entry, std::string_view data, TensorFile& contents) {
   const auto& [begin, end, name, dtype, sizes] = entry;
-  const Index width = dtype == "F32" ? 4 : dtype == "F64" ? 8 : 0;
-  require<FileError>(width != 0, "tensor \"{}\" is of dtype {}; F32 or F64 is required", name,
-                     dtype);
   require<FileError>(begin <= end && end <= std::ssize(data),
                      "tensor \"{}\" lies at bytes {} to {}; the file holds {}", name, begin, end,
                      data.size());
-  require<FileError>(sizes.size() <= Shape::kMaxRank,
-                     "tensor \"{}\" has {} axes; at most {} are supported", name, sizes.size(),
-                     Shape::kMaxRank);
-  require<FileError>(fits(sizes, width, end - begin),
+  const Dtype* const known = find_dtype(dtype);
+  require<FileError>(!known || fits(sizes, known->width, end - begin),
                      "tensor \"{}\" has {} bytes, which do not fit its shape", name, end - begin);
-  return (width == 4 ? converted<float> : converted<double>)(Shape(sizes), data.data() + begin);
+  try {
+    require<FileError>(known != nullptr, "its dtype {} is not supported", dtype);
+    require<FileError>(sizes.size() <= Shape::kMaxRank, "it has {} axes; at most {} are supported",
+                       sizes.size(), Shape::kMaxRank);
+    contents.tensors.emplace(name, known->read(Shape(sizes), data.data() + begin));
+  } catch (const FileError& error) {
+    contents.unreadable.emplace(name, error.what());
+  }
 }
 
 TensorFile decode(std::string_view bytes) {
@@ -130,7 +125,7 @@ TensorFile decode(std::string_view bytes) {
   // Tensors must lie one after another: overlaps and gaps would hide something.
   Index end = 0;
   for (const Entry& entry : entries) {
-    contents.tensors.emplace(entry.name, read_tensor(entry, data));
+    read_tensor(entry, data, contents);
     require<FileError>(entry.begin == end,
                        "tensor \"{}\" begins at byte {}, the one before ends at {}", entry.name,
                        entry.begin, end);
@@ -140,15 +135,32 @@ TensorFile decode(std::string_view bytes) {
   return contents;
 }
 
-std::string system_message() { return std::strerror(errno); }
-
 }  // namespace
+
+const NamedTensors& TensorFile::all() const {
+  std::string reasons;
+  for (const auto& [name, reason] : unreadable)
+    reasons += fmt::format("; tensor \"{}\": {}", name, reason);
+  require<FileError>(unreadable.empty(), "{} of its tensors cannot be read{}", unreadable.size(),
+                     reasons);
+  return tensors;
+}
+
+const Tensor& TensorFile::at(const std::string& name) const {
+  const auto reason = unreadable.find(name);
+  require<FileError>(reason == unreadable.end(), "tensor \"{}\": {}", name,
+                     reason == unreadable.end() ? std::string() : reason->second);
+  const auto found = tensors.find(name);
+  require<FileError>(found != tensors.end(), "it has no tensor \"{}\"", name);
+  return found->second;
+}
 
 std::string encode_tensors(const TensorFile& contents) {
   nlohmann::ordered_json header = nlohmann::ordered_json::object();
   if (!contents.metadata.empty()) header[kMetadata] = contents.metadata;
   std::size_t end = 0;
   for (const auto& [name, x] : contents.tensors) {
+    require<FileError>(name != kMetadata, "save: a tensor must not be named {}", kMetadata);
     const std::size_t begin = std::exchange(end, end + x.values().size_bytes());
     header[name] = {{"dtype", kOwnDtype}, {"shape", x.shape()}, {"data_offsets", {begin, end}}};
   }
@@ -160,6 +172,9 @@ std::string encode_tensors(const TensorFile& contents) {
   }
   text.resize((text.size() + 7) / 8 * 8, ' ');  // so that the numbers begin at a multiple of 8
   const std::uint64_t header_size = text.size();
+  require<FileError>(header_size <= kLongestHeader,
+                     "save: the names and texts take {} bytes; at most {} are possible",
+                     header_size, kLongestHeader);
   std::string bytes(reinterpret_cast<const char*>(&header_size), sizeof(header_size));
   bytes += text;
   for (const auto& [name, x] : contents.tensors)
@@ -186,33 +201,6 @@ void save_tensors(const std::filesystem::path& path, const TensorFile& contents)
 
 TensorFile load_tensors(const std::filesystem::path& path) {
   return decode_tensors(read_file(path), path.string());
-}
-
-void write_file(const std::filesystem::path& path, const std::string& bytes) {
-  const std::string temporary = path.string() + ".tmp";
-  const auto fail = [&](const char* what) {
-    const std::string reason = system_message();
-    ::unlink(temporary.c_str());
-    throw FileError(fmt::format("save: {}: cannot {}: {}", path.string(), what, reason));
-  };
-  std::FILE* const file = std::fopen(temporary.c_str(), "wbe");
-  if (!file) fail("create the file");
-  const bool written = std::fwrite(bytes.data(), 1, bytes.size(), file) == bytes.size() &&
-                       std::fflush(file) == 0 && ::fsync(::fileno(file)) == 0;
-  if (std::fclose(file) != 0 || !written) fail("write all of it");
-  if (::rename(temporary.c_str(), path.c_str()) != 0) fail("rename the finished file");
-}
-
-std::string read_file(const std::filesystem::path& path) {
-  std::error_code ignored;
-  require<FileError>(std::filesystem::is_regular_file(path, ignored), "load: {}: {}", path.string(),
-                     std::filesystem::exists(path, ignored) ? "not a file" : "not there");
-  std::ifstream file(path, std::ios::binary);
-  std::ostringstream bytes;
-  if (std::filesystem::file_size(path, ignored) > 0) bytes << file.rdbuf();
-  require<FileError>(file && bytes, "load: {}: cannot be read: {}", path.string(),
-                     system_message());
-  return std::move(bytes).str();
 }
 
 }  // namespace gradflow

@@ -12,7 +12,7 @@ void print_sizes() {
 }
 
 int main() {
-  print_sizes<Buffer, Shape, Tensor, Rng, Parameter, Var, Gradients, Tape>();
+  print_sizes<Buffer, Shape, Tensor, Rng, Parameter, Var, Gradients, Tape, Weights>();
   print_sizes<Data, Linear, Embedding, Mlp, Adam, Sgd, AdamOptions>();
   print_sizes<TrainingOptions, TrainingHooks, TrainingState, TensorFile, RunIdentity>();
 }

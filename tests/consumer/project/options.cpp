@@ -4,8 +4,8 @@
 #include "experiments/run/files/checkpoint.h"
 #include "experiments/run/files/safetensors.h"
 #include "experiments/run/training.h"
-#include "flows/flow_matching.h"
-#include "flows/normalizing_flow.h"
+#include "flows/matching/flow_matching.h"
+#include "flows/recipes.h"
 #include "nn/optimizer.h"
 
 namespace consumer {
@@ -13,28 +13,32 @@ namespace consumer {
 using namespace gradflow;
 
 extern const AdamOptions adam, decay;
-extern const AffineCouplingOptions coupling, unbounded;
+extern const ConditionerOptions network, context;
 extern const Data data;
 extern const Epoch epoch;
 extern const FlowMatchingOptions matching;
 extern const GradcheckOptions gradcheck;
-extern const NormalizingFlowOptions flow, shuffled;
+extern const FlowOptions flow, shuffled;
 extern const RunIdentity run;
 extern const TensorFile file, texts;
-extern const TimeSpan span, back;
+extern const Span span;
+extern const Fixed steps;
+extern const VelocityOptions velocity;
 extern const TrainingHooks validate, on_epoch, on_step, save, restore;
 extern const TrainingOptions training, seed;
 
 const AdamOptions adam{.learning_rate = 1e-4}, decay{.weight_decay = 0.1};
-const AffineCouplingOptions coupling{.hidden = {8}}, unbounded{.scale_bound = 8};
+const ConditionerOptions network{.hidden = {8}}, context{.context = 1};
 const Data data{.points = zeros({2, 2})};
 const Epoch epoch{.number = 1};
 const FlowMatchingOptions matching{.hidden = {8}};
 const GradcheckOptions gradcheck{.seed = 1};
-const NormalizingFlowOptions flow{.couplings = 2}, shuffled{.permuting = Permuting::random};
+const FlowOptions flow{.layers = 2}, shuffled{.permuting = Permuting::random};
 const RunIdentity run{.epochs = 1};
 const TensorFile file{.tensors = {}}, texts{.metadata = {}};
-const TimeSpan span{.steps = 10}, back{.from = 1, .to = 0};
+const Span span{.to = 2};
+const Fixed steps{.steps = 10};
+const VelocityOptions velocity{.context = 1};
 const TrainingHooks validate{.validate = [] { return Metrics{}; }};
 const TrainingHooks on_epoch{.on_epoch = [](const Epoch&) {}};
 const TrainingHooks on_step{.on_step = [](const Progress&) {}};

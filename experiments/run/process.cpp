@@ -1,8 +1,10 @@
-// stderr goes to an unnamed file, not to a pipe: it cannot fill up and block the child.
-#include "experiments/draw/process.h"
+// stderr goes to a file that is in memory alone, not to a pipe: it cannot fill up and block the
+// child, and needs no directory that one may write to.
+#include "experiments/run/process.h"
 
 #include <fcntl.h>
 #include <spawn.h>
+#include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -58,7 +60,12 @@ class SpawnPlan {
     posix_spawn_file_actions_adddup2(&actions, messages, STDERR_FILENO);
     // A process group of its own, so that a program that is a wrapper script can be killed whole.
     posix_spawnattr_init(&attributes);
-    posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETPGROUP);
+    // Nor does it inherit that a closed pipe is no reason to end.
+    sigset_t usual;
+    sigemptyset(&usual);
+    sigaddset(&usual, SIGPIPE);
+    posix_spawnattr_setsigdefault(&attributes, &usual);
+    posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGDEF);
   }
   SpawnPlan(const SpawnPlan&) = delete;
   SpawnPlan& operator=(const SpawnPlan&) = delete;
@@ -106,7 +113,8 @@ std::string read_all(std::FILE* file) {
 
 ProcessEnd run_process(const std::filesystem::path& directory, std::vector<std::string> arguments,
                        std::chrono::seconds limit) {
-  const File messages(std::tmpfile(), &std::fclose);
+  const int memory = memfd_create("messages", MFD_CLOEXEC);
+  const File messages(memory < 0 ? nullptr : fdopen(memory, "w+"), &std::fclose);
   if (!messages) return {Kind::not_started, errno};
   const SpawnPlan plan(directory, fileno(messages.get()));
   std::vector<char*> argv;

@@ -1,0 +1,28 @@
+// The models of the report, for the programs that train them and for those that look at them
+// afterwards.
+#pragma once
+
+#include "experiments/run/experiment.h"
+#include "flows/matching/flow_matching.h"
+#include "flows/recipes.h"
+
+namespace gradflow {
+
+struct NormalizingFlowSettings {  // what it has of its own
+  double scale_bound = 2;
+  std::string permutations = "alternate";
+  bool zero_start = true;
+};
+Settings settings_of(NormalizingFlowSettings& settings);
+
+// Not trained; of the plane.
+Flow make_normalizing_flow(const NormalizingFlowSettings& settings, Rng& rng);
+FlowMatching make_flow_matching(Rng& rng);
+FlowMatching make_conditional_flow_matching(Rng& rng);
+
+// As the experiments left them. Throw FileError if a file is not there or not such a model.
+Trained<Flow> trained_normalizing_flow(const RunOptions& options);
+Trained<FlowMatching> trained_flow_matching(const RunOptions& options);
+Trained<FlowMatching> trained_conditional_flow_matching(const RunOptions& options);
+
+}  // namespace gradflow
