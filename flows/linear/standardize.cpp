@@ -9,8 +9,8 @@ struct Moments {
   double mean = 0, deviation = 0;
 };
 
-// In double, as differences to the first, and in two passes: of numbers around 1000 with a deviation
-// of 1, the difference of two large sums of squares would have few digits left.
+// In double, as differences to the first, and in two passes: of numbers around 1000 with a
+// deviation of 1, the difference of two large sums of squares would have few digits left.
 Moments moments(const Tensor& data, Index column) {
   const Index N = data.rows(), D = data.shape()[1];
   const real* const x = data.data() + column;

@@ -214,38 +214,50 @@ void run(Index m, Index n, Index k, MatrixView A, MatrixView B, const Bias& bias
   }
 }
 
-// sums[i * sums_step] = sum over j of x[i * row_step + j], times weights[j] if weighted. kLanes
-// rows at a time, whose sums end up as the lanes of one vector; where fewer are left, the last is
-// taken several times, so that each row is added in the same order. A part of a few vectors at a
-// time, as a long sum would lose digits.
+// sums[r * sums_step] = sum over j of row r's x[r * row_step + j], times weights[j] if weighted,
+// for `rows` rows: as many as a vector has lanes, so that their sums end up as the lanes of one, or
+// one, whose lanes are then added in the same order. A few vectors at a time, as a long sum would
+// lose digits.
+template <bool weighted, int rows>
+void sums_together(const real* x, Index row_step, Index columns, const real* weights, real* sums,
+                   Index sums_step) {
+  constexpr Index kPart = 16 * kLanes;
+  Carried total[rows] = {};
+  Index j = 0;
+  while (j + kLanes <= columns) {
+    const Index end = std::min(j + kPart, columns / kLanes * kLanes);
+    Vector sum[kLanes] = {};
+    for (; j < end; j += kLanes) {
+      const Vector weight = weighted ? load(weights + j) : Vector{};
+#pragma GCC unroll 8
+      for (int r = 0; r < rows; ++r) {
+        const Vector term = load(x + r * row_step + j);
+        sum[r] += weighted ? term * weight : term;
+      }
+    }
+    if (rows == 1)
+      for (int lane = 1; lane < kLanes; ++lane) sum[0][0] += sum[0][lane];
+    else
+      transpose_block(sum);
+#pragma GCC unroll 8
+    for (int r = 1; r < rows; ++r) sum[0] += sum[r];
+    for (int r = 0; r < rows; ++r) total[r] += sum[0][r];
+  }
+  for (; j < columns; ++j)
+    for (int r = 0; r < rows; ++r) total[r] += x[r * row_step + j] * (weighted ? weights[j] : 1);
+  for (int r = 0; r < rows; ++r) sums[r * sums_step] = static_cast<real>(total[r]);
+}
+
 template <bool weighted>
 void sums_of_rows(const real* x, Index row_step, Index rows, Index columns, const real* weights,
                   real* sums, Index sums_step) {
-  constexpr Index kPart = 16 * kLanes;
-  for (Index i = 0; i < rows; i += kLanes) {
-    const real* row[kLanes];
-    for (int r = 0; r < kLanes; ++r) row[r] = x + std::min(i + r, rows - 1) * row_step;
-    Carried total[kLanes] = {};
-    Index j = 0;
-    while (j + kLanes <= columns) {
-      const Index end = std::min(j + kPart, columns / kLanes * kLanes);
-      Vector sum[kLanes] = {};
-      for (; j < end; j += kLanes) {
-        const Vector weight = weighted ? load(weights + j) : Vector{};
-#pragma GCC unroll 8
-        for (int r = 0; r < kLanes; ++r)
-          sum[r] += weighted ? load(row[r] + j) * weight : load(row[r] + j);
-      }
-      transpose_block(sum);
-#pragma GCC unroll 8
-      for (int r = 1; r < kLanes; ++r) sum[0] += sum[r];
-      for (int r = 0; r < kLanes; ++r) total[r] += sum[0][r];
-    }
-    for (; j < columns; ++j)
-      for (int r = 0; r < kLanes; ++r) total[r] += row[r][j] * (weighted ? weights[j] : 1);
-    for (Index r = 0; r < std::min<Index>(kLanes, rows - i); ++r)
-      sums[(i + r) * sums_step] = static_cast<real>(total[r]);
-  }
+  Index i = 0;
+  for (; i + kLanes <= rows; i += kLanes)
+    sums_together<weighted, kLanes>(x + i * row_step, row_step, columns, weights,
+                                    sums + i * sums_step, sums_step);
+  for (; i < rows; ++i)
+    sums_together<weighted, 1>(x + i * row_step, row_step, columns, weights, sums + i * sums_step,
+                               sums_step);
 }
 
 // Few rows or columns, with B's columns as contiguous as A's rows: each row (column) of C is a

@@ -16,6 +16,7 @@
 #include "flows/autoregressive.h"
 #include "flows/continuous.h"
 #include "flows/coupling.h"
+#include "flows/elementwise.h"
 #include "flows/linear/permutation.h"
 #include "flows/linear/standardize.h"
 #include "flows/recipes.h"
@@ -59,13 +60,14 @@ struct Named {
 
 // Each univariate map, in each conditioner, over many dimensions, with a context and without.
 void add_conditioned(std::vector<Row>& rows, const Named& named) {
-  const auto& [name, map, keeps_volume] = named;
+  const std::string& name = named.name;
+  const Univariate& map = named.map;
   const auto add = [&](const char* type, const std::string& what, auto make) {
     rows.push_back({.type = type,
                     .what = name + ", " + what,
                     .univariate = name,
                     .make = make,
-                    .keeps_volume = keeps_volume});
+                    .keeps_volume = named.keeps_volume});
   };
   for (Index dim = 1; dim <= 9; ++dim) {
     const std::string size = fmt::format("{} coordinates", dim);

@@ -132,13 +132,14 @@ TEST_CASE("Euler looks at the beginning of a step, euler_right_end at its end") 
 // The times at which a solver asks for the velocity.
 std::vector<real> times_of(const Span& span, const Tableau& tableau, Index steps) {
   std::vector<real> times;
+  bool same = true;  // for all points
   const Field recording = [&](const Var& y, const Var& t) {
-    CHECK(t.shape() == Shape{2, 1});
-    CHECK(t.value().at({0, 0}) == t.value().at({1, 0}));
-    times.push_back(t.value().at({0, 0}));
+    same &= t.shape() == Shape{2, 1} && t.value().data()[0] == t.value().data()[1];
+    times.push_back(t.value().data()[0]);
     return zeros(y.shape());
   };
   integrate(recording, zeros({2, 3}), span, tableau, {steps});
+  CHECK(same);
   return times;
 }
 
