@@ -16,26 +16,24 @@ Coupling::Coupling(Index dim, Univariate univariate, const ConditionerOptions& o
   for (Index r = 0; r < networks; ++r) networks_.emplace_back(sizes, rng, options.activation);
   if (options.start_as_identity)
     for (Mlp& network : networks_) network.zero_last_layer();
-  if (more.move_kept) of_kept_ = Elementwise(kept_, univariate_);
+  if (more.move_kept) free_ = zeros({1, kept_ * R});
 }
 
 // x = (a, b):   z_a = a,   z_b = the univariate map of b, with raw numbers from networks of a.
 // dz/dx is triangular, and on its diagonal are 1 and the slopes of the univariate map.
 Mapped Coupling::map_to_latent(const Var& x, const Var& context, LogDet log_det) const {
-  const auto [a, b] = split(x, 1, kept_);
-  const Mapped moved = univariate_.to_latent(b, raw(a, context), log_det);
-  if (!of_kept_) return {concat({a, moved.points}, 1), moved.log_det};
-  const Mapped kept = part_to_latent(*of_kept_, a, no_context, log_det);
-  return {concat({kept.points, moved.points}, 1), added(moved.log_det, kept.log_det)};
+  const Var of_b = raw(slice(x, 1, 0, kept_), context);
+  if (!free_) return univariate_.to_latent(x, of_b, log_det);
+  return univariate_.to_latent(x, concat({raw_of_kept(x.rows()), of_b}, 1), log_det);
 }
 
 // z_a is a again (or leads back to it), so that the networks say the same.
 Mapped Coupling::map_to_data(const Var& z, const Var& context, LogDet log_det) const {
-  const auto [z_a, z_b] = split(z, 1, kept_);
-  Mapped kept{z_a};
-  if (of_kept_) kept = part_to_data(*of_kept_, kept.points, no_context, log_det);
-  const Mapped moved = univariate_.to_data(z_b, raw(kept.points, context), log_det);
-  return {concat({kept.points, moved.points}, 1), added(moved.log_det, kept.log_det)};
+  const Var z_a = slice(z, 1, 0, kept_);
+  if (!free_) return univariate_.to_data(z, raw(z_a, context), log_det);
+  const Var of_a = raw_of_kept(z.rows());
+  const Var a = univariate_.to_data(z_a, of_a, LogDet::no).points;
+  return univariate_.to_data(z, concat({of_a, raw(a, context)}, 1), log_det);
 }
 
 void Coupling::visit(const Visitor& visitor) {
@@ -43,7 +41,7 @@ void Coupling::visit(const Visitor& visitor) {
     visitor("network", networks_[0]);
   else
     for (std::size_t r = 0; r < networks_.size(); ++r) visitor(univariate_.raws[r], networks_[r]);
-  if (of_kept_) visitor("kept", *of_kept_);
+  if (free_) visitor("kept", *free_);
 }
 
 }  // namespace gradflow

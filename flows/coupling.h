@@ -13,7 +13,7 @@
 #include <span>
 
 #include "flows/conditioner.h"
-#include "flows/elementwise.h"
+#include "flows/univariate/univariate.h"
 
 namespace gradflow {
 
@@ -44,15 +44,16 @@ class Coupling final : public Bijection {
  private:
   Mapped map_to_latent(const Var& x, const Var& context, LogDet log_det) const override;
   Mapped map_to_data(const Var& z, const Var& context, LogDet log_det) const override;
-  // The raw numbers of the coordinates that move, from those that stay.
+  // The raw numbers of the coordinates that move, from those that stay: (B, M R).
   Var raw(const Var& kept, const Var& context) const {
     return interleaved(with_context(kept, context, context_), networks_);
   }
+  Var raw_of_kept(Index B) const { return broadcast_to(*free_, {B, free_->shape()[1]}); }
 
   Index dim_, kept_, context_;
   Univariate univariate_;
   std::vector<Mlp> networks_;
-  std::optional<Elementwise> of_kept_;
+  std::optional<Parameter> free_;  // (1, kept R): the raw numbers of kept coordinates, if they move
 };
 
 }  // namespace gradflow

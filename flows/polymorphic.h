@@ -19,7 +19,11 @@ class Polymorphic {
   Polymorphic(Derived value) : held_(std::make_unique<Held<Derived>>(std::move(value))) {}
   Polymorphic(const Polymorphic& other) : held_(other.held().copy()) {}
   Polymorphic(Polymorphic&&) noexcept = default;
-  Polymorphic& operator=(const Polymorphic& other) { return *this = Polymorphic(other); }
+  // To the same class its own assignment: parameters keep their identity, as in any other model.
+  Polymorphic& operator=(const Polymorphic& other) {
+    if (!held_ || !held_->assign(other.held())) *this = Polymorphic(other);
+    return *this;
+  }
   Polymorphic& operator=(Polymorphic&&) noexcept = default;
   ~Polymorphic() = default;
 
@@ -44,12 +48,18 @@ class Polymorphic {
     virtual ~Any() = default;
     virtual T& value() = 0;
     virtual std::unique_ptr<Any> copy() const = 0;
+    virtual bool assign(const Any& other) = 0;  // false if that is of another class
   };
   template <class Derived>
   struct Held final : Any {
     explicit Held(Derived x) : value_(std::move(x)) {}
     T& value() override { return value_; }
     std::unique_ptr<Any> copy() const override { return std::make_unique<Held>(value_); }
+    bool assign(const Any& other) override {
+      const auto* same = dynamic_cast<const Held*>(&other);
+      if (same) value_ = same->value_;
+      return same != nullptr;
+    }
     Derived value_;
   };
   Any& held() const {

@@ -4,6 +4,7 @@
 
 #include "flows/autoregressive.h"
 #include "flows/coupling.h"
+#include "flows/elementwise.h"
 #include "flows/linear/permutation.h"
 #include "flows/univariate/additive.h"
 #include "flows/univariate/affine.h"

@@ -2,8 +2,8 @@
 //
 // The one idea: a batch is cut into a fixed number of shards; each shard records a tape of its own,
 // with random numbers of its own, and the shards' gradients are added up in their order. So the
-// result depends on the number of shards, and on that only by rounding; it does not depend at all
-// on the number of threads: any number gives the same bits.
+// result does not depend at all on the number of threads: any number gives the same bits. It does
+// depend on the number of shards: by rounding, and in which random numbers each row meets.
 //
 // Read next: experiments/run/training.h, the loop around it.
 #pragma once

@@ -5,11 +5,8 @@
 
 namespace gradflow {
 
-Shape::Shape(const char* op, std::span<const Index> sizes) {
-  require(sizes.size() <= kMaxRank, "{}: {} axes given; at most {} are supported", op, sizes.size(),
-          kMaxRank);
-  for (const Index size : sizes) append(size);
-  check_size(op);
+void Shape::refuse_rank(const char* op, std::size_t rank) {
+  throw ShapeError(fmt::format("{}: {} axes given; at most {} are supported", op, rank, kMaxRank));
 }
 
 void Shape::check_unusual(const char* op) const {
@@ -26,7 +23,8 @@ void Shape::check_unusual(const char* op) const {
 Shape Shape::with(int axis, Index size) const {
   Shape result = *this;
   result.sizes_[static_cast<std::size_t>(axis)] = size;
-  result.check_size("Shape");
+  if (is_unusual(sizes_[0] | sizes_[1] | sizes_[2] | sizes_[3] | size))
+    result.check_unusual("Shape");
   return result;
 }
 

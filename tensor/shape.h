@@ -24,9 +24,19 @@ class Shape {
   Shape() = default;  // (): a scalar, one element
   // Throws ShapeError on a negative size, on more than kMaxRank axes, and on more than 2^58
   // elements (an axis of size 0 counted as 1), which no memory could hold.
-  explicit Shape(std::span<const Index> sizes) : Shape("Shape", sizes) {}
-  Shape(const char* op, std::span<const Index> sizes);  // errors name the operation that wants it
-  Shape(std::initializer_list<Index> sizes) : Shape(std::span(sizes.begin(), sizes.size())) {}
+  constexpr explicit Shape(std::span<const Index> sizes) : Shape("Shape", sizes) {}
+  constexpr Shape(std::initializer_list<Index> sizes)
+      : Shape(std::span(sizes.begin(), sizes.size())) {}
+  // The same for an operation that was given the sizes: its errors name it.
+  constexpr Shape(const char* op, std::span<const Index> sizes) {
+    if (sizes.size() > kMaxRank) refuse_rank(op, sizes.size());
+    Index all = 0;
+    for (const Index size : sizes) {
+      append(size);
+      all |= size;
+    }
+    if (is_unusual(all)) check_unusual(op);
+  }
 
   int rank() const { return rank_; }  // the number of axes
   // The size of an axis, from 0 to rank() - 1 and not checked; and all of them, to loop over.
@@ -53,12 +63,11 @@ class Shape {
   }
 
  private:
-  void check_size(const char* op) const {
-    // Else all are from 0 to 2^14 - 1, and their product is below 2^56.
-    if ((sizes_[0] | sizes_[1] | sizes_[2] | sizes_[3]) >> 14) check_unusual(op);
-  }
+  // Of all sizes, their bits joined: are they from 0 to 2^14 - 1? Then their product is below 2^56.
+  static constexpr bool is_unusual(Index all) { return (all >> 14) != 0; }
   void check_unusual(const char* op) const;
-  void append(Index size) { sizes_[static_cast<std::size_t>(rank_++)] = size; }
+  [[noreturn]] static void refuse_rank(const char* op, std::size_t rank);
+  constexpr void append(Index size) { sizes_[static_cast<std::size_t>(rank_++)] = size; }
 
   int rank_ = 0;
   std::array<Index, kMaxRank> sizes_{};  // entries from rank_ on stay 0, so that == may compare all

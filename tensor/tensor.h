@@ -25,7 +25,7 @@ namespace gradflow {
 
 class Tensor {
  public:
-  Tensor() : Tensor(Shape{0}) {}        // no elements
+  Tensor() = default;                   // no elements: shape (0)
   explicit Tensor(const Shape& shape);  // elements not initialised: for results about to be written
   Tensor(const Shape& shape, real value);  // every element the same
   // Elements in row-major order; throws ShapeError if their number is not shape.size().
@@ -40,12 +40,12 @@ class Tensor {
   Tensor(Tensor&& other) noexcept
       : storage_(std::move(other.storage_)),
         data_(std::exchange(other.data_, nullptr)),
-        shape_(std::exchange(other.shape_, Shape{0})) {}
+        shape_(std::exchange(other.shape_, kNone)) {}
   Tensor& operator=(Tensor&& other) noexcept {
-    Tensor taken(std::move(other));  // first, in case the other is this one
-    std::swap(storage_, taken.storage_);
-    std::swap(data_, taken.data_);
-    std::swap(shape_, taken.shape_);
+    if (this == &other) return *this;
+    storage_ = std::move(other.storage_);
+    data_ = std::exchange(other.data_, nullptr);
+    shape_ = std::exchange(other.shape_, kNone);
     return *this;
   }
   ~Tensor() = default;
@@ -83,11 +83,13 @@ class Tensor {
   Tensor rows(Index begin, Index end) const;
 
  private:
+  static constexpr Shape kNone{
+      0};  // made once: a Shape is made in small pieces, and copied at once
   void copy_storage();
 
   Buffer storage_;
   real* data_ = nullptr;  // into storage_; not always its start, see rows()
-  Shape shape_;
+  Shape shape_ = kNone;
 };
 
 // Every element 0; every element 1.

@@ -9,16 +9,17 @@ struct Moments {
   double mean = 0, deviation = 0;
 };
 
-// In double, and in two passes: of numbers around 1000 with a deviation of 1, the difference of two
-// large sums of squares would have few digits left.
+// In double, as differences to the first, and in two passes: of numbers around 1000 with a
+// deviation of 1, the difference of two large sums of squares would have few digits left.
 Moments moments(const Tensor& data, Index column) {
   const Index N = data.rows(), D = data.shape()[1];
   const real* const x = data.data() + column;
+  const double first = x[0], n = static_cast<double>(N);
   double sum = 0, squares = 0;
-  for (Index i = 0; i < N; ++i) sum += double{x[i * D]};
-  const double mean = sum / static_cast<double>(N);
-  for (Index i = 0; i < N; ++i) squares += std::pow(double{x[i * D]} - mean, 2);
-  return {mean, std::sqrt(squares / static_cast<double>(N))};
+  for (Index i = 0; i < N; ++i) sum += x[i * D] - first;
+  const double mean = sum / n;
+  for (Index i = 0; i < N; ++i) squares += std::pow(x[i * D] - first - mean, 2);
+  return {first + mean, std::sqrt(squares / n)};
 }
 
 bool is_constant(const Tensor& data, Index column) {

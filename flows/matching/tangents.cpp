@@ -10,6 +10,7 @@ Var derivative(const Activation& f, const Var& x, int n = 1) {
     Tape tape;
     const Var own = tape.variable(x.value());
     Var y = f(own);
+    if (!y.tracked()) return zeros(own.shape());
     for (int k = 0; k < n; ++k) y = tape.backward(y, ones(y.shape()), Record::yes)[own];
     return y.value();
   }();

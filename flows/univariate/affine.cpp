@@ -38,9 +38,10 @@ Univariate composed_affine(real bound) {
 }
 
 Univariate affine(real bound) {
-  const Univariate composed = composed_affine(bound);
-  return {composed.name, composed.raws, fused_affine(Scaling::down, bound, composed.to_latent),
-          fused_affine(Scaling::up, bound, composed.to_data)};
+  Univariate map = composed_affine(bound);
+  map.fused_latent = fused_affine(Scaling::down, bound);
+  map.fused_data = fused_affine(Scaling::up, bound);
+  return map;
 }
 
 }  // namespace gradflow

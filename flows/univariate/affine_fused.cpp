@@ -1,39 +1,39 @@
 #include "tensor/kernels/vector_math.h"
 // ^ first: it must come before <cmath>
 
+#include "flows/univariate/affine.h"
 #include "flows/univariate/affine_fused.h"
 
 namespace gradflow {
 namespace {
 
-// What the loop computes, of points and raw numbers as in univariate.h.
+// What the loop computes, of points (B, D), the last M of whose columns move, and raw (B, 2 M).
 struct Numbers {
-  Tensor points;   // (B, M)
+  Tensor points;   // (B, D)
   Tensor log_det;  // (B)
-  Tensor s, e;     // (B, M): the log-scale and the factor, e^-s or e^s
+  Tensor s_and_e;  // (2, B M): the log-scales and the factors, e^-s or e^s
 };
 
 Numbers computed(Scaling scaling, real c, const Tensor& points, const Tensor& raw, LogDet log_det) {
-  const Index B = points.rows(), M = points.shape()[1], n = B * M;
-  const bool bounded = !std::isinf(c);
-  const real sign = scaling == Scaling::down ? real(-1) : real(1);
-  Numbers f{Tensor(points.shape()), Tensor(Shape{log_det == LogDet::yes ? B : 0}),
-            Tensor(points.shape()), Tensor(points.shape())};
-  const real *const x = points.data(), *const r = raw.data();
-  real *const y = f.points.mutable_data(), *const s = f.s.mutable_data(),
-              *const e = f.e.mutable_data();
+  const Index B = points.rows(), D = points.shape()[1], M = raw.shape()[1] / 2, n = B * M;
+  const bool down = scaling == Scaling::down;
+  const real sign = down ? real(-1) : real(1);
+  Numbers f{points, Tensor(Shape{log_det == LogDet::yes ? B : 0}), Tensor({2, n})};
+  const real* r = raw.data();
+  real *const s = f.s_and_e.mutable_data(), *const e = s + n;
   for (Index i = 0; i < n; ++i) s[i] = r[2 * i];
-  if (bounded) {
+  if (!std::isinf(c)) {
 #pragma omp simd
     for (Index i = 0; i < n; ++i) s[i] = c * std::tanh(s[i] / c);
   }
 #pragma omp simd
   for (Index i = 0; i < n; ++i) e[i] = std::exp(sign * s[i]);
-  if (scaling == Scaling::down) {
-    for (Index i = 0; i < n; ++i) y[i] = (x[i] - r[2 * i + 1]) * e[i];
-  } else {
-    for (Index i = 0; i < n; ++i) y[i] = x[i] * e[i] + r[2 * i + 1];
-  }
+  real* y = f.points.mutable_data() + (D - M);
+  for (Index i = 0; i < n; y += D)
+    for (Index j = 0; j < M; ++i, ++j) {
+      const real t = r[2 * i + 1];
+      y[j] = down ? (y[j] - t) * e[i] : y[j] * e[i] + t;
+    }
   if (log_det == LogDet::no) return f;
   real* total = f.log_det.mutable_data();
   for (Index i = 0; i < n; ++total) {
@@ -48,49 +48,58 @@ Numbers computed(Scaling scaling, real c, const Tensor& points, const Tensor& ra
 //                     d(raw scale) = ds (1 - (s / c)^2)
 // d_log_det: null if it was declined. `from`: the points that were mapped.
 std::array<Tensor, 2> gradients(Scaling scaling, real c, const Numbers& f, const Tensor& from,
-                                const Tensor& d_points, const Tensor* d_log_det) {
-  const Index B = from.rows(), M = from.shape()[1];
+                                Index M, const Tensor& d_points, const Tensor* d_log_det) {
+  const Index B = from.rows(), D = from.shape()[1];
   const bool down = scaling == Scaling::down;
   const real sign = down ? real(-1) : real(1);
-  Tensor dx(from.shape()), draw({B, 2 * M});
-  const real *d = d_points.data(), *s = f.s.data(), *e = f.e.data();
-  const real* u = down ? f.points.data() : from.data();  // what s stretches: z in both directions
-  real *dx_at = dx.mutable_data(), *draw_at = draw.mutable_data();
-  for (Index b = 0, i = 0; b < B; ++b) {
+  Tensor dx = d_points, draw({B, 2 * M});
+  real *d = dx.mutable_data() + (D - M), *to = draw.mutable_data();
+  const real *s = f.s_and_e.data(), *e = s + B * M;
+  const real* z = (down ? f.points : from).data() + (D - M);  // on the latent side
+  for (Index b = 0; b < B; ++b, d += D, z += D) {
     const real d_det = d_log_det ? d_log_det->data()[b] : 0;
-    for (Index j = 0; j < M; ++j, ++i) {
-      const real slope = 1 - s[i] / c * (s[i] / c);
-      dx_at[i] = d[i] * e[i];
-      draw_at[2 * i] = sign * ((down ? d[i] : dx_at[i]) * u[i] + d_det) * slope;
-      draw_at[2 * i + 1] = down ? -dx_at[i] : d[i];
+    for (Index j = 0; j < M; ++j, ++s, ++e, to += 2) {
+      const real given = d[j];
+      d[j] *= *e;
+      to[0] = sign * ((down ? given : d[j]) * z[j] + d_det) * (1 - *s / c * (*s / c));
+      to[1] = down ? -d[j] : given;
     }
   }
   return {std::move(dx), std::move(draw)};
 }
 
+// What it means.
+Mapped composed(Scaling scaling, real c, const Var& points, const Var& raw, LogDet log_det) {
+  const Univariate map = composed_affine(c);
+  return scaling == Scaling::down ? map.to_latent(points, raw, log_det)
+                                  : map.to_data(points, raw, log_det);
+}
+
 }  // namespace
 
-Univariate::Map fused_affine(Scaling scaling, real c, Univariate::Map composed) {
-  return [=](const Var& points, const Var& raw, LogDet log_det) -> Mapped {
+Univariate::Map fused_affine(Scaling scaling, real c) {
+  return [scaling, c](const Var& points, const Var& raw, LogDet log_det) -> Mapped {
     const Numbers f = computed(scaling, c, points.value(), raw.value(), log_det);
+    if (!points.tracked() && !raw.tracked()) return {f.points, f.log_det};
     const std::array arguments{points, raw};
+    const Index M = raw.shape()[1] / 2;
     if (log_det == LogDet::no)
       return {record_fused(
           "affine", std::array{f.points}, arguments,
-          [composed](const std::array<Var, 2>& of) {
-            return std::array{composed(of[0], of[1], LogDet::no).points};
+          [=](const std::array<Var, 2>& of) {
+            return std::array{composed(scaling, c, of[0], of[1], log_det).points};
           },
           [=, from = points.value()](const std::array<Tensor, 1>& dy, const std::array<bool, 2>&) {
-            return gradients(scaling, c, f, from, dy[0], nullptr);
+            return gradients(scaling, c, f, from, M, dy[0], nullptr);
           })[0]};
     const auto y = record_fused(
         "affine", std::array{f.points, f.log_det}, arguments,
-        [composed](const std::array<Var, 2>& of) {
-          const Mapped mapped = composed(of[0], of[1], LogDet::yes);
+        [=](const std::array<Var, 2>& of) {
+          const Mapped mapped = composed(scaling, c, of[0], of[1], log_det);
           return std::array{mapped.points, mapped.log_det};
         },
         [=, from = points.value()](const std::array<Tensor, 2>& dy, const std::array<bool, 2>&) {
-          return gradients(scaling, c, f, from, dy[0], &dy[1]);
+          return gradients(scaling, c, f, from, M, dy[0], &dy[1]);
         });
     return {y[0], y[1]};
   };

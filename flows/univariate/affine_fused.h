@@ -10,7 +10,7 @@ namespace gradflow {
 
 enum class Scaling { down, up };  // (x - t) e^-s, or z e^s + t
 
-// `composed` is what it means.
-Univariate::Map fused_affine(Scaling scaling, real bound, Univariate::Map composed);
+// As Univariate::fused_latent and fused_data.
+Univariate::Map fused_affine(Scaling scaling, real bound);
 
 }  // namespace gradflow

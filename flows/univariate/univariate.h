@@ -29,9 +29,28 @@ struct Univariate {
 
   std::string name;               // for messages
   std::vector<std::string> raws;  // what the R raw numbers are
-  Map to_latent, to_data;         // each undoes the other
+  Map latent, data;               // each undoes the other
+  // Fast forms of the two, if there are any: of the last M columns of points (B, D), the others
+  // staying as they are.
+  Map fused_latent = nullptr, fused_data = nullptr;
 
   Index size() const { return std::ssize(raws); }  // R
+
+  // What conditioners call: the last M columns of points (B, D) mapped, for raw (B, M R).
+  Mapped to_latent(const Var& x, const Var& raw, LogDet log_det) const {
+    return fused_latent ? fused_latent(x, raw, log_det) : last_columns(latent, x, raw, log_det);
+  }
+  Mapped to_data(const Var& z, const Var& raw, LogDet log_det) const {
+    return fused_data ? fused_data(z, raw, log_det) : last_columns(data, z, raw, log_det);
+  }
+
+ private:
+  Mapped last_columns(const Map& map, const Var& points, const Var& raw, LogDet log_det) const {
+    const Index D = points.shape()[1], kept = D - raw.shape()[1] / size();
+    if (kept == 0) return map(points, raw, log_det);
+    Mapped moved = map(slice(points, 1, kept, D), raw, log_det);
+    return {concat({slice(points, 1, 0, kept), moved.points}, 1), moved.log_det};
+  }
 };
 
 // Raw number r of every coordinate, of R: raw (B, M R) -> (B, M).

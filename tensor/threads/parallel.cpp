@@ -3,37 +3,27 @@
 // tasks that others have taken. It does not wait for the others themselves: on a busy machine a
 // thread may not get a processor for milliseconds, and then the caller does all the work. (The
 // barrier at the end of an OpenMP loop waits for every thread: with other programs beside it, a
-// training on two threads ran seventy times slower than on one.) So OpenMP provides the threads,
-// and a counter shares the loop. A loop outside with_team() is an OpenMP region of its own and does
-// end at that barrier.
+// training on two threads ran seventy times slower than on one.) So a library provides the threads
+// (team.h), and a counter shares the loop. A loop outside with_team() has a team of its own and
+// does end at that barrier.
 
 #include "tensor/threads/parallel.h"
-
-#include <omp.h>
 
 #include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <exception>
+#include <mutex>
 #include <utility>
 
 #include "tensor/error.h"
+#include "tensor/threads/team.h"
 
 namespace gradflow {
 namespace {
 
-int initial_threads() {
-  const int processors = std::min(omp_get_max_threads(), omp_get_num_procs());
-  omp_set_dynamic(0);  // teams that shrink under load have hung OpenBLAS
-  return std::clamp(processors, 1, omp_get_thread_limit());
-}
-
-// Set up on first use: before our first parallel region, and before a thread's first call of BLAS.
 std::atomic<int>& thread_count() {
-  static std::atomic<int> count = initial_threads();
-  // For BLAS; our own regions name their number of threads. OpenMP keeps it for each thread.
-  thread_local const bool one = (omp_set_num_threads(1), true);
-  static_cast<void>(one);
+  static std::atomic<int> count = processors();
   return count;
 }
 
@@ -55,7 +45,7 @@ thread_local bool in_task = false;  // this thread runs loops by itself
 
 class Team {
  public:
-  explicit Team(int size) : spin_(size <= omp_get_num_procs()) {}
+  explicit Team(int size) : spin_(size <= processors()) {}
 
   // On the thread that calls parallel_for.
   void run(Index count, const std::function<void(Index)>& task) {
@@ -108,11 +98,10 @@ class Team {
   }
 
   void keep_error(Index i) {
-#pragma omp critical(gradflow_team_error)
-    if (i < error_at_) {
-      error_at_ = i;
-      error_ = std::current_exception();
-    }
+    const std::lock_guard lock(error_mutex_);
+    if (i >= error_at_) return;
+    error_at_ = i;
+    error_ = std::current_exception();
   }
 
   const bool spin_;
@@ -121,6 +110,7 @@ class Team {
   Index count_ = 0;
   Index error_at_ = 0;  // the first task that threw, and what
   std::exception_ptr error_;
+  std::mutex error_mutex_;
   std::atomic<Index> next_ = 0;
   std::atomic<int> left_ = 0;  // tasks that are not done
   std::atomic<bool> open_ = false;
@@ -133,36 +123,34 @@ thread_local Team* team = nullptr;  // that this thread may call on
 
 }  // namespace
 
-int threads() { return thread_count(); }
+int threads() { return std::min<int>(thread_count(), most_threads()); }
 
 void set_threads(int count) {
   require(1 <= count && count <= 1024, "set_threads: {} given; 1 to 1024 are possible", count);
-  thread_count() = std::min(count, omp_get_thread_limit());
+  thread_count() = count;
 }
 
 void with_team(Index most, const std::function<void()>& body) {
-  const int size = static_cast<int>(std::min<Index>(thread_count(), most));
+  const int size = static_cast<int>(std::min<Index>(threads(), most));
   if (size <= 1 || team || in_task) return body();
   Team own(size);
   std::exception_ptr error;
-#pragma omp parallel num_threads(size)
-  if (omp_get_thread_num() == 0) {
+  run_team(size, [&](int thread) {
+    if (thread != 0) return own.serve();
     team = &own;
     try {
       body();
-    } catch (...) {  // an exception must not leave an OpenMP region
+    } catch (...) {  // an exception must not leave the thread
       error = std::current_exception();
     }
     team = nullptr;
     own.dismiss();
-  } else {
-    own.serve();
-  }
+  });
   if (error) std::rethrow_exception(error);
 }
 
 void parallel_for(Index count, const std::function<void(Index)>& task) {
-  if (in_task || count <= 1 || thread_count() == 1) {
+  if (in_task || count <= 1 || threads() == 1) {
     for (Index i = 0; i < count; ++i) task(i);
   } else if (!team) {
     with_team(count, [&] { parallel_for(count, task); });

@@ -4,8 +4,10 @@
 // tasks by its own sizes, each task writes to places of its own, and results are joined in the
 // order of the tasks. So one thread and four threads give the same bits.
 //
-// OpenMP's own default is set to one thread before the first use, so that BLAS, called inside a
-// task or outside, never starts threads of its own: its sums would depend on their number.
+// Where the library is built without threads (GRADFLOW_THREADS=OFF) there is one, and so there is
+// in a child of fork() whose parent has used this.
+//
+// Read next: parallel.cpp.
 #pragma once
 
 #include <functional>
@@ -16,7 +18,7 @@ namespace gradflow {
 
 // The number of threads for parallel_for: by default, the processors this process may use.
 int threads();
-// Throws ShapeError unless 1 <= count <= 1024.
+// Throws ShapeError unless 1 <= count <= 1024. Where fewer can be had, it will be those.
 void set_threads(int count);
 
 // Runs `body` on this thread, with a team of threads beside it that do the parallel_for calls it

@@ -491,6 +491,8 @@ TEST_CASE("a tape may outlive the thread that made it") {
   CHECK(Recorder::recording() == nullptr);
 }
 
+using Vars = std::vector<Var>;
+
 // y = x^3 and s = the sum of x along the last axis, from one loop.
 std::array<Var, 2> cube_and_sum(const Var& x) {
   const auto cubed = [](real v) { return v * v * v; };
@@ -532,6 +534,44 @@ TEST_CASE("a fused operation with two results: either, both, and derivatives of 
   const Var slope = tape.backward(ninth, Record::yes)[one];
   CHECK(slope.item() == 9 * 256);
   CHECK(tape.backward(slope, Record::yes)[one].item() == 72 * 128);
+}
+
+TEST_CASE("split gives two slices, whose gradients are joined again") {
+  for (const Shape& shape :
+       {Shape{5}, Shape{1}, Shape{2, 3}, Shape{4, 1}, Shape{2, 3, 2}, Shape{0, 2}})
+    for (int axis = 0; axis < shape.rank(); ++axis)
+      for (Index at = 0; at <= shape[axis]; ++at) {
+        CAPTURE(to_string(shape), axis, at);
+        const Tensor x = Rng(3).normal(shape);
+        const int same_axis = axis - shape.rank();  // counted from the end
+        const auto [before, after] = split(x, same_axis, at);
+        CHECK(difference(before, kernel::slice(x, axis, 0, at)) == "");
+        CHECK(difference(after, kernel::slice(x, axis, at, shape[axis])) == "");
+        // Of one part alone, of both, and of what is not linear in them.
+        const auto first = [&](const Vars& in) { return split(in[0], axis, at)[0]; };
+        const auto second = [&](const Vars& in) { return split(in[0], axis, at)[1]; };
+        const auto both = [&](const Vars& in) {
+          const auto [a, b] = split(in[0], axis, at);
+          return sum(square(a)) * (1 + sum(b * square(b)));
+        };
+        for (const Function& f : {Function(first), Function(second), Function(both)}) {
+          const auto once = gradcheck(f, {x}), twice = gradgradcheck(f, {x});
+          INFO(once.report << " " << twice.report);
+          CHECK(once.passed);
+          CHECK(twice.passed);
+        }
+        // A fused operation has two forms: its rule, and the slices that it means.
+        Tape tape;
+        const Var v = tape.variable(x);
+        const Var y = both({v});
+        CHECK(difference(tape.backward(y)[v], reference(tape.backward(y, Record::yes)[v].value()),
+                         8, 1) == "");
+      }
+  CHECK(message_of<ShapeError>([] {
+          split(ones({2, 3}), 1, 4);
+        }) == "split: at 4 on axis 1 of shape (2, 3) given");
+  CHECK_THROWS_AS(split(ones({2, 3}), 0, -1), ShapeError);
+  CHECK_THROWS_AS(split(ones({2, 3}), 2, 0), ShapeError);
 }
 
 TEST_CASE("where somebody looks at the numbers, what a fused operation is made of is used") {

@@ -16,12 +16,12 @@
 #include <thread>
 
 #include "experiments/run/files/file_error.h"
+#include "tensor/kernels/gemm.h"
 #include "tests/benchmark/child.h"
 #include "tests/benchmark/compare.h"
 #include "tests/benchmark/options.h"
 #include "tests/benchmark/scaling.h"
 #include "tests/benchmark/workloads.h"
-#include "tests/blas_info.h"
 
 namespace gradflow {
 namespace {
@@ -30,7 +30,8 @@ using nlohmann::json;
 
 void print_platform() {
   const BlasInfo blas = blas_info();
-  fmt::print("BLAS core {} ({}); {} processors\n", blas.core, blas.config,
+  fmt::print("BLAS core {} ({}); {} processors\n", blas.core.empty() ? "none" : blas.core,
+             blas.config.empty() ? "plain loops" : blas.config,
              std::thread::hardware_concurrency());
   std::fflush(stdout);
 }

@@ -11,9 +11,9 @@
 #include "flows/normalizing_flow.h"
 #include "flows/path.h"
 #include "tensor/error.h"
+#include "tensor/kernels/gemm.h"
 #include "tensor/matmul.h"
 #include "tensor/threads/parallel.h"
-#include "tests/blas_info.h"
 
 namespace gradflow {
 namespace {

@@ -907,7 +907,7 @@ std::vector<Refusal> refusals() {
     const auto says = [&, name = name](const std::function<Var()>& call, const std::string& what) {
       list.push_back({text(name + std::string("(x, shape)")), call, text(name + (": " + what))});
     };
-    says([=, f = f] { return f(x, {2, -1}); }, "size -1 given; sizes are 0 or more");
+    says([=, f = f] { return f(x, {2, -1}); }, "(2, -1) given; sizes are 0 or more");
     says([=, f = f] { return f(x, {1, 1, 1, 2, 3}); }, "5 axes given; at most 4 are supported");
     says(
         [=, f = f] {

@@ -3,13 +3,18 @@
 
 #include "tensor/matmul.h"
 
+#include <cstdio>
+#include <cstdlib>
+#include <filesystem>
 #include <limits>
 
 #include "autograd/ops.h"
 #include "tensor/error.h"
+#include "tensor/kernels/gemm.h"
 #include "tensor/map.h"
 #include "tensor/random.h"
-#include "tests/blas_info.h"
+#include "tensor/reduce.h"
+#include "tensor/threads/parallel.h"
 #include "tests/catch.h"
 #include "tests/close.h"
 #include "tests/reference.h"
@@ -43,11 +48,13 @@ Product plain_product(const Tensor& A, const Tensor& B, const Tensor& bias) {
   return result;
 }
 
-// A sum of k products and a bias, in any order: each term goes through at most k + 1 roundings.
+// A sum of k products and a bias, in any order: each term goes through at most k + 1 roundings; of
+// a long one, whose parts are added in a wider type, through those of its part.
 std::string check(const Tensor& C, const Product& expected, Index k) {
   if (C.shape() != expected.C.shape) return "shape " + to_string(C.shape());
   for (std::size_t i = 0; i < expected.size.size(); ++i)
-    if (!close(C.values()[i], expected.C.values[i], double(k + 1), expected.size[i]))
+    if (!close(C.values()[i], expected.C.values[i], double(std::min(k, kLongestSum) + 2),
+               expected.size[i]))
       return fmt::format("element {} is {}, expected {}", i, C.values()[i], expected.C.values[i]);
   return "";
 }
@@ -119,6 +126,38 @@ TEST_CASE("matrix products of large sizes") {
     for (const Index k : {129, 200})
       for (const Index n : {131, 256}) CHECK(check_all(m, k, n) == "");
   CHECK(check_all(1500, 1401, 17) == "");
+}
+
+// One float after another, a million times 0.1 is 100958, and here no term is smaller than another.
+TEST_CASE("long sums of products keep their digits") {
+  for (const Index k : {1023, 1024, 1025, 2048, 100'000, 1'000'000})
+    for (const auto& [m, n] : {std::pair<Index, Index>{1, 1}, {1, 2}, {3, 1}, {2, 5}}) {
+      CAPTURE(k, m, n);
+      const Tensor A({m, k}, real(0.1)), B = ones({k, n}), bias({n}, 7);
+      const double exact = double(real(0.1)) * double(k);
+      const Tensor expected({m, n}, real(exact)), with_bias({m, n}, real(exact + 7));
+      const double roundings = 1024 / 2;  // about half of them round down, say
+      CHECK(difference(matmul(A, B), reference(expected), roundings) == "");
+      CHECK(difference(matmul(transpose(A), B, Trans::yes), reference(expected), roundings) == "");
+      CHECK(difference(affine(A, transpose(B), bias), reference(with_bias), roundings) == "");
+    }
+}
+
+// The gradient of a bias is one.
+TEST_CASE("sums of rows are exact up to a few roundings and the same for every row") {
+  for (const Index rows : {1, 2, 3, 4, 5, 7, 8, 9, 17})
+    for (const Index columns : {0, 1, 3, 4, 8, 15, 16, 63, 64, 65, 127, 128, 129, 1000, 100'000}) {
+      CAPTURE(rows, columns);
+      const Tensor row = Rng(7).uniform({1, columns}, 1, 2), x = broadcast_to(row, {rows, columns});
+      Tensor sums({rows});
+      sum_rows(x.data(), rows, columns, sums.mutable_data());
+      double exact = 0;
+      for (const real v : row.values()) exact += double{v};
+      const double allowed = sizeof(real) == sizeof(float) ? 4 : 4 + double(columns) / 2048;
+      CHECK(difference(sums, reference(sum(x, 1)), allowed) == "");
+      CHECK(close(sums.at({0}), exact, allowed + double(columns) * 1e-16 / kEps));
+      CHECK(difference(sums, Tensor({rows}, sums.at({0}))) == "");
+    }
 }
 
 // The epilogues only choose and scale, so they give the same bits as what they are made of.
@@ -210,10 +249,62 @@ TEST_CASE("products that do not exist are refused") {
 }
 
 // With the pthread build of OpenBLAS two sets of threads fight for the processors.
-TEST_CASE("BLAS is OpenBLAS in its OpenMP build") {
-  CHECK(blas_info().openmp);
-  CHECK(contains(blas_info().config, "OpenBLAS"));
-  CHECK_FALSE(blas_info().core.empty());
+TEST_CASE("the library for large products is OpenBLAS in its OpenMP build, or none") {
+  const BlasInfo blas = blas_info();
+  if (blas.config.empty()) {
+    CHECK(blas.core.empty());
+    CHECK_FALSE(blas.openmp);
+  } else {
+    CHECK(blas.openmp);
+    CHECK(contains(blas.config, "OpenBLAS"));
+    CHECK_FALSE(blas.core.empty());
+  }
+}
+
+TEST_CASE("a library that does not know the processor is reported with the remedy") {
+  CHECK(
+      blas_advice("Prescott", true, false) ==
+      "gradflow: OpenBLAS takes this processor for a Prescott, so that large matrix products take "
+      "about four times as long as they need; hint: set OPENBLAS_CORETYPE=Haswell before the "
+      "program starts");
+  CHECK(contains(blas_advice("Prescott", true, true), "OPENBLAS_CORETYPE=SkylakeX"));
+  CHECK(blas_advice("Prescott", false, false).empty());  // it may be one
+  for (const char* core : {"Haswell", "SkylakeX", "Zen", "Cooperlake", "Sandybridge", "ARMV8", ""})
+    CHECK(blas_advice(core, true, true).empty());
+}
+
+// Run by the next test, in a process of its own.
+TEST_CASE("a large product on two threads", "[.blas_child]") {
+  set_threads(2);
+  const Tensor A = ones({2100, 1000}), B = ones({1000, 20});
+  parallel_for(4, [&](Index) {
+    if (matmul(A, B).at({0, 0}) != 1000) std::abort();
+  });
+  CHECK(matmul(A, B).at({2099, 19}) == 1000);
+}
+
+TEST_CASE("what is wrong with the library is said once") {
+  const auto said = [](const char* core) {
+    const std::string command =
+        fmt::format("OPENBLAS_CORETYPE={} '{}' '[.blas_child]' 2>&1", core,
+                    std::filesystem::read_symlink("/proc/self/exe").string());
+    FILE* const pipe = popen(command.c_str(), "r");
+    REQUIRE(pipe);
+    std::string text;
+    for (int c; (c = std::fgetc(pipe)) != EOF;) text += char(c);
+    CHECK(pclose(pipe) == 0);
+    Index count = 0;
+    for (std::size_t at = 0; (at = text.find("OPENBLAS_CORETYPE=", at)) != std::string::npos; ++at)
+      ++count;
+    return count;
+  };
+#if defined(__x86_64__)
+  const bool capable = __builtin_cpu_supports("avx2");
+#else
+  const bool capable = false;
+#endif
+  CHECK(said("Prescott") == (capable && !blas_info().config.empty() ? 1 : 0));
+  if (capable) CHECK(said("Haswell") == 0);
 }
 
 }  // namespace

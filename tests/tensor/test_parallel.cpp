@@ -2,6 +2,9 @@
 
 #include "tensor/threads/parallel.h"
 
+#include <sys/wait.h>
+#include <unistd.h>
+
 #include <atomic>
 #include <thread>
 
@@ -10,6 +13,7 @@
 #include "tensor/matmul.h"
 #include "tensor/random.h"
 #include "tensor/reduce.h"
+#include "tensor/threads/team.h"
 #include "tests/catch.h"
 #include "tests/close.h"
 
@@ -161,11 +165,52 @@ TEST_CASE("tensors travel between threads") {
 TEST_CASE("the number of threads") {
   CHECK(threads() >= 1);
   const Threads scope(3);
-  CHECK(threads() == 3);
+  CHECK(threads() == std::min(3, most_threads()));
   CHECK(message_of<ShapeError>([] { set_threads(0); }) ==
         "set_threads: 0 given; 1 to 1024 are possible");
   CHECK_THROWS_AS(set_threads(1025), ShapeError);
-  CHECK(threads() == 3);
+  CHECK(threads() == std::min(3, most_threads()));
+}
+
+// In a child of fork() that ends with 0 if `body` holds there; one that hangs is ended.
+template <class Body>
+int status_of_child(const Body& body) {
+  const pid_t child = fork();
+  if (child == 0) {
+    alarm(20);
+    _exit(body() ? 0 : 1);
+  }
+  int status = -1;
+  REQUIRE(waitpid(child, &status, 0) == child);
+  return status;
+}
+
+// A child has none of its parent's threads.
+TEST_CASE("a child of fork computes by itself") {
+  const Threads scope(2);
+  const Tensor A = Rng(1).normal({1600, 1500}), B = Rng(2).normal({1500, 40});
+  const auto compute = [&] {
+    std::vector<Tensor> parts(8);
+    parallel_for(8, [&](Index i) {
+      parts[static_cast<std::size_t>(i)] = matmul(A.rows(200 * i, 200 * (i + 1)), B);
+    });
+    return concat(parts, 0);
+  };
+  const Tensor expected = compute(), whole = matmul(A, B);  // the threads are there now
+  const auto in_child = [&] {
+    const bool same =
+        difference(compute(), expected) == "" && difference(matmul(A, B), whole) == "";
+    set_threads(4);
+    return same && threads() == 1 && difference(compute(), expected) == "";
+  };
+  CHECK(status_of_child(in_child) == 0);
+  with_team(2, [&] {
+    CHECK(difference(compute(), expected) == "");
+    CHECK(status_of_child(in_child) == 0);
+    CHECK(difference(compute(), expected) == "");
+  });
+  CHECK(threads() == std::min(2, most_threads()));  // here nothing has changed
+  CHECK(difference(compute(), expected) == "");
 }
 
 }  // namespace

@@ -1,10 +1,14 @@
+// Products of small matrices.
+//
+// Library BLAS is built for large matrices: at 128 x 8 x 8, the size of a small network's layer, it
+// spends most of its time on set-up, and what a layer does besides (bias, activation) takes passes
+// of its own over memory. This one has no set-up and does both while the results are in registers.
+//
 // The one idea: keep a small tile of C in registers and stream over k. Each step loads one or two
 // vectors of B's row and, for each row of the tile, repeats one number of A in all lanes,
 // multiplies and adds. A tile of 8 rows x 2 vectors (of 6 x 2 where there are 16 registers) has
 // enough independent sums to hide the latency of the multiply-add units, and few enough for all of
 // them to stay in registers.
-
-#include "tensor/kernels/small_gemm.h"
 
 #include <algorithm>
 #include <cstring>
@@ -12,17 +16,19 @@
 #include <utility>
 
 #include "tensor/kernels/buffer.h"
+#include "tensor/kernels/gemm_parts.h"
 
 namespace gradflow {
 namespace {
 
-// Numbers that the compiler keeps in one register: the vector of all processors, and a wider one
-// for those that have it.
-constexpr int kVectorBytes = 32;
-#ifdef __AVX512F__
-constexpr int kWideBytes = 64, kRegisters = 32;
+// Bytes that the processor keeps in one register: in each, and in the widest. (A wider vector would
+// be cut up by the compiler, and badly: such products were 55 times slower.)
+#if defined(__AVX512F__)
+constexpr int kVectorBytes = 32, kWideBytes = 64, kRegisters = 32;
+#elif defined(__AVX__)
+constexpr int kVectorBytes = 32, kWideBytes = 32, kRegisters = 16;
 #else
-constexpr int kWideBytes = 32, kRegisters = 16;
+constexpr int kVectorBytes = 16, kWideBytes = 16, kRegisters = 16;
 #endif
 typedef real Vector __attribute__((vector_size(kVectorBytes)));
 typedef real Wide __attribute__((vector_size(kWideBytes)));
@@ -117,12 +123,13 @@ template <Kind kind, Steps steps, int R, int width>
 template <Kind kind, Steps steps, int width>
 void run(const Strip& s, Index m) {
   constexpr int kVectors = std::max(1, width / kWideLanes);
-  constexpr int kRows = kRegisters == 32 || kVectors == 1 ? 8 : kVectors == 2 ? 6 : 0;
+  constexpr int kRows = kRegisters == 32 || kVectors == 1 ? 8 : kVectors == 2 ? 6 : 2;
   Index i = 0;
-  if constexpr (kRows > 0)
-    for (; i + kRows <= m; i += kRows) tile<kind, steps, kRows, width>(s, i);
-  if (i + 4 <= m) tile<kind, steps, 4, width>(s, i), i += 4;
-  if (i + 2 <= m) tile<kind, steps, 2, width>(s, i), i += 2;
+  for (; i + kRows <= m; i += kRows) tile<kind, steps, kRows, width>(s, i);
+  if constexpr (kRows > 4)
+    if (i + 4 <= m) tile<kind, steps, 4, width>(s, i), i += 4;
+  if constexpr (kRows > 2)
+    if (i + 2 <= m) tile<kind, steps, 2, width>(s, i), i += 2;
   if (i < m) tile<kind, steps, 1, width>(s, i);
 }
 
@@ -145,8 +152,8 @@ template <int s>
 // A square of kLanes vectors, transposed.
 [[gnu::always_inline]] inline void transpose_block(Vector* rows) {
   exchange_all<1>(rows);
-  exchange_all<2>(rows);
-  if constexpr (kLanes == 8) exchange_all<4>(rows);
+  if constexpr (kLanes > 2) exchange_all<2>(rows);
+  if constexpr (kLanes > 4) exchange_all<4>(rows);
 }
 
 // out[p * out_step + j] = in[j * in_step + p] for a square block of kLanes rows.
@@ -180,7 +187,7 @@ void run(Index m, Index n, Index k, MatrixView A, MatrixView B, const Bias& bias
   // A strip of B is copied first where its rows are not contiguous, or so far apart that each is on
   // a page of its own.
   const bool in_place = B.column_step == 1 && (n * k <= 128 * 128 || m < 32);
-  const Index widest = kRegisters == 32 || m <= 4 ? kWidest : kWidest / 2;
+  const Index widest = kRegisters == 32 || m <= 2 ? kWidest : kWidest / 2;
   const bool few = in_place || k <= kFew;
   real few_numbers[kFew * kWidest];
   const Buffer many_numbers(few ? 0 : k * widest);
@@ -207,35 +214,50 @@ void run(Index m, Index n, Index k, MatrixView A, MatrixView B, const Bias& bias
   }
 }
 
-// sums[i * sums_step] = sum over j of x[i * row_step + j], times weights[j] if weighted. kLanes
-// rows at a time, whose sums end up as the lanes of one vector.
+// sums[r * sums_step] = sum over j of row r's x[r * row_step + j], times weights[j] if weighted,
+// for `rows` rows: as many as a vector has lanes, so that their sums end up as the lanes of one, or
+// one, whose lanes are then added in the same order. A few vectors at a time, as a long sum would
+// lose digits.
+template <bool weighted, int rows>
+void sums_together(const real* x, Index row_step, Index columns, const real* weights, real* sums,
+                   Index sums_step) {
+  constexpr Index kPart = 16 * kLanes;
+  Carried total[rows] = {};
+  Index j = 0;
+  while (j + kLanes <= columns) {
+    const Index end = std::min(j + kPart, columns / kLanes * kLanes);
+    Vector sum[kLanes] = {};
+    for (; j < end; j += kLanes) {
+      const Vector weight = weighted ? load(weights + j) : Vector{};
+#pragma GCC unroll 8
+      for (int r = 0; r < rows; ++r) {
+        const Vector term = load(x + r * row_step + j);
+        sum[r] += weighted ? term * weight : term;
+      }
+    }
+    if (rows == 1)
+      for (int lane = 1; lane < kLanes; ++lane) sum[0][0] += sum[0][lane];
+    else
+      transpose_block(sum);
+#pragma GCC unroll 8
+    for (int r = 1; r < rows; ++r) sum[0] += sum[r];
+    for (int r = 0; r < rows; ++r) total[r] += sum[0][r];
+  }
+  for (; j < columns; ++j)
+    for (int r = 0; r < rows; ++r) total[r] += x[r * row_step + j] * (weighted ? weights[j] : 1);
+  for (int r = 0; r < rows; ++r) sums[r * sums_step] = static_cast<real>(total[r]);
+}
+
 template <bool weighted>
 void sums_of_rows(const real* x, Index row_step, Index rows, Index columns, const real* weights,
                   real* sums, Index sums_step) {
   Index i = 0;
-  for (; i + kLanes <= rows; i += kLanes, x += kLanes * row_step) {
-    Vector sum[kLanes] = {};
-    Index j = 0;
-    for (; j + kLanes <= columns; j += kLanes) {
-      const Vector weight = weighted ? load(weights + j) : Vector{};
-#pragma GCC unroll 8
-      for (int r = 0; r < kLanes; ++r)
-        sum[r] += weighted ? load(x + r * row_step + j) * weight : load(x + r * row_step + j);
-    }
-    transpose_block(sum);
-#pragma GCC unroll 8
-    for (int r = 1; r < kLanes; ++r) sum[0] += sum[r];
-    for (int r = 0; r < kLanes; ++r) sums[(i + r) * sums_step] = sum[0][r];
-    for (; j < columns; ++j)
-      for (int r = 0; r < kLanes; ++r)
-        sums[(i + r) * sums_step] += x[r * row_step + j] * (weighted ? weights[j] : 1);
-  }
-  for (; i < rows; ++i, x += row_step) {
-    real total = 0;
-#pragma omp simd reduction(+ : total)
-    for (Index j = 0; j < columns; ++j) total += x[j] * (weighted ? weights[j] : 1);
-    sums[i * sums_step] = total;
-  }
+  for (; i + kLanes <= rows; i += kLanes)
+    sums_together<weighted, kLanes>(x + i * row_step, row_step, columns, weights,
+                                    sums + i * sums_step, sums_step);
+  for (; i < rows; ++i)
+    sums_together<weighted, 1>(x + i * row_step, row_step, columns, weights, sums + i * sums_step,
+                               sums_step);
 }
 
 // Few rows or columns, with B's columns as contiguous as A's rows: each row (column) of C is a
@@ -267,16 +289,6 @@ bool small_gemm(Index m, Index n, Index k, MatrixView A, MatrixView B, const Bia
   : epilogue.kind == Kind::leaky_relu ? go.template operator()<Kind::leaky_relu>()
                                       : go.template operator()<Kind::leaky_relu_gradient>();
   return true;
-}
-
-void finish(Index m, Index n, const Bias& bias, const Epilogue& epilogue, real* C) {
-  for (Index i = 0; i < m && bias.kind != Bias::Kind::none; ++i)
-    for (Index j = 0; j < n; ++j)
-      C[i * n + j] += bias.data[bias.kind == Bias::Kind::per_row ? i : j];
-  if (epilogue.kind == Kind::none) return;
-  const real* sign = epilogue.kind == Kind::leaky_relu ? C : epilogue.h;
-#pragma omp simd
-  for (Index i = 0; i < m * n; ++i) C[i] = sign[i] > 0 ? C[i] : epilogue.slope * C[i];
 }
 
 void sum_rows(const real* x, Index rows, Index columns, real* sums) {

@@ -1,0 +1,19 @@
+// What gemm() is put together from: ours for small products, and one for all others.
+#pragma once
+
+#include "tensor/kernels/gemm.h"
+
+namespace gradflow {
+
+// C (m, n) = epilogue(A (m, k) B (k, n) + bias). False, with nothing done, for a product that is
+// better left to a library.
+bool small_gemm(Index m, Index n, Index k, MatrixView A, MatrixView B, const Bias& bias, real* C,
+                const Epilogue& epilogue);
+
+// C (m, n) = A (m, k) B (k, n), of any size. In gemm_blas.cpp or gemm_plain.cpp.
+void large_gemm(Index m, Index n, Index k, MatrixView A, MatrixView B, real* C);
+
+// Adds the bias to a product C (m, n) without one, and applies the epilogue.
+void finish(Index m, Index n, const Bias& bias, const Epilogue& epilogue, real* C);
+
+}  // namespace gradflow
