@@ -8,8 +8,8 @@
 #include <fmt/format.h>
 
 #include "experiments/draw/figure.h"
-#include "experiments/ladder/ladder.h"
 #include "experiments/draw/views.h"
+#include "experiments/ladder/ladder.h"
 #include "nn/layers.h"
 #include "nn/optimizer.h"
 
@@ -39,9 +39,10 @@ void run(const std::filesystem::path& out) {
   const Var y = real(0.7) * x - real(0.4) + real(0.3) * rng.normal({100, 1});
 
   Linear line(1, 1, rng);  // y = W x + b
-  line.W.value = Tensor({{real(-0.8)}});
-  line.b.value = Tensor(Shape{1}, real(0.9));
-  Sgd downhill(line.parameters(), 0.1);
+  line.W = Tensor({{real(-0.8)}});
+  line.b = Tensor(Shape{1}, real(0.9));
+  Weights weights(parameters(line));
+  Sgd downhill(weights, 0.1);
   PointFigure figure{.name = "step2_line",
                      .panels = {{.title = "A line goes downhill to the points",
                                  .clouds = {{.points = to_points(concat({x, y}, 1).value()),
@@ -53,10 +54,10 @@ void run(const std::filesystem::path& out) {
   fmt::print("{:>6} {:>10} {:>10} {:>10}\n", "step", "slope", "intercept", "loss");
   const std::vector<Color> shades{0xF7C59F, 0xF2A365, 0xE67E22, 0xB4530B};
   for (int step = 0; step <= 64; ++step) {
-    Tape tape;
+    Tape tape(weights);
     const Var loss = mean(square(line(x) - y));
     if (step == 0 || step == 2 || step == 8 || step == 64) {
-      const Line now{line.W.value.item(), line.b.value.item()};
+      const Line now{line.W.value().item(), line.b.value().item()};
       fmt::print("{:6} {:10.4f} {:10.4f} {:10.4f}\n", step, now.slope, now.intercept, loss.item());
       figure.panels[0].curves.push_back(
           drawn(now, shades[figure.panels[0].curves.size()],

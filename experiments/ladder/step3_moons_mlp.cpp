@@ -6,9 +6,9 @@
 
 #include <fmt/format.h>
 
-#include "experiments/ladder/ladder.h"
 #include "experiments/data/moons.h"
 #include "experiments/draw/views.h"
+#include "experiments/ladder/ladder.h"
 #include "nn/mlp.h"
 #include "nn/optimizer.h"
 #include "tensor/map.h"
@@ -25,7 +25,8 @@ Tensor as_column(const std::vector<Index>& labels) {
 
 double accuracy(const Mlp& network, const Data& data) {
   const auto right = [](real u, real label) { return real((u > 0) == (label == 1)); };
-  return mean(kernel::map("accuracy", network(data.points).value(), as_column(data.labels), right)).item();
+  const Tensor u = network(data.points).value();
+  return mean(Var(kernel::map("accuracy", u, as_column(data.labels), right))).item();
 }
 
 // Points (N, 2) as two clouds, by the sign of a number for each.
@@ -41,8 +42,8 @@ Panel picture(int step, const Mlp& network, const Data& data) {
   const Var x = reshape(linspace(real(-1.6), real(2.6), 240), {1, 240, 1});
   const Var y = reshape(linspace(real(-1.2), real(1.74), 168), {168, 1, 1});
   const Shape both{168, 240, 1};
-  const Tensor grid =
-      concat({broadcast_to(x, both), broadcast_to(y, both)}, 2).value().reshaped({168 * 240, 2});
+  const Var places = concat({broadcast_to(x, both), broadcast_to(y, both)}, 2);
+  const Tensor grid = places.value().reshaped({168 * 240, 2});
   const auto area = parted(grid, network(grid).value(), {.color = 0xDCE9F5, .opacity = 1},
                            {.color = 0xFBE3D6, .opacity = 1});
   const auto moon = parted(data.points, (as_column(data.labels) - real(0.5)).value(),
@@ -55,11 +56,12 @@ void run(const std::filesystem::path& out) {
   Rng rng(3);
   const Data data = sample_moons(500, rng, 0.15), fresh = sample_moons(5000, rng, 0.15);
   Mlp network({2, 32, 32, 1}, rng);
-  Adam adam(network.parameters(), {.learning_rate = 5e-3});
+  Weights weights(parameters(network));
+  Adam adam(weights, {.learning_rate = 5e-3});
   PointFigure figure{.name = "step3_moons_mlp", .limits = Limits{{-1.6, 2.6}, {-1.2, 1.74}}};
   fmt::print("{:>6} {:>10} {:>18} {:>18}\n", "step", "loss", "accuracy (seen)", "accuracy (new)");
   for (int step = 0; step <= 600; ++step) {
-    Tape tape;
+    Tape tape(weights);
     const Var loss = cross_entropy(network(data.points), as_column(data.labels));
     if (step == 0 || step == 30 || step == 600) {
       fmt::print("{:6} {:10.4f} {:16.1f} % {:16.1f} %\n", step, loss.item(),

@@ -10,20 +10,22 @@
 
 #include <cmath>
 
-#include "autograd/ops.h"
-#include "experiments/ladder/ladder.h"
 #include "experiments/draw/views.h"
-#include "flows/normalizing_flow.h"
-#include "flows/permutation.h"
+#include "experiments/ladder/ladder.h"
+#include "flows/chain.h"
+#include "flows/coupling.h"
+#include "flows/linear/permutation.h"
+#include "flows/univariate/affine.h"
 
 namespace gradflow {
 namespace {
 
-AffineCoupling smooth_coupling(Rng& rng) {
-  AffineCoupling layer(2, {.hidden = {16}, .scale_bound = 1, .start_as_identity = false}, rng);
-  layer.scale.activation = layer.shift.activation = [](const Var& x) { return tanh(x); };
-  for (const auto& [name, parameter] : layer.parameters())  // untrained; larger weights bend more
-    parameter->value = (real(2.2) * parameter->value).value();
+Coupling smooth_coupling(Rng& rng) {
+  Coupling layer(2, affine(1),
+                 {.hidden = {16}, .activation = activations::tanh, .start_as_identity = false},
+                 rng);
+  for (const auto& [name, parameter] : parameters(layer))  // untrained; larger weights bend more
+    *parameter = (real(2.2) * parameter->value()).value();
   return layer;
 }
 
@@ -54,11 +56,8 @@ double measured_growth(const Bijection& map, real x, real y) {
 
 void run(const std::filesystem::path& out) {
   Rng rng(11);
-  Composition one;
-  one.add(smooth_coupling(rng));
-  Composition two = one;
-  two.add(Permutation::reversal(2));
-  two.add(smooth_coupling(rng));
+  const Coupling one = smooth_coupling(rng);
+  const Chain two{one, Permutation::reversal(2), smooth_coupling(rng)};
 
   fmt::print("{:>14} {:>14} {:>14}\n", "at", "area grows by", "exp(log_det)");
   for (const auto& [x, y] : std::vector<std::array<real, 2>>{{-1.5, 1}, {0, 0}, {1, -1.5}})
@@ -66,7 +65,8 @@ void run(const std::filesystem::path& out) {
                measured_growth(two, x, y), std::exp(two.to_data(Tensor({{x, y}})).log_det.item()));
   const Var z = rng.normal({1000, 2}), back = two.to_latent(two.to_data(z).points).points;
   fmt::print("there and back again: off by at most {:.1e}\n", max(abs(back - z)).item());
-  const std::vector<Panel> panels{warped("a grid", Composition()), warped("one coupling", one),
+  const std::vector<Panel> panels{warped("a grid", Permutation({0, 1})),
+                                  warped("one coupling", one),
                                   warped("a swap, another coupling", two)};
   draw(PointFigure{.name = "step4_warped_grid", .panels = panels}, {.directory = out});
 }

@@ -7,14 +7,12 @@
 
 #include <fmt/format.h>
 
-#include <cmath>
-
-#include "experiments/draw/figure.h"
-#include "experiments/ladder/ladder.h"
 #include "experiments/data/moons.h"
-#include "experiments/data/rings.h"
+#include "experiments/draw/figure.h"
 #include "experiments/draw/views.h"
-#include "flows/normalizing_flow.h"
+#include "experiments/ladder/ladder.h"
+#include "flows/linear/standardize.h"
+#include "flows/recipes.h"
 #include "nn/optimizer.h"
 
 namespace gradflow {
@@ -25,13 +23,14 @@ constexpr int kSteps = 2000;
 void run(const std::filesystem::path& out) {
   Rng rng(5);
   const Data fresh = sample_moons(10'000, rng);  // never trained on
-  const Normalization unit = Normalization::of(fresh.points);
+  const Standardize unit = Standardize::of(fresh.points);
+  const auto standardized = [&](const Tensor& x) { return unit.to_latent(x).points.value(); };
   const double floor =
-      -mean_moons_log_density(fresh.points) - std::log(unit.stddev[0] * unit.stddev[1]);
+      -mean_moons_log_density(fresh.points) - sum(log(Var(unit.deviation()))).item();
 
-  NormalizingFlow flow =
-      NormalizingFlow::of_couplings(2, {.couplings = 8, .coupling = {.hidden = {32, 32}}}, rng);
-  Adam adam(flow.parameters(), {.learning_rate = 3e-3});
+  Flow flow = real_nvp(2, {.layers = 8, .network = {.hidden = {32, 32}}}, rng);
+  Weights weights(parameters(flow));
+  Adam adam(weights, {.learning_rate = 3e-3});
   const Schedule rate = cosine_schedule(3e-3, kSteps);
 
   PointFigure figure{.name = "step5_normalizing_flow", .limits = kRingLimits};
@@ -44,20 +43,20 @@ void run(const std::filesystem::path& out) {
       Rng same(1);  // the same noise each time
       const Tensor samples = flow.sample(2000, same);
       fmt::print("{:6} {:12.4f} {:8.1f} %\n", step,
-                 -mean(flow.log_prob(unit.apply(fresh.points))).item(),
-                 100 * share_on_moons(unit.undo(samples)));
+                 -mean(flow.log_prob(standardized(fresh.points))).item(),
+                 100 * share_on_moons(unit.to_data(samples).points.value()));
       show(fmt::format("after {} steps", step), samples);
     }
-    const Tensor batch = unit.apply(sample_moons(256, rng).points);
-    Tape tape;
+    const Tensor batch = standardized(sample_moons(256, rng).points);
+    Tape tape(weights);
     const Var loss = -mean(flow.log_prob(batch));
-    Tensor gradient = flatten(tape.backward(loss), flow.parameters());
+    Tensor gradient = tape.backward(loss).flat();
     clip_norm(gradient, 1);
     adam.learning_rate = rate(step);
     adam.step(gradient);
   }
   fmt::print("{:>6} {:12.4f} {:8.1f} %\n", "data", floor, 100 * share_on_moons(fresh.points));
-  show("data", unit.apply(fresh.points.rows(0, 2000)));
+  show("data", standardized(fresh.points.rows(0, 2000)));
   draw(figure, {.directory = out});
 }
 

@@ -9,8 +9,7 @@
 
 #include "experiments/draw/figure.h"
 #include "experiments/ladder/ladder.h"
-#include "flows/flow_matching.h"
-#include "flows/path.h"
+#include "flows/matching/flow_matching.h"
 #include "nn/optimizer.h"
 
 namespace gradflow {
@@ -36,17 +35,19 @@ Var exact_velocity(const Var& y, const Var& t) {
 void run(const std::filesystem::path& out) {
   Rng rng(6);
   FlowMatching model(1, {.hidden = {64, 64}}, rng);
-  Adam adam(model.parameters());
+  Weights weights(parameters(model));
+  Adam adam(weights);
   constexpr int kSteps = 4000;
   const Schedule rate = cosine_schedule(5e-3, kSteps);
   for (int step = 0; step < kSteps; ++step) {
-    Tape tape;
+    Tape tape(weights);
     const Var loss = model.loss({sample_data(256, rng), {}}, rng);
     adam.learning_rate = rate(step);
     adam.step(tape.backward(loss));
   }
 
-  const auto [y_t, t, velocity] = sample_linear_path(sample_data(10'000, rng), rng);
+  const Tensor y_1 = sample_data(10'000, rng), y_0 = rng.normal({10'000, 1});
+  const Var t = rng.uniform({10'000, 1}), y_t = straight(y_0, y_1, t).y_t;
   const Var error = model.velocity(y_t, t) - exact_velocity(y_t, t);
   fmt::print("root mean square error where the lines are: {:.3f}\n",
              sqrt(mean(square(error))).item());

@@ -6,12 +6,12 @@
 
 #include <fmt/format.h>
 
-#include "experiments/draw/figure.h"
-#include "experiments/ladder/ladder.h"
 #include "experiments/data/moons.h"
-#include "experiments/data/rings.h"
+#include "experiments/draw/figure.h"
 #include "experiments/draw/views.h"
-#include "flows/flow_matching.h"
+#include "experiments/ladder/ladder.h"
+#include "flows/linear/standardize.h"
+#include "flows/matching/flow_matching.h"
 #include "nn/optimizer.h"
 
 namespace gradflow {
@@ -22,16 +22,18 @@ constexpr int kSteps = 4000;
 void run(const std::filesystem::path& out) {
   Rng rng(7);
   const Tensor data = sample_moons(10'000, rng).points;
-  const Normalization unit = Normalization::of(data);
+  const Standardize unit = Standardize::of(data);
   FlowMatching model(2, {.hidden = {64, 64, 64}}, rng);
-  Adam adam(model.parameters());
+  Weights weights(parameters(model));
+  Adam adam(weights);
   const Schedule rate = cosine_schedule(3e-3, kSteps);
 
   fmt::print("{:>6} {:>22}\n", "step", "loss (last 500 steps)");
   double sum = 0;
   for (int step = 1; step <= kSteps; ++step) {
-    Tape tape;
-    const Var loss = model.loss({unit.apply(sample_moons(256, rng).points), {}}, rng);
+    Tape tape(weights);
+    const Tensor batch = unit.to_latent(sample_moons(256, rng).points).points.value();
+    const Var loss = model.loss({batch, {}}, rng);
     adam.learning_rate = rate(step);
     adam.step(tape.backward(loss));
     sum += loss.item();
@@ -43,15 +45,15 @@ void run(const std::filesystem::path& out) {
   const Tensor noise = Rng(1).normal({2000, 2});
   fmt::print("\n{:>12} {:>10} {:>10}\n", "Euler steps", "on a moon", "std");
   for (const Index steps : {1, 2, 5, 20, 100}) {
-    const Tensor samples = model.carry(noise, {0, 1, steps});
-    const Normalization spread = Normalization::of(samples);
-    fmt::print("{:12} {:8.1f} % {:10.2f}\n", steps, 100 * share_on_moons(unit.undo(samples)),
-               (spread.stddev[0] + spread.stddev[1]) / 2);
+    const Tensor samples = model.carry(noise, {0, 1}, {}, euler, {steps});
+    const Tensor moons = unit.to_data(samples).points.value();
+    fmt::print("{:12} {:8.1f} % {:10.2f}\n", steps, 100 * share_on_moons(moons),
+               mean(Var(Standardize::of(samples).deviation())).item());
   }
   fmt::print("{:>12} {:8.1f} % {:10.2f}\n", "data", 100 * share_on_moons(data), 1.0);
 
   PointFigure figure{.name = "step7_moons_flow_matching", .limits = kPathLimits};
-  const std::vector<Tensor> states = model.carry_states(noise, {0, 1, 100});
+  const std::vector<Tensor> states = model.carry_states(noise, {0, 1}, {}, euler, {100});
   for (const std::size_t k : {0u, 20u, 40u, 60u, 80u, 100u})
     figure.panels.push_back({.title = fmt::format("t = {:.1f}", static_cast<double>(k) / 100),
                              .clouds = {{.points = to_points(states[k])}}});

@@ -234,7 +234,7 @@ flip_byte_of() {
   printf "\\$(printf '%03o' $((byte ^ 1)))" | dd of="$saved" bs=1 seek="$at" conv=notrunc status=none
 }
 constants=$(head -c 20000 "$checkpoint" | grep -aoE '"constant\.[^"]*"' | tr -d '"')
-check "a checkpoint holds the normalisation" grep -q "normalization.stddev" <<< "$constants"
+check "a checkpoint holds the normalisation" grep -q "normalization.deviation" <<< "$constants"
 check "a checkpoint holds each of 15 permutations" [ "$(grep -c "order" <<< "$constants")" -eq 15 ]
 for constant in $(grep normalization <<< "$constants") $(grep order <<< "$constants" | head -n 2); do
   flip_byte_of "$constant"
@@ -356,7 +356,7 @@ if mount -t tmpfs -o size=4m none "$disk" 2> /dev/null; then
         mkdir "$scratch/results_here" 2> /dev/null
         mount --bind "$scratch/read_only_tmp" "$scratch/results_here"
         mount -t tmpfs -o ro none /var/tmp
-        mount --bind /tmp /tmp && mount -o remount,ro,bind /tmp
+        mount --rbind /tmp /tmp && mount -o remount,ro,bind /tmp
         [ "$directory" = unset ] && unset TMPDIR || export TMPDIR=$directory
         cd / && exec "$nf" --figures-only --out "$scratch/results_here"'
       check "a read-only /tmp, TMPDIR $directory: the code is 0, not $status" [ "$status" -eq 0 ]

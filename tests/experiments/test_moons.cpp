@@ -6,7 +6,7 @@
 #include <cmath>
 #include <numbers>
 
-#include "experiments/data/rings.h"
+#include "flows/linear/standardize.h"
 #include "tests/catch.h"
 #include "tests/close.h"
 
@@ -18,17 +18,17 @@ TEST_CASE("moons have the moments of their formula") {
   // centres lie 1 apart in x, and 4/pi - 1/2 in y: that adds a quarter of its square.
   constexpr Index kPoints = 200'000;
   Rng rng(1);
-  const Normalization sampled = Normalization::of(sample_moons(kPoints, rng).points);
+  const Standardize sampled = Standardize::of(sample_moons(kPoints, rng).points);
   const double two_by_pi = 2 / std::numbers::pi, apart = 2 * two_by_pi - 0.5;
   const double noise = kMoonNoise * kMoonNoise;
   const double stddev[] = {std::sqrt(0.5 + 0.25 + noise),
                            std::sqrt(0.5 - two_by_pi * two_by_pi + apart * apart / 4 + noise)};
   const double mean[] = {0.5, 0.25};
-  for (std::size_t axis = 0; axis < 2; ++axis) {  // to four standard errors
+  for (const Index axis : {0, 1}) {  // to four standard errors
     const double error = 4 * stddev[axis] / std::sqrt(double(kPoints));
     CAPTURE(axis);
-    CHECK(std::abs(sampled.mean[axis] - mean[axis]) < error);
-    CHECK(std::abs(sampled.stddev[axis] - stddev[axis]) < error / std::sqrt(2.0));
+    CHECK(std::abs(sampled.mean().at({axis}) - mean[axis]) < error);
+    CHECK(std::abs(sampled.deviation().at({axis}) - stddev[axis]) < error / std::sqrt(2.0));
   }
 }
 

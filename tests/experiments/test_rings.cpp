@@ -1,14 +1,12 @@
 // The data of the experiments: both samplers against the exact constants of their distributions,
-// normalisation, the five points, and the settings that are saved with a model.
+// and the five points.
 
 #include "experiments/data/rings.h"
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
 
-#include "experiments/run/files/file_error.h"
-#include "experiments/run/options.h"
+#include "flows/linear/standardize.h"
 #include "tests/catch.h"
 #include "tests/close.h"
 
@@ -18,18 +16,20 @@ namespace {
 constexpr Index kPoints = 200'000;
 
 // By quadrature on the exact densities.
-const Normalization kUnion{{2, -0.420780}, {1.590533, 0.845131}};
-const Normalization kByClass{{2, -0.4}, {1.581962, 0.861745}};
+const Standardize kUnion(Tensor(Shape{2}, {2, -0.420780f}),
+                         Tensor(Shape{2}, {1.590533f, 0.845131f}));
+const Standardize kByClass(Tensor(Shape{2}, {2, -0.4f}), Tensor(Shape{2}, {1.581962f, 0.861745f}));
 
 // Both moments of both axes, to four standard errors. That of a mean is stddev / sqrt(n); that of a
 // standard deviation is at most stddev / sqrt(2 n) for data with tails no heavier than a
 // Gaussian's.
-void check_moments(const Normalization& sampled, const Normalization& exact) {
-  for (std::size_t axis = 0; axis < 2; ++axis) {
+void check_moments(const Standardize& sampled, const Standardize& exact) {
+  for (const Index axis : {0, 1}) {
     CAPTURE(axis);
-    const double error = 4 * exact.stddev[axis] / std::sqrt(double(kPoints));
-    CHECK(std::abs(sampled.mean[axis] - exact.mean[axis]) < error);
-    CHECK(std::abs(sampled.stddev[axis] - exact.stddev[axis]) < error / std::sqrt(2.0));
+    const double mean = exact.mean().at({axis}), deviation = exact.deviation().at({axis});
+    const double error = 4 * deviation / std::sqrt(double(kPoints));
+    CHECK(std::abs(sampled.mean().at({axis}) - mean) < error);
+    CHECK(std::abs(sampled.deviation().at({axis}) - deviation) < error / std::sqrt(2.0));
   }
 }
 
@@ -76,7 +76,7 @@ TEST_CASE("points of the union are on a ring, in the box, and distributed as the
   }
   CHECK(inside);
   CHECK(overlaps > 0);
-  check_moments(Normalization::of(points), kUnion);
+  check_moments(Standardize::of(points), kUnion);
 }
 
 TEST_CASE("35.6 % of the box is on a ring") {
@@ -92,7 +92,7 @@ TEST_CASE("points by class are on their own ring, as many on each, not cut off b
   Rng rng(3);
   const Data data = sample_rings_by_class(kPoints, rng);
   REQUIRE(data.points.shape() == Shape{kPoints, 2});
-  check_moments(Normalization::of(data.points), kByClass);
+  check_moments(Standardize::of(data.points), kByClass);
 
   std::array<Index, 5> counts{};
   double radii = 0, off = 0, above = 0;
@@ -126,41 +126,9 @@ TEST_CASE("samples depend on the generator alone") {
   CHECK(sample_rings(0, first).shape() == Shape{0, 2});
 }
 
-TEST_CASE("normalised points have mean 0 and deviation 1, and come back") {
-  Rng rng(6);
-  const Tensor raw = sample_rings(10'000, rng);
-  const Normalization own = Normalization::of(raw);
-  const Tensor points = own.apply(raw);
-  const Normalization unit = Normalization::of(points);
-  for (std::size_t axis = 0; axis < 2; ++axis) {
-    CHECK(unit.mean[axis] == Approx(0).margin(4 * kEps));
-    CHECK(unit.stddev[axis] == Approx(1).epsilon(4 * kEps));
-  }
-  CHECK(difference(own.undo(points), reference(raw), 4, 5) == "");
-
-  const Normalization plain = Normalization::of(Tensor({{1, 10}, {3, 10}, {5, 40}}));
-  CHECK(plain.mean == std::array<double, 2>{3, 20});
-  CHECK(plain.stddev[0] == Approx(std::sqrt(8.0 / 3)));  // divided by N, not N - 1
-  CHECK(plain.stddev[1] == Approx(std::sqrt(200.0)));
-}
-
-TEST_CASE("a normalisation is saved with a model") {
-  const Normalization loaded = Normalization::from(kUnion.tensors());
-  for (std::size_t axis = 0; axis < 2; ++axis) {
-    CHECK(loaded.mean[axis] == Approx(kUnion.mean[axis]).epsilon(kEps));
-    CHECK(loaded.stddev[axis] == Approx(kUnion.stddev[axis]).epsilon(kEps));
-  }
-  NamedTensors tensors = kUnion.tensors();
-  tensors.erase("normalization.stddev");
-  CHECK(message_of<ShapeError>([&] { Normalization::from(tensors); }) ==
-        "Normalization: no \"normalization.stddev\" of shape (2) given");
-  tensors["normalization.stddev"] = ones({3});
-  CHECK_THROWS_AS(Normalization::from(tensors), ShapeError);
-}
-
 TEST_CASE("three of the five points are on a ring, two are off by a known distance") {
   const double expected[] = {0, 0, 0, 0.3144, 0.2735};
-  const Tensor raw = kUnion.undo(five_points());
+  const Tensor raw = kUnion.to_data(five_points()).points.value();
   for (Index i = 0; i < 5; ++i) {
     CAPTURE(i + 1);
     CHECK(distance_to_band(raw.at({i, 0}), raw.at({i, 1})) ==

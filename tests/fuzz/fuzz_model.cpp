@@ -1,14 +1,13 @@
-// What --figures-only reads from <model>.safetensors: settings, history, normalisation,
-// permutations. Either an error, or a history that the figures can be drawn from.
+// What --figures-only reads from <model>.safetensors: settings, history, what points
+// are standardised by, permutations. Either an error, or a history that the figures can be drawn
+// from.
 //
 // The input: key NUL text NUL key NUL text ... Each replaces a text of a good file.
 #include <cmath>
 #include <stdexcept>
 
-#include "experiments/data/rings.h"
-#include "experiments/programs/trained.h"
-#include "experiments/run/session.h"
-#include "flows/permutation.h"
+#include "experiments/programs/models.h"
+#include "flows/linear/permutation.h"
 #include "tensor/error.h"
 #include "tests/fuzz/fuzz.h"
 
@@ -50,13 +49,19 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     numbers.push_back(data[i] == 255   ? std::numeric_limits<real>::quiet_NaN()
                       : data[i] == 254 ? real{1e30f}
                                        : static_cast<real>(data[i]) / 2);
-  const Tensor order(Shape{std::ssize(numbers)}, numbers);
+  const Tensor given(Shape{std::ssize(numbers)}, numbers);
+  Permutation swap = Permutation::reversal(2);
+  Standardize units(zeros({2}), ones({2}));
   try {
-    Permutation swap = Permutation::reversal(2);
-    swap.set_constants({{"order", order}});
-    must((swap.order[0] == 0) != (swap.order[1] == 0), "a permutation is one");
-    (void)Normalization::from({{"normalization.mean", order}, {"normalization.stddev", order}});
+    load(swap, {{"order", given}});
   } catch (const ShapeError&) {
   }
+  must((swap.order()[0] == 0) != (swap.order()[1] == 0), "a permutation is one");
+  try {
+    load(units, {{"mean", zeros({2})}, {"deviation", given}});
+  } catch (const ShapeError&) {
+  }
+  for (const real deviation : units.deviation().values())
+    must(deviation > 0 && std::isfinite(deviation), "a deviation is one");
   return 0;
 }

@@ -28,7 +28,7 @@ torch.set_num_threads(1)
 # Times PyTorch's own difference between float32 and float64. Its tanh and exp are right to one
 # rounding; those of the vector library that the experiments use, to four.
 ALLOWED = 4
-CONSTANTS = {"normalization.mean", "normalization.stddev"}  # of the data, not of the model
+CONSTANTS = {"normalization.mean", "normalization.deviation"}  # of the data, not of the model
 
 
 class Check:

@@ -167,6 +167,13 @@ void add_matrices_and_rearrangements(Table& table) {
       "slice(x, axis, begin, end): 1, 1, 3", [](const Vars& x) { return slice(x[0], 1, 1, 3); },
       false);
   row(
+      "split(x, axis, at): 1, 1",
+      [](const Vars& x) {
+        const auto [first, second] = split(x[0], 1, 1);
+        return concat({second, first}, 1);
+      },
+      false);
+  row(
       "pad(x, axis, begin, size): -1, 2, 5", [](const Vars& x) { return pad(x[0], -1, 2, 5); },
       false);
   const std::vector<Index> indices{2, 0, 2};
