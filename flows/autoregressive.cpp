@@ -1,80 +1,10 @@
 #include "flows/autoregressive.h"
 
-#include <algorithm>
-
 namespace gradflow {
-namespace {
-
-using Degrees = std::vector<Index>;  // of a layer's units
-
-Index checked(Index dim) {
-  require(dim >= 1, "MaskedAutoregressive: {} coordinates given; at least 1", dim);
-  return dim;
-}
-
-Degrees degrees_of_inputs(Index dim, Index context) {
-  Degrees degrees;
-  for (Index i = 1; i <= dim; ++i) degrees.push_back(i);
-  degrees.resize(static_cast<std::size_t>(dim + context), 0);
-  return degrees;
-}
-
-// 1 to D - 1 in turn: so every coordinate but the last is seen through every layer. (Of one
-// coordinate nothing may be seen: 0, the context's.)
-Degrees degrees_of_hidden(Index dim, Index units) {
-  require(units >= dim - 1,
-          "MaskedAutoregressive: a hidden layer of {} units for {} coordinates given; at least {}, "
-          "or some would not be seen",
-          units, dim, dim - 1);
-  Degrees degrees;
-  for (Index j = 0; j < units; ++j) degrees.push_back(dim == 1 ? 0 : j % (dim - 1) + 1);
-  return degrees;
-}
-
-// Of raw numbers: of coordinate i, which must see those below i alone.
-Degrees degrees_of_outputs(Index dim, Index numbers) {
-  Degrees degrees;
-  for (Index k = 0; k < dim * numbers; ++k) degrees.push_back(k / numbers);
-  return degrees;
-}
-
-// (out, in): 1 where a unit may see one before it.
-Tensor mask(const Degrees& out, const Degrees& in) {
-  Tensor seen({std::ssize(out), std::ssize(in)});
-  real* at = seen.mutable_data();
-  for (const Index own : out)
-    for (const Index other : in) *at++ = real(own >= other);
-  return seen;
-}
-
-}  // namespace
-
-MaskedNetwork::MaskedNetwork(Index dim, Index numbers, const ConditionerOptions& options, Rng& rng)
-    : network_(layer_sizes(checked(dim) + options.context, options.hidden, dim * numbers), rng,
-               options.activation) {
-  Degrees before = degrees_of_inputs(dim, options.context);
-  for (const Index units : options.hidden) {
-    Degrees own = degrees_of_hidden(dim, units);
-    masks_.push_back(mask(own, before));
-    before = std::move(own);
-  }
-  masks_.push_back(mask(degrees_of_outputs(dim, numbers), before));
-  if (options.start_as_identity) network_.zero_last_layer();
-}
-
-// h_{l+1} = activation(h_l (W_l mask_l)^T + b_l)
-Var MaskedNetwork::operator()(const Var& input) const {
-  Var h = input;
-  for (std::size_t l = 0; l < masks_.size(); ++l) {
-    const Linear& layer = network_.layers[l];
-    h = linear(l == 0 ? h : network_.activation(h), layer.W * masks_[l], layer.b);
-  }
-  return h;
-}
 
 MaskedAutoregressive::MaskedAutoregressive(Index dim, Univariate univariate,
                                            const ConditionerOptions& options, Rng& rng)
-    : dim_(checked(dim)),
+    : dim_(dim),
       context_(checked_context(options)),
       univariate_(std::move(univariate)),
       network_(dim, univariate_.size(), options, rng) {}

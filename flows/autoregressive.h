@@ -1,38 +1,21 @@
 // MaskedAutoregressive: each coordinate is moved by a univariate map whose raw numbers depend on
 // all coordinates before it.
 //
-// The one idea: one network says the raw numbers of all coordinates in one pass, and masks take
-// away every connection through which a coordinate would see itself or a later one. So the Jacobian
-// is triangular. The way back has to be gone one coordinate after another: D passes.
-//   Germain, Gregor, Murray, Larochelle, "MADE: masked autoencoder for distribution estimation"
-//   (2015), equations 8 to 13; Papamakarios, Pavlakou, Murray, "Masked autoregressive flow for
-//   density estimation" (2017). Turned round (chain.h: Inverse) it is an inverse autoregressive
-//   flow: Kingma et al. (2016).
+// The one idea: one network says the raw numbers of all coordinates in one pass, and masks
+// (masked_network.h) take away every connection through which a coordinate would see itself or a
+// later one. So the Jacobian is triangular. The way back has to be gone one coordinate after
+// another: D passes.
+//   Papamakarios, Pavlakou, Murray, "Masked autoregressive flow for density estimation" (2017),
+//   section 3.1. Turned round (chain.h: Inverse) it is an inverse autoregressive flow: Kingma et
+//   al., "Improving variational inference with inverse autoregressive flow" (2016).
 //
 // Read next: recipes.h.
 #pragma once
 
-#include "flows/conditioner.h"
+#include "flows/masked_network.h"
 #include "flows/univariate/univariate.h"
 
 namespace gradflow {
-
-// The network with its masks. Every unit has a degree: a coordinate its number, 1 to D; the context
-// 0; hidden units 1 to D - 1 in turn. A unit sees those whose degree is not above its own; what is
-// said of coordinate i sees those below i.
-class MaskedNetwork {
- public:
-  // From D coordinates (and the context) to R numbers for each. Throws ShapeError for a hidden
-  // layer of less than D - 1 units: some coordinates would not be seen.
-  MaskedNetwork(Index dim, Index numbers, const ConditionerOptions& options, Rng& rng);
-
-  Var operator()(const Var& input) const;  // (B, D + context) -> (B, D R): number r of i at i R + r
-  void visit(const Visitor& visitor) { network_.visit(visitor); }
-
- private:
-  Mlp network_;
-  std::vector<Tensor> masks_;  // 0 or 1 for each weight of each layer
-};
 
 class MaskedAutoregressive final : public Bijection {
  public:

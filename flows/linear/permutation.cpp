@@ -2,13 +2,13 @@
 
 #include <fmt/ranges.h>
 
-#include <algorithm>
-#include <numeric>
+#include <cmath>
 
 namespace gradflow {
 namespace {
 
 std::vector<Index> inverted(const std::vector<Index>& order) {
+  require(!order.empty(), "Permutation: an order of no coordinates given; at least 1");
   std::vector<Index> inverse(order.size(), -1);
   for (std::size_t i = 0; i < order.size(); ++i) {
     const Index to = order[i];
@@ -20,13 +20,6 @@ std::vector<Index> inverted(const std::vector<Index>& order) {
   return inverse;
 }
 
-std::vector<Index> in_order(Index dim) {
-  require(dim >= 1, "Permutation: {} coordinates given; at least 1", dim);
-  std::vector<Index> order(static_cast<std::size_t>(dim));
-  std::iota(order.begin(), order.end(), Index{0});
-  return order;
-}
-
 // y[:, i] = points[:, order[i]]      d(points)[:, i] = dy[:, inverse[i]]
 Var permuted(const Var& points, const std::vector<Index>& order,
              const std::vector<Index>& inverse) {
@@ -34,35 +27,24 @@ Var permuted(const Var& points, const std::vector<Index>& order,
                 wrt(points, [inverse](const Var& dy) { return gather(dy, inverse, 1); }));
 }
 
-Tensor as_numbers(const std::vector<Index>& order) {
-  return Tensor(Shape{std::ssize(order)}, std::vector<real>(order.begin(), order.end()));
-}
-
 }  // namespace
 
 Permutation::Permutation(std::vector<Index> order)
-    : order_(std::move(order)), inverse_(inverted(order_)) {
-  require(!order_.empty(), "Permutation: an order of no coordinates given; at least 1");
-}
+    : order_(std::move(order)), inverse_(inverted(order_)) {}
 
 Permutation Permutation::reversal(Index dim) {
-  std::vector<Index> order = in_order(dim);
-  std::reverse(order.begin(), order.end());
+  std::vector<Index> order;
+  for (Index i = dim; i-- > 0;) order.push_back(i);
   return Permutation(std::move(order));
 }
 
 Permutation Permutation::rotation(Index dim, Index by) {
-  std::vector<Index> order = in_order(dim);
-  require(0 <= by && by <= dim, "Permutation: a rotation by {} of {} coordinates given; by 0 to {}",
-          by, dim, dim);
-  std::rotate(order.begin(), order.begin() + by, order.end());
+  std::vector<Index> order;
+  for (Index i = 0; i < dim; ++i) order.push_back((i + by) % dim);
   return Permutation(std::move(order));
 }
 
-Permutation Permutation::random(Index dim, Rng& rng) {
-  require(dim >= 1, "Permutation: {} coordinates given; at least 1", dim);
-  return Permutation(rng.permutation(dim));
-}
+Permutation Permutation::random(Index dim, Rng& rng) { return Permutation(rng.permutation(dim)); }
 
 // z[i] = x[inverse[i]]
 Mapped Permutation::map_to_latent(const Var& x, const Var&, LogDet) const {
@@ -75,12 +57,13 @@ Mapped Permutation::map_to_data(const Var& z, const Var&, LogDet) const {
 }
 
 void Permutation::visit(const Visitor& visitor) {
-  visitor("order", as_numbers(order_), [this](const Tensor& numbers) {
+  const std::vector<real> numbers(order_.begin(), order_.end());
+  visitor("order", Tensor(Shape{dim()}, numbers), [this](const Tensor& given) {
     std::vector<Index> order;
-    for (const real i : numbers.values()) {
-      require(0 <= i && i < static_cast<real>(numbers.size()) && i == std::floor(i),
+    for (const real i : given.values()) {
+      require(0 <= i && i < static_cast<real>(given.size()) && i == std::floor(i),
               "Permutation: {} in an order given; each of 0 to {} once is required", i,
-              numbers.size() - 1);
+              given.size() - 1);
       order.push_back(static_cast<Index>(i));
     }
     *this = Permutation(std::move(order));
