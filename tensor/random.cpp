@@ -29,6 +29,16 @@ real upper_bits(std::uint32_t word) {
 }
 constexpr real kUnit = real{1} / (1 << 24);
 
+// u in (0, 1) from the first `pairs` words, a = 2 pi v from the others.
+void fill_polar(const std::vector<std::uint32_t>& word, Index pairs, real* u, real* a) {
+  constexpr real kTurn = 2 * std::numbers::pi_v<real>;
+  const std::uint32_t* const first = word.data();
+  for (Index i = 0; i < pairs; ++i) {
+    u[i] = kUnit * (upper_bits(first[i]) + real{0.5});  // never 0: log u stays finite
+    a[i] = kTurn * kUnit * upper_bits(first[pairs + i]);
+  }
+}
+
 }  // namespace
 
 std::array<std::uint32_t, 4> philox(std::array<std::uint32_t, 4> counter,
@@ -80,26 +90,18 @@ Tensor Rng::uniform(const Shape& shape, real from, real to) {
 // Box and Muller, 1958: if u and v are uniform in (0, 1), then r cos a and r sin a are independent
 // normals, with r = sqrt(-2 log u) and a = 2 pi v.
 Tensor Rng::normal(const Shape& shape) {
-  constexpr real kTurn = 2 * std::numbers::pi_v<real>;
   Tensor z(shape);
   const Index pairs = (z.size() + 1) / 2;
-  const std::vector<std::uint32_t> word = words(2 * pairs);
-  Tensor u(Shape{pairs}), a(Shape{pairs});
-  real *const u_at = u.mutable_data(), *const a_at = a.mutable_data();
-  for (Index i = 0; i < pairs; ++i) {
-    const auto at = static_cast<std::size_t>(i);
-    u_at[i] = kUnit * (upper_bits(word[at]) + real{0.5});  // never 0: log u stays finite
-    a_at[i] = kTurn * kUnit * upper_bits(word[at + static_cast<std::size_t>(pairs)]);
-  }
+  Tensor r(Shape{pairs}), a(Shape{pairs});
+  fill_polar(words(2 * pairs), pairs, r.mutable_data(), a.mutable_data());
   using kernel::map;
-  // Sine and cosine apart: of the two side by side the compiler makes one call without a vector
-  // form.
-  const Tensor r = map("normal", u, [](real v) { return std::sqrt(-2 * std::log(v)); });
-  const Tensor x =
-      map("normal", r, a, [](real radius, real turn) { return radius * std::cos(turn); });
-  const Tensor y =
-      map("normal", r, a, [](real radius, real turn) { return radius * std::sin(turn); });
-  std::copy_n(y.data(), z.size() - pairs, std::copy_n(x.data(), pairs, z.mutable_data()));
+  r = map("normal", r, [](real u) { return std::sqrt(-2 * std::log(u)); });
+  // In loops of their own: of a sine and a cosine side by side the compiler makes a single call
+  // that has no vector form.
+  const auto x = [](real radius, real angle) { return radius * std::cos(angle); };
+  const auto y = [](real radius, real angle) { return radius * std::sin(angle); };
+  real* const middle = std::copy_n(map("normal", r, a, x).data(), pairs, z.mutable_data());
+  std::copy_n(map("normal", r, a, y).data(), z.size() - pairs, middle);
   return z;
 }
 

@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <numeric>
 
 namespace gradflow {
 
@@ -224,26 +223,21 @@ Tensor scatter_add(const Tensor& x, const std::vector<Index>& indices, Index siz
   require(n == std::ssize(indices), "scatter_add: {} indices for {} positions given; one for each",
           indices.size(), n);
   check_indices("scatter_add", indices, size);
-  // What goes to one place is added up before it is rounded: so by the places, in x's order.
-  const auto at = [&indices](Index i) { return indices[static_cast<std::size_t>(i)]; };
-  std::vector<Index> order(indices.size());
-  std::iota(order.begin(), order.end(), Index{0});
-  std::stable_sort(order.begin(), order.end(), [at](Index i, Index j) { return at(i) < at(j); });
   Tensor y = zeros(x.shape().with(axis, size));
   if (x.size() == 0) return y;
-  real* const out = y.mutable_data();
-  std::vector<Carried> total(static_cast<std::size_t>(inner));
-  for (Index o = 0; o < outer; ++o)
-    for (auto i = order.begin(); i != order.end();) {
-      const Index place = at(*i);
-      std::fill(total.begin(), total.end(), Carried{0});
-      for (; i != order.end() && at(*i) == place; ++i) {
-        const real* in = x.data() + (o * n + *i) * inner;
-        for (Carried& sum : total) sum += *in++;
-      }
-      std::transform(total.begin(), total.end(), out + (o * size + place) * inner,
-                     [](Carried sum) { return static_cast<real>(sum); });
+  const real* in = x.data();
+  real* out = y.mutable_data();
+  // What goes to one place is added up before it is rounded.
+  std::vector<Carried> total(static_cast<std::size_t>(size * inner));
+  for (Index o = 0; o < outer; ++o) {
+    std::fill(total.begin(), total.end(), Carried{0});
+    for (const Index i : indices) {
+      Carried* const place = total.data() + i * inner;
+      for (Index k = 0; k < inner; ++k) place[k] += *in++;
     }
+    out = std::transform(total.begin(), total.end(), out,
+                         [](Carried sum) { return static_cast<real>(sum); });
+  }
   return y;
 }
 

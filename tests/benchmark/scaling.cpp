@@ -79,7 +79,7 @@ Result measure_size(const Line& line, Index size, const BenchmarkOptions& option
   const auto model = line.make(size);
   benchmark::Meter meter(request);
   run_training(*model, options.shards, meter);
-  Result result{size, count(model->parameters()), meter.rates(), 0, 0};
+  Result result{size, count(*model), meter.rates(), 0, 0};
   std::sort(result.rates.begin(), result.rates.end());
   const double work = static_cast<double>(model->batch) * static_cast<double>(result.parameters);
   result.unit_cost = 1e9 / median(result.rates) / work;

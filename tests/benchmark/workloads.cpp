@@ -7,9 +7,8 @@
 
 #include "autograd/ops.h"
 #include "experiments/run/files/safetensors.h"
-#include "flows/flow_matching.h"
-#include "flows/normalizing_flow.h"
-#include "flows/path.h"
+#include "flows/matching/flow_matching.h"
+#include "flows/recipes.h"
 #include "tensor/error.h"
 #include "tensor/kernels/gemm.h"
 #include "tensor/matmul.h"
@@ -24,21 +23,20 @@ using benchmark::Request;
 std::vector<Index> sizes(const std::vector<long>& list) { return {list.begin(), list.end()}; }
 
 struct TrainedFlow final : Trained {
-  explicit TrainedFlow(const NormalizingFlowOptions& options) {
-    Rng rng(0);
-    flow = NormalizingFlow::of_couplings(benchmark::kDim, options, rng);
-  }
-  Parameters parameters() override { return flow.parameters(); }
+  explicit TrainedFlow(const FlowOptions& options) : TrainedFlow(options, Rng(0)) {}
+  TrainedFlow(const FlowOptions& options, Rng rng)
+      : flow(real_nvp(benchmark::kDim, options, rng)) {}
+  void visit(const Visitor& visitor) override { flow.visit(visitor); }
   Var loss(const Data& part, Rng&) const override { return -mean(flow.log_prob(part.points)); }
 
-  NormalizingFlow flow;
+  Flow flow;
 };
 
 struct TrainedField final : Trained {
   TrainedField(Index dim, const FlowMatchingOptions& options)
       : TrainedField(dim, options, Rng(0)) {}
   TrainedField(Index dim, const FlowMatchingOptions& options, Rng rng) : field(dim, options, rng) {}
-  Parameters parameters() override { return field.parameters(); }
+  void visit(const Visitor& visitor) override { field.visit(visitor); }
   Var loss(const Data& part, Rng& rng) const override { return field.loss(part, rng); }
 
   FlowMatching field;
@@ -60,8 +58,8 @@ std::unique_ptr<Trained> make_field(const std::vector<Index>& hidden, bool condi
 
 std::unique_ptr<Trained> make_large_mlp() {
   auto model = std::make_unique<TrainedField>(
-      benchmark::kLargeDim, FlowMatchingOptions{.hidden = sizes(benchmark::kLargeHidden)});
-  model->field.network.activation = silu;
+      benchmark::kLargeDim, FlowMatchingOptions{.hidden = sizes(benchmark::kLargeHidden),
+                                                .activation = activations::silu});
   model->data = make_data(benchmark::kLargePoints, benchmark::kLargeDim, false);
   model->batch = benchmark::kLargeBatch;
   return model;
@@ -74,8 +72,9 @@ Tensor noise() {
 
 void run_sampling(const FlowMatching& field, Meter& meter) {
   const Tensor start = noise();
-  field.carry(start, {0, 1, 1});
-  while (meter.step(benchmark::kSampled)) field.carry(start, {0, 1, benchmark::kEulerSteps});
+  field.carry(start, {0, 1}, {}, euler, {1});
+  while (meter.step(benchmark::kSampled))
+    field.carry(start, {0, 1}, {}, euler, {benchmark::kEulerSteps});
 }
 
 }  // namespace
@@ -86,11 +85,11 @@ std::string unit_of(const std::string& workload) {
 
 std::unique_ptr<Trained> make_normalizing_flow(Index couplings, const std::vector<Index>& hidden,
                                                bool start_as_identity) {
-  NormalizingFlowOptions options;
-  options.couplings = couplings;
-  options.coupling.hidden = hidden;
-  options.coupling.scale_bound = real(benchmark::kScaleBound);
-  options.coupling.start_as_identity = start_as_identity;
+  FlowOptions options;
+  options.layers = couplings;
+  options.network.hidden = hidden;
+  options.network.start_as_identity = start_as_identity;
+  options.scale_bound = real(benchmark::kScaleBound);
   auto model = std::make_unique<TrainedFlow>(options);
   model->data = make_data(benchmark::kPoints, benchmark::kDim, false);
   return model;
@@ -123,9 +122,10 @@ void run_training(Trained& model, Index shards, Meter& meter) {
   options.shards = shards;
   options.learning_rate = benchmark::kLearningRate;
   options.largest_gradient = benchmark::kLongestGradient;
+  Weights weights(parameters(model));
   train(
-      model.parameters(), [&](const Data& part, Rng& rng) { return model.loss(part, rng); },
-      model.data, options, hooks);
+      weights, [&](const Data& part, Rng& rng) { return model.loss(part, rng); }, model.data,
+      options, hooks);
 }
 
 nlohmann::json measure(const Request& request) {
@@ -167,29 +167,32 @@ void put_training(Trained& model, bool random_path, Prefixed& tensors) {
   Rng rng(3);
   if (random_path) {  // the random numbers that loss() is about to draw
     Rng path_rng(rng);
-    const PathSample path = sample_linear_path(batch.points, path_rng);
-    put(tensors, "", {{"y_t", path.y_t}, {"t", path.t}, {"velocity", path.velocity}});
+    const Var y_0 = path_rng.normal(batch.points.shape());
+    const Var t = path_rng.uniform({batch.size(), 1});
+    const OnPath path = straight(y_0, batch.points, t);
+    put(tensors, "",
+        {{"y_t", path.y_t.value()}, {"t", t.value()}, {"velocity", path.velocity.value()}});
   }
-  const Parameters parameters = model.parameters();
-  Tape tape;
+  Weights weights(parameters(model));
+  Tape tape(weights);
   const Var loss = model.loss(batch, rng);
   const Gradients gradients = tape.backward(loss);
   tensors["loss"] = loss.value();
-  for (const auto& [name, parameter] : parameters)
+  for (const auto& [name, parameter] : parameters(model))
     tensors["gradient " + name] = gradients[*parameter].value();
-  Tensor gradient = flatten(gradients, parameters);
+  Tensor gradient = gradients.flat();
   clip_norm(gradient, benchmark::kLongestGradient);
-  Adam adam(parameters, {.learning_rate = benchmark::kLearningRate});
+  Adam adam(weights, {.learning_rate = benchmark::kLearningRate});
   adam.step(gradient);
   adam.step((real(0.25) * gradient).value());  // the first is the same for any betas
-  put(tensors, "stepped ", values(parameters));
+  put(tensors, "stepped ", trained_tensors(model));
 }
 
 // Points, and where they are after the first steps.
 void put_sampling(const FlowMatching& field, Prefixed& tensors) {
   const double end = static_cast<double>(benchmark::kCheckedSteps) / benchmark::kEulerSteps;
   tensors["points"] = noise();
-  tensors["carried"] = field.carry(noise(), {0, end, benchmark::kCheckedSteps});
+  tensors["carried"] = field.carry(noise(), {0, end}, {}, euler, {benchmark::kCheckedSteps});
 }
 
 }  // namespace
@@ -203,7 +206,7 @@ void write_check(const std::string& workload, const std::filesystem::path& file)
   else
     model = make_workload(workload);
   TensorFile contents;
-  put(contents.tensors, "weight ", values(model->parameters()));
+  put(contents.tensors, "weight ", trained_tensors(*model));
   if (workload == "sampling")
     put_sampling(dynamic_cast<TrainedField&>(*model).field, contents.tensors);
   else

@@ -21,7 +21,7 @@ nlohmann::json measure(const benchmark::Request& request);
 // A model with its loss, and what it can be trained on.
 struct Trained {
   virtual ~Trained() = default;
-  virtual Parameters parameters() = 0;
+  virtual void visit(const Visitor& visitor) = 0;
   virtual Var loss(const Data& batch, Rng& rng) const = 0;
   Data data;
   Index batch = benchmark::kBatch;

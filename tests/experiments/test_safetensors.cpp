@@ -294,7 +294,7 @@ TEST_CASE("a tensor that cannot be had troubles only those who ask for it") {
     rows.push_back(
         {"F64", "[2]", bytes_of<double>({1, 1e39}), "its number 1e+39 is beyond the range of F32"});
     rows.push_back({"F64", "[1]", bytes_of<double>({-std::numeric_limits<double>::max()}),
-                    "is beyond the range of F32"});
+                    "its number -1.7976931348623157e+308 is beyond the range of F32"});
     rows.push_back({"I32", "[1]", bytes_of<std::int32_t>({(1 << 24) + 1}),
                     "its number 16777217 is not a F32"});
   }

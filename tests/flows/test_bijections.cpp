@@ -287,7 +287,7 @@ TEST_CASE("after enough layers every coordinate depends on every other, for ever
   for (const auto& [name, recipe] : kRecipes)
     for (Index dim = 2; dim <= 9; ++dim)
       for (const Permuting permuting : {Permuting::alternate, Permuting::random})
-        for (const std::uint64_t seed : {1, 2}) {
+        for (const std::uint64_t seed : {1u, 2u}) {
           CAPTURE(name, dim, permuting == Permuting::random, seed);
           Rng rng(seed);
           FlowOptions options{.layers = permuting == Permuting::alternate ? 4 : 16,

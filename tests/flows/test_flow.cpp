@@ -169,6 +169,40 @@ TEST_CASE("sampling records nothing, and scoring only what is asked for") {
   CHECK(flow.log_prob(ones({2, 2})).tracked());
 }
 
+// The identity, which remembers whether log_det was asked for.
+class Asked final : public Bijection {
+ public:
+  explicit Asked(bool& flag) : asked_(&flag) {}
+  const char* name() const override { return "Asked"; }
+  Index dim() const override { return 2; }
+
+ private:
+  Mapped map_to_latent(const Var& x, const Var&, LogDet log_det) const override {
+    *asked_ = log_det == LogDet::yes;
+    return {x};
+  }
+  Mapped map_to_data(const Var& z, const Var& context, LogDet log_det) const override {
+    return map_to_latent(z, context, log_det);
+  }
+  bool* asked_;
+};
+
+TEST_CASE("samples do not pay for a log_det; densities ask for it") {
+  bool asked = true;
+  const Flow flow(Chain{Asked(asked), Inverse(Asked(asked))});
+  Rng rng(1);
+  flow.sample(3, rng);
+  CHECK(!asked);
+  flow.sample_with_log_prob(3, rng);
+  CHECK(asked);
+  flow.bijection.as<Chain>()->states_to_data(ones({1, 2}));
+  CHECK(!asked);
+  flow.log_prob(ones({3, 2}));
+  CHECK(asked);
+  flow.bijection.as<Chain>()->states_to_latent(ones({1, 2}));
+  CHECK(!asked);
+}
+
 TEST_CASE("the default flow has 15 couplings, 30 layers and 7230 parameters") {
   Rng rng(16);
   Flow flow = real_nvp(2, {}, rng);

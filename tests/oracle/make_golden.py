@@ -246,6 +246,8 @@ def operation_rows():
                   [any_(2, 3, 4)])
     table += rows("slice(x, axis, begin, end): 1, 1, 3", lambda x: x[:, 1:3], [any_(2, 4)],
                   [any_(2, 3, 2)])
+    table += rows("split(x, axis, at): 1, 1", lambda x: torch.cat([x[:, 1:], x[:, :1]], 1),
+                  [any_(2, 4)], [any_(2, 3, 2)])  # the second part, then the first
     table += rows("pad(x, axis, begin, size): -1, 2, 5", lambda x: F.pad(x, (2, 3 - x.shape[-1])),
                   [any_(2, 2)], [any_(2, 3, 1)])
     for axis in (0, 1):

@@ -10,11 +10,12 @@
 #include <set>
 
 #include "autograd/ops.h"
-#include "flows/affine_coupling.h"
-#include "flows/flow_matching.h"
-#include "flows/normal.h"
-#include "flows/normalizing_flow.h"
-#include "flows/permutation.h"
+#include "flows/chain.h"
+#include "flows/coupling.h"
+#include "flows/linear/permutation.h"
+#include "flows/matching/flow_matching.h"
+#include "flows/recipes.h"
+#include "flows/univariate/affine.h"
 #include "nn/mlp.h"
 #include "nn/optimizer.h"
 #include "tests/catch.h"
@@ -167,6 +168,13 @@ void add_matrices_and_rearrangements(Table& table) {
       "slice(x, axis, begin, end): 1, 1, 3", [](const Vars& x) { return slice(x[0], 1, 1, 3); },
       false);
   row(
+      "split(x, axis, at): 1, 1",
+      [](const Vars& x) {
+        const auto [first, second] = split(x[0], 1, 1);
+        return concat({second, first}, 1);
+      },
+      false);
+  row(
       "pad(x, axis, begin, size): -1, 2, 5", [](const Vars& x) { return pad(x[0], -1, 2, 5); },
       false);
   const std::vector<Index> indices{2, 0, 2};
@@ -276,10 +284,11 @@ class Layers {
     INFO(name);
     compared_.insert(name);
     const Row& row = rows_.at(name);
-    const Parameters parameters = model.parameters();
+    const Parameters parameters = gradflow::parameters(model);
     assign(parameters, rows_[name + "/parameters"]);
 
-    Tape tape;
+    const Weights weights(parameters);
+    Tape tape(weights);
     Vars x;
     for (std::size_t k = 0; row.count(fmt::format("x{}", k)); ++k)
       x.push_back(tape.variable(row.at(fmt::format("x{}", k))));
@@ -340,7 +349,7 @@ class Layers {
 };
 
 struct NoParameters {
-  Parameters parameters() { return {}; }
+  void visit(const Visitor&) {}
 };
 
 void check_couplings(Layers& layers, Rng& rng) {
@@ -355,19 +364,20 @@ void check_couplings(Layers& layers, Rng& rng) {
   constexpr real kUnbounded = std::numeric_limits<real>::infinity();
   for (const Index dim : {2, 3})
     for (const real bound : {real(2), kUnbounded}) {
-      const AffineCoupling layer(dim, {.hidden = {8, 8}, .scale_bound = bound}, rng);
+      const Coupling layer(dim, affine(bound), {.hidden = {8, 8}}, rng);
       const auto name =
           fmt::format("AffineCoupling: {}, {}", dim, bound == kUnbounded ? "none" : "2.0");
       layers.check(name + ", to_latent", layer, to_latent);
       layers.check(name + ", to_data", layer, to_data);
     }
-  Composition composition;
+  std::vector<AnyBijection> all;
   for (const std::vector<Index>& order : {std::vector<Index>{2, 1, 0}, {1, 2, 0}, {0, 2, 1}}) {
-    composition.add(AffineCoupling(3, {}, rng));
-    composition.add(Permutation(order));
+    all.push_back(Coupling(3, affine(), {}, rng));
+    all.push_back(Permutation(order));
   }
-  layers.check("Composition: to_latent", composition, to_latent);
-  layers.check("Composition: to_data", composition, to_data);
+  const Chain chain(std::move(all));
+  layers.check("Composition: to_latent", chain, to_latent);
+  layers.check("Composition: to_data", chain, to_data);
 }
 
 void check_flow_matching(Layers& layers, Rng& rng) {
@@ -405,8 +415,8 @@ TEST_CASE("oracle: every layer has PyTorch's values, gradients and second deriva
                  [](const Mlp& m, const Vars& x) { return Vars{m.composed(x[0])}; });
   }
   check_couplings(layers, rng);
-  layers.check("NormalizingFlow", NormalizingFlow::of_couplings(2, {.couplings = 3}, rng),
-               [](const NormalizingFlow& m, const Vars& x) {
+  layers.check("NormalizingFlow", real_nvp(2, {.layers = 3}, rng),
+               [](const Flow& m, const Vars& x) {
                  const auto parts = m.log_prob_parts(x[0]);
                  return Vars{parts.prior, parts.log_det, m.log_prob(x[0])};
                });
@@ -423,7 +433,8 @@ void check_optimizer(const std::string& name, const Make& make) {
   const Row& given = rows.at("");
   const Tensor &start = given.at("start"), &path = rows.at(name).at("path");
   Parameter a{kernel::slice(start, 0, 0, 6).reshaped({2, 3})}, b{kernel::slice(start, 0, 6, 7)};
-  auto optimizer = make(Parameters{{"a", &a}, {"b", &b}});
+  Weights weights({{"a", &a}, {"b", &b}});
+  auto optimizer = make(weights);
   // At each step the parameter is rounded, by half an eps of its size; the other half is for the
   // roundings of the move. So the sizes that it had on its way add up.
   Agreement agreement("optimizers: " + name, 1);
@@ -432,20 +443,20 @@ void check_optimizer(const std::string& name, const Make& make) {
     optimizer.learning_rate = double{given.at("rates").at({step})};
     optimizer.step(given.at("gradients").rows(step, step + 1).reshaped({7}));
     const Tensor expected = path.rows(step, step + 1).reshaped({7});
-    const Tensor parts[] = {a.value.reshaped({6}), b.value};
+    const Tensor parts[] = {a.value().reshaped({6}), b.value()};
     sizes += largest(expected);
     agreement.check(kernel::concat(parts, 0), expected, sizes, fmt::format("step {}", step + 1));
   }
 }
 
 TEST_CASE("oracle: optimisers follow PyTorch's for 100 steps") {
-  check_optimizer("Adam", [](const Parameters& p) { return Adam(p); });
-  check_optimizer("Adam: 0.5, 0.9, 1e-3", [](const Parameters& p) {
+  check_optimizer("Adam", [](Weights& p) { return Adam(p); });
+  check_optimizer("Adam: 0.5, 0.9, 1e-3", [](Weights& p) {
     return Adam(p, {.beta1 = 0.5, .beta2 = 0.9, .epsilon = 1e-3});
   });
-  check_optimizer("AdamW: 0.1", [](const Parameters& p) { return Adam(p, {.weight_decay = 0.1}); });
-  check_optimizer("Sgd", [](const Parameters& p) { return Sgd(p); });
-  check_optimizer("Sgd: 0.9", [](const Parameters& p) { return Sgd(p, 1e-2, 0.9); });
+  check_optimizer("AdamW: 0.1", [](Weights& p) { return Adam(p, {.weight_decay = 0.1}); });
+  check_optimizer("Sgd", [](Weights& p) { return Sgd(p); });
+  check_optimizer("Sgd: 0.9", [](Weights& p) { return Sgd(p, 1e-2, 0.9); });
 }
 
 TEST_CASE("oracle: gradients are clipped as by PyTorch") {

@@ -12,8 +12,8 @@
 // in it may be off by more than 1e-10.
 
 #include "autograd/ops.h"
-#include "flows/flow_matching.h"
-#include "flows/normalizing_flow.h"
+#include "flows/matching/flow_matching.h"
+#include "flows/recipes.h"
 #include "nn/optimizer.h"
 #include "tests/catch.h"
 #include "tests/oracle/golden.h"
@@ -51,13 +51,14 @@ struct Golden {
 // The whole training loop; returns the loss at each step. loss_at(step) is on the tape.
 template <class LossAt>
 std::vector<double> train_by_hand(const Parameters& parameters, const LossAt& loss_at) {
-  Adam adam(parameters);
+  Weights weights(parameters);
+  Adam adam(weights);
   const Schedule schedule = cosine_schedule(kRate, kEpochs);
   std::vector<double> losses;
   for (Index step = 0; step < kEpochs * kStepsPerEpoch; ++step) {
-    Tape tape;
+    Tape tape(weights);
     const Var loss = loss_at(step);
-    Tensor gradient = flatten(tape.backward(loss), parameters);
+    Tensor gradient = tape.backward(loss).flat();
     clip_norm(gradient, kLongestGradient);
     adam.learning_rate = schedule(step / kStepsPerEpoch);
     adam.step(gradient);
@@ -89,7 +90,7 @@ void check_training(const Golden& golden, const Parameters& parameters, const Lo
     const Tensor& trained = theirs.at(name);
     for (Index i = 0; i < trained.size(); ++i)
       worst_weight = std::max(
-          worst_weight, std::abs(double{parameter->value.data()[i]} - double{trained.data()[i]}));
+          worst_weight, std::abs(double{parameter->value().data()[i]} - double{trained.data()[i]}));
   }
   CAPTURE(golden.name, worst_weight, unit);
   CHECK(worst_weight <= kYardsticks * unit);
@@ -113,8 +114,8 @@ void compare(Agreement& agreement, const Tensor& x, const Tensor& expected,
 TEST_CASE("oracle: a normalizing flow trains as in PyTorch, step by step") {
   const Golden golden("normalizing_flow");
   Rng rng(1);  // what it draws is overwritten
-  NormalizingFlow flow = NormalizingFlow::of_couplings(2, {}, rng);
-  check_training(golden, flow.parameters(),
+  Flow flow = real_nvp(2, {}, rng);
+  check_training(golden, parameters(flow),
                  [&](Index step) { return -mean(flow.log_prob(golden.batch("points", step))); });
 }
 
@@ -123,7 +124,7 @@ TEST_CASE("oracle: flow matching trains as in PyTorch, step by step") {
     const Golden golden(by_class ? "conditional_flow_matching" : "flow_matching");
     Rng rng(1);
     FlowMatching model(2, {.classes = by_class ? 5 : 0}, rng);
-    check_training(golden, model.parameters(), [&](Index step) {
+    check_training(golden, parameters(model), [&](Index step) {
       const Var y_1 = golden.batch("points", step), y_0 = golden.batch("noise", step),
                 t = golden.batch("t", step);
       const auto labels = by_class ? integers(golden.batch("labels", step)) : std::vector<Index>{};
@@ -138,14 +139,13 @@ TEST_CASE("oracle: weights saved by PyTorch give the same log_prob, velocities a
   {
     const Golden golden("normalizing_flow");
     const Tensor& x = golden.rows.at("").at("points");
-    NormalizingFlow flow = NormalizingFlow::of_couplings(2, {.permuting = Permuting::random}, rng);
-    assign(flow.parameters(), golden.weights());
-    flow.transform.set_constants(golden.weights());
+    Flow flow = real_nvp(2, {.permuting = Permuting::random}, rng);
+    load(flow, golden.weights());
     const auto parts = flow.log_prob_parts(x);
     compare(agreement, parts.prior.value(), golden.entry("log_prior"), "log_prior");
     compare(agreement, parts.log_det.value(), golden.entry("log_det"), "log_det");
-    compare(agreement, flow.transform.to_latent(x).points.value(), golden.entry("z"), "to_latent");
-    compare(agreement, flow.transform.to_data(x).points.value(), golden.entry("samples"),
+    compare(agreement, flow.bijection->to_latent(x).points.value(), golden.entry("z"), "to_latent");
+    compare(agreement, flow.bijection->to_data(x).points.value(), golden.entry("samples"),
             "to_data");
   }
   for (const bool by_class : {false, true}) {
@@ -154,12 +154,12 @@ TEST_CASE("oracle: weights saved by PyTorch give the same log_prob, velocities a
     const Tensor& y = given.at("points");
     const auto labels = by_class ? integers(given.at("labels")) : std::vector<Index>{};
     FlowMatching model(2, {.classes = by_class ? 5 : 0}, rng);
-    assign(model.parameters(), golden.weights());
+    load(model, golden.weights());
     const auto velocity = model.velocity(y, given.at("t"), labels);
     compare(agreement, velocity.value(), golden.entry("velocity"), golden.name + ": velocity");
-    compare(agreement, model.carry(y, {0, 1, 20}, labels), golden.entry("samples"),
+    compare(agreement, model.carry(y, {0, 1}, labels, euler, {20}), golden.entry("samples"),
             golden.name + ": Euler to the data");
-    compare(agreement, model.carry(y, {1, 0, 20}, labels), golden.entry("z"),
+    compare(agreement, model.carry(y, {1, 0}, labels, euler, {20}), golden.entry("z"),
             golden.name + ": Euler to the noise");
   }
 }

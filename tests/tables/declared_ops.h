@@ -31,14 +31,15 @@ inline std::string signature(const std::string& declaration) {
   return result + ")";
 }
 
-// The signatures of all functions in a header that return a Var.
+// The signatures of all functions in a header that return a Var, or several.
 inline std::set<std::string> declared_in(const std::filesystem::path& header) {
   std::ifstream file(header);
   if (!file) throw std::runtime_error("declared_ops: cannot read " + header.string());
   std::set<std::string> declared;
   std::string declaration;
   for (std::string line; std::getline(file, line);) {
-    const bool begins = line.rfind("Var ", 0) == 0 || line.rfind("inline Var ", 0) == 0;
+    const bool begins = line.rfind("Var ", 0) == 0 || line.rfind("inline Var ", 0) == 0 ||
+                        line.rfind("std::array<Var", 0) == 0;
     if (begins) declaration.clear();
     if (!begins && declaration.empty()) continue;
     declaration += line + " ";

@@ -599,6 +599,22 @@ void add_along_an_axis(Table& table, const Shape& shape, int axis) {
                      },
                      {0, 0}});
   }
+  // The second part before the first, or alone: then no gradient comes to the first.
+  for (const Index at : {Index{0}, n / 2, n})
+    for (const bool both : {true, false})
+      table.push_back({"split(x, axis, at)",
+                       {shape},
+                       [=](const Vars& x) {
+                         const auto [first, second] = split(x[0], axis, at);
+                         return both ? concat({second, first}, axis) : second;
+                       },
+                       [=](const References& in) {
+                         return reference(shape.with(a, both ? n : n - at), [&](const Position& p) {
+                           const Index i = on(p, a) + at;
+                           return in[0][with(p, a, i < n ? i : i - n)];
+                         });
+                       },
+                       {0, 0}});
   // Parts of n, 1, 0 and again n positions.
   table.push_back({"concat(parts, axis)",
                    {shape, shape.with(a, 1), shape.with(a, 0), shape},

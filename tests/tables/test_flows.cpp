@@ -446,7 +446,7 @@ TEST_CASE("the examples are not the identity: their scales are seen", "[registry
     if (row.keeps_volume) continue;
     CAPTURE(row.type, row.what);
     double most = 0;  // of two examples: in one the terms may cancel
-    for (const std::uint64_t seed : {3, 6})
+    for (const std::uint64_t seed : {3u, 6u})
       most = std::max(most, largest(mapped(Example(row, seed), Way::to_latent).log_det.value()));
     CHECK(most > 0.2);
     count("scales of the example are seen", row);

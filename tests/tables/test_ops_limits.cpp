@@ -529,10 +529,10 @@ TEST_CASE("systems without a solution give what dividing by 0 gives, in their co
 // --- All operations ------------------------------------------------------------------------------
 
 bool is_linear(const std::string& name) {  // in each of its arguments
-  static const std::set<std::string> names{"matmul",  "linear",    "sum",         "mean",
-                                           "reshape", "transpose", "slice",       "pad",
-                                           "concat",  "gather",    "scatter_add", "broadcast_to",
-                                           "sum_to",  "cumsum",    "take_along",  "add_along"};
+  static const std::set<std::string> names{
+      "matmul", "linear", "sum",    "mean",       "reshape",     "transpose",
+      "slice",  "pad",    "concat", "gather",     "scatter_add", "broadcast_to",
+      "sum_to", "cumsum", "split",  "take_along", "add_along"};
   return names.count(name.substr(0, name.find('('))) == 1;
 }
 
@@ -813,6 +813,10 @@ std::vector<Refusal> refusals() {
        "slice: 2 to 1 on axis 1 of shape (2, 3) given"},
       {"slice(x, axis, begin, end)", [=] { return slice(x, 1, -1, 1); },
        "slice: -1 to 1 on axis 1 of shape (2, 3) given"},
+      {"split(x, axis, at)", [=] { return split(x, 1, 4)[0]; },
+       "split: at 4 on axis 1 of shape (2, 3) given"},
+      {"split(x, axis, at)", [=] { return split(x, 1, -1)[0]; },
+       "split: at -1 on axis 1 of shape (2, 3) given"},
       {"pad(x, axis, begin, size)", [=] { return pad(x, 0, 1, 2); },
        "pad: 2 positions from 1 on given; they must fit in 2"},
       {"pad(x, axis, begin, size)", [=] { return pad(x, 0, -1, 4); },
@@ -941,6 +945,7 @@ std::vector<Refusal> refusals() {
        }},
       {"transpose(x, axis_a, axis_b)", [=](int a) { return transpose(x, a, 0); }},
       {"slice(x, axis, begin, end)", [=](int a) { return slice(x, a, 0, 1); }},
+      {"split(x, axis, at)", [=](int a) { return split(x, a, 1)[0]; }},
       {"pad(x, axis, begin, size)", [=](int a) { return pad(x, a, 0, 9); }},
       {"concat(parts, axis)",
        [=](int a) {
