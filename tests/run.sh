@@ -19,7 +19,7 @@
 #   tests/tools/tidy.sh            clang-tidy
 #   tests/tools/coverage.sh        line coverage of tensor, autograd, nn and flows
 #   tests/tools/docs.sh            the API documentation, by Doxygen; a name without a comment is an error
-#   tests/size.sh            how many lines of code tensor, autograd, nn and flows are
+#   tests/size.sh                  how much there is to read
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -44,4 +44,6 @@ if [ "$preset" != thread ]; then  # which has no tables
   cat "build/$preset"/tests/registry_*.txt
   echo
 fi
+tests/size.sh
+echo
 ctest --preset "$preset" -j "$(nproc)"

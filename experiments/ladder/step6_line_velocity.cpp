@@ -45,12 +45,10 @@ void run(const std::filesystem::path& out) {
     adam.learning_rate = rate(step);
     adam.step(tape.backward(loss));
   }
-
   const Tensor y_1 = sample_data(10'000, rng), y_0 = rng.normal({10'000, 1});
   const Var t = rng.uniform({10'000, 1}), y_t = straight(y_0, y_1, t).y_t;
-  const Var error = model.velocity(y_t, t) - exact_velocity(y_t, t);
-  fmt::print("root mean square error where the lines are: {:.3f}\n",
-             sqrt(mean(square(error))).item());
+  const Var error = sqrt(mean(square(model.velocity(y_t, t) - exact_velocity(y_t, t))));
+  fmt::print("root mean square error where the lines are: {:.3f}\n", error.item());
 
   LineFigure figure{
       .name = "step6_line_velocity",

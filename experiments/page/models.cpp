@@ -53,15 +53,21 @@ std::string run_note(const Json& run) {
   if (settings.is_object())
     for (const auto& [name, setting] : settings.items())
       options.push_back(escape(name + " " + text(settings, name)));
+  const Numbers lengths = numbers(run, "lengths");  // more than one if it went on for longer
   const std::size_t epochs =
       std::max(numbers(run, "loss").size(), numbers(run, "validation_nll").size());
   return fmt::format(
       R"(<p class="note"><b>This run.</b> {} parameters, {} epochs, trained in {}, {} steps a
-second, seed {}, weights <code>{}</code>. Options: <code>{}</code>.{}</p>
+second, seed {}, weights <code>{}</code>. Options: <code>{}</code>.{}{}</p>
 )",
       fixed(number(run, "parameters"), 0), epochs, duration(number(run, "train_seconds")),
       fixed(number(run, "steps_per_second"), 0), escape(text(run, "seed")),
       escape(text(run, "weights_hash")), join(options, ", "),
+      lengths.size() < 2
+          ? ""
+          : fmt::format(" It was begun for {} epochs and went on for {}: the result is "
+                        "not that of {} from the start.",
+                        fixed(first(lengths), 0), fixed(last(lengths), 0), fixed(last(lengths), 0)),
       epochs == author::epochs ? ""
                                : fmt::format(" The author trained for {} epochs: only the shape of "
                                              "things can be compared.",

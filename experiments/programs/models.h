@@ -12,7 +12,7 @@ struct NormalizingFlowSettings {  // what it has of its own
   double scale_bound = 2;
   std::string permutations = "alternate";
   bool zero_start = true;
-  double soften_from = 3;  // nats: see softened_loss()
+  double soften_from = 4;  // nats: see softened_loss()
 };
 Settings settings_of(NormalizingFlowSettings& settings);
 

@@ -11,23 +11,22 @@ namespace {
 struct Numbers {
   Tensor points;   // (B, D)
   Tensor log_det;  // (B)
-  Tensor s_and_e;  // (2, B M): the log-scales and the factors, e^-s or e^s
+  Tensor s, e;     // (B, M): the log-scales and the factors, e^-s or e^s
 };
 
 Numbers computed(Scaling scaling, real c, const Tensor& points, const Tensor& raw, LogDet log_det) {
   const Index B = points.rows(), D = points.shape()[1], M = raw.shape()[1] / 2, n = B * M;
   const bool down = scaling == Scaling::down;
   const real sign = down ? real(-1) : real(1);
-  Numbers f{points, Tensor(Shape{log_det == LogDet::yes ? B : 0}), Tensor({2, n})};
+  Numbers f{points, Tensor(Shape{log_det == LogDet::yes ? B : 0}), Tensor({B, M}), {}};
   const real* r = raw.data();
-  real *const s = f.s_and_e.mutable_data(), *const e = s + n;
-  for (Index i = 0; i < n; ++i) s[i] = r[2 * i];
-  if (!std::isinf(c)) {
-#pragma omp simd
-    for (Index i = 0; i < n; ++i) s[i] = c * std::tanh(s[i] / c);
-  }
-#pragma omp simd
-  for (Index i = 0; i < n; ++i) e[i] = std::exp(sign * s[i]);
+  real* to = f.s.mutable_data();
+  for (Index i = 0; i < n; ++i) to[i] = r[2 * i];
+  // By map(), and not in a loop of our own: a number's bits do not depend on where it stands.
+  if (!std::isinf(c))
+    f.s = kernel::map("affine", f.s, [c](real v) { return c * std::tanh(v / c); });
+  f.e = kernel::map("affine", f.s, [sign](real v) { return std::exp(sign * v); });
+  const real *s = f.s.data(), *e = f.e.data();
   real* y = f.points.mutable_data() + (D - M);
   for (Index i = 0; i < n; y += D)
     for (Index j = 0; j < M; ++i, ++j) {
@@ -54,7 +53,7 @@ std::array<Tensor, 2> gradients(Scaling scaling, real c, const Numbers& f, const
   const real sign = down ? real(-1) : real(1);
   Tensor dx = d_points, draw({B, 2 * M});
   real *d = dx.mutable_data() + (D - M), *to = draw.mutable_data();
-  const real *s = f.s_and_e.data(), *e = s + B * M;
+  const real *s = f.s.data(), *e = f.e.data();
   const real* z = (down ? f.points : from).data() + (D - M);  // on the latent side
   for (Index b = 0; b < B; ++b, d += D, z += D) {
     const real d_det = d_log_det ? d_log_det->data()[b] : 0;

@@ -28,14 +28,15 @@ int main() {
   const auto print = [](const Epoch& epoch) {
     fmt::print("epoch {}: {:.1f} nats\n", epoch.number, epoch.loss);
   };
-  train(parameters(flow), loss, data, {.epochs = 10}, {.on_epoch = print});
+  Weights weights(parameters(flow));
+  train(weights, loss, data, {.epochs = 10}, {.on_epoch = print});
 
   // ... save ...
   save_tensors("bow.safetensors", {.tensors = tensors(flow)});
 
   // ... load, in another program perhaps ...
   Flow loaded = make_flow();
-  load(loaded, load_tensors("bow.safetensors").tensors);
+  load(loaded, load_tensors("bow.safetensors").all());
 
   // ... and score: the logarithm of the density at (1, 1), on the bow, and at (0, 1), beside it.
   const Tensor scores = loaded.log_prob(Tensor({{1, 1}, {0, 1}})).value();

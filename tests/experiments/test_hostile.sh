@@ -212,7 +212,7 @@ changed_checkpoint() {  # changed_checkpoint SED SAYS
 changed_checkpoint 's/gradflow checkpoint 3/gradflow checkpoint 2/' '"gradflow checkpoint 2"'
 changed_checkpoint 's/"setting.model":"normalizing_flow"/"setting.model":"flow_matching___"/' \
   "it was made with model flow_matching___"
-changed_checkpoint 's/"shape":\[8,1\]/"shape":[1,8]/' "(1, 8) given for parameter"
+changed_checkpoint 's/"shape":\[8,1\]/"shape":[1,8]/' "(1, 8) given for \"0.scale.0.weight\""
 changed_checkpoint 's/"epoch":"1"/"epoch":"9"/' "contradict"
 changed_checkpoint 's/"optimizer_steps":"3"/"optimizer_steps":"4"/' "contradict"
 changed_checkpoint 's/"step":"0"/"step":"x"/' "cannot be read"

@@ -1,6 +1,7 @@
 // The progress bar on terminals of any width: it is redrawn in its own line.
 #include "experiments/run/progress.h"
 
+#include <cstdio>
 #include <fcntl.h>
 #include <sys/ioctl.h>
 #include <sys/wait.h>
@@ -90,6 +91,7 @@ TEST_CASE("progress: on a real terminal of any width a training draws in one lin
     REQUIRE(program >= 0);
     const winsize size{24, static_cast<unsigned short>(columns), 0, 0};
     REQUIRE(::ioctl(program, TIOCSWINSZ, &size) == 0);
+    std::fflush(stdout);  // what waits there would be written by the child, too
     const pid_t pid = ::fork();
     if (pid == 0) {
       ::dup2(program, STDOUT_FILENO);

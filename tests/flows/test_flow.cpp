@@ -187,7 +187,7 @@ class Asked final : public Bijection {
   bool* asked_;
 };
 
-TEST_CASE("samples do not pay for a log_det; densities ask for it") {
+TEST_CASE("samples do not pay for a log_det, densities ask for it") {
   bool asked = true;
   const Flow flow(Chain{Asked(asked), Inverse(Asked(asked))});
   Rng rng(1);

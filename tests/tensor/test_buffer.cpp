@@ -123,6 +123,24 @@ TEST_CASE("a thread keeps no more blocks than it has made") {
   }).join();
 }
 
+// Statics of a program, and what a thread keeps for itself, may die after the lists of blocks do.
+TEST_CASE("a tensor may outlive the lists of its thread") {
+  std::thread([] {
+    thread_local std::vector<Tensor> late;
+    late.reserve(8);  // made before the thread's lists are, and so destroyed after them
+    for (const Index size : {1, 100, 5000}) {
+      late.emplace_back(Shape{size}, real(size));
+      late.push_back(late.back().rows(0, 1));
+    }
+    { const Tensor freed = zeros({100}); }  // now the lists hold a block
+    CHECK(late.back().item() == 5000);
+  }).join();
+  static std::vector<Tensor> kept;  // destroyed when the program ends; the sanitizers watch
+  kept.assign(3, ones({1000}));
+  kept.back().mutable_data()[0] = 2;
+  CHECK(kept[0].at({0}) == 1);
+}
+
 TEST_CASE("every number of a buffer can be written to") {
   // Around the borders of the size classes; the sanitizers watch.
   for (const Index size :
