@@ -1,6 +1,5 @@
 #include "flows/ode/integrate.h"
 
-#include <algorithm>
 #include <cmath>
 
 namespace gradflow {
@@ -24,12 +23,11 @@ class Clock {
             to_);
   }
   double step() const { return (to_ - from_) / static_cast<double>(steps_); }
-  // At a node, from 0 to 1, of a step, from 0. However it is rounded: within the span, and at the
-  // end of the last step at its end.
+  // At a node, from 0 to 1, of a step, from 0: at the end of the last step it is the span's end,
+  // however from + (to - from) is rounded.
   double at(Index step, double node) const {
     const double part = (static_cast<double>(step) + node) / static_cast<double>(steps_);
-    if (part >= 1) return to_;
-    return std::clamp(from_ + part * (to_ - from_), std::min(from_, to_), std::max(from_, to_));
+    return part < 1 ? from_ + part * (to_ - from_) : to_;
   }
 
  private:

@@ -249,6 +249,13 @@ TEST_CASE("points that are none are refused, by the name of what was called") {
   CHECK(message_of<ShapeError>([&] {
           model.velocity(ones({3, 2}), ones({3}));
         }) == "VelocityNetwork: times (3) given; (3, 1) are required");
+  for (const Shape& shape : {Shape{2}, Shape{3, 3}})
+    CHECK(message_of<ShapeError>([&] {
+            model.network(ones(shape), ones({3, 1}));
+          }) == fmt::format("VelocityNetwork: points {} given; (B, 2) are required", shape));
+  CHECK(message_of<ShapeError>([&] {
+          model.network(ones({3, 2}), ones({3, 1}), ones({3, 1}));
+        }) == "VelocityNetwork: context (3, 1) given; none is taken");
   CHECK(message_of<ShapeError>([&] { FlowMatching(0, {}, rng); }) ==
         "VelocityNetwork: 0 coordinates given; at least 1");
   CHECK_THROWS_AS(FlowMatching(2, {.classes = -1}, rng), ShapeError);
