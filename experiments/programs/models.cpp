@@ -1,7 +1,5 @@
 #include "experiments/programs/models.h"
 
-#include <cmath>
-
 #include "experiments/data/rings.h"
 
 namespace gradflow {
@@ -12,17 +10,7 @@ Settings settings_of(NormalizingFlowSettings& s) {
           setting("permutations", s.permutations, OneOf{{"alternate", "random"}},
                   "alternate: swap after each coupling; random: drawn once, as in the report"),
           setting("zero_start", s.zero_start, TurnedBy{"random-start"},
-                  "Do not begin as the identity (last layers zeroed), as in the report"),
-          setting("soften_from", s.soften_from, AboveZeroOrNone{},
-                  "In training, what lies beyond this many nats counts by its logarithm; none: all "
-                  "counts, as in the report")};
-}
-
-Var softened_loss(const Var& log_prob, double from) {
-  const Var nll = -log_prob;
-  if (std::isinf(from)) return mean(nll);
-  const auto limit = static_cast<real>(from);
-  return mean(minimum(nll, limit) + log1p(relu(nll - limit)));
+                  "Do not begin as the identity (last layers zeroed), as in the report")};
 }
 
 Flow make_normalizing_flow(const NormalizingFlowSettings& settings, Rng& rng) {

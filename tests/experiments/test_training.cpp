@@ -635,6 +635,42 @@ TEST_CASE("a file that is no checkpoint is refused") {
       CHECK(contains(refused(), "a number in it cannot be read"));
     }
   }
+  SECTION("with an optimiser's memory that is not this one's") {
+    for (const char* name : {"optimizer.m", "optimizer.v"})
+      for (const Index size : {0, 1, 5}) {
+        TensorFile other = saved;
+        other.tensors.erase(name);
+        if (size > 0) other.tensors.emplace(name, zeros(Shape{size}));
+        Regression model;  // the weights fit, the memory does not: neither is taken
+        Weights weights(parameters(model));
+        Adam adam(weights);
+        const std::string before = bits(model), memory = hash_tensors(adam.state());
+        const RunIdentity run = identity_of(kShort, 10, {}, {});
+        const std::string message = message_of<FileError>(
+            [&] { restore_checkpoint(other, "file", parameters(model), adam, run); });
+        CAPTURE(message);
+        CHECK(contains(message, "resume: file: "));
+        CHECK(bits(model) == before);
+        CHECK(hash_tensors(adam.state()) == memory);
+        CHECK(adam.steps() == 0);
+      }
+  }
+  SECTION("with steps that are not those of its epochs") {
+    for (const char* value : {"3", "5", "0", "-4"}) {
+      TensorFile other = saved;
+      other.metadata["optimizer_steps"] = value;
+      save_tensors(options.checkpoint, other);
+      CHECK(contains(refused(), "contradict each other"));
+    }
+  }
+  SECTION("of more or other lengths than it has") {
+    for (const char* value : {"", "0", "1"}) {
+      TensorFile other = saved;
+      other.metadata["lengths"] = value;
+      save_tensors(options.checkpoint, other);
+      CHECK(contains(refused(), "contradict each other"));
+    }
+  }
   SECTION("with counts that contradict each other") {
     for (const char* value : {"2", "-1"}) {
       TensorFile other = saved;
