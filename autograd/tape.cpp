@@ -69,12 +69,14 @@ void Tape::Pass::walk(std::size_t end, std::size_t begin) const {
     if (node.kind == Kind::later_result)
       continue;  // its gradient waits for the first result's rule
     std::optional<Var> reached = std::exchange(storage.gradients[i], std::nullopt);
-    if (node.kind == Kind::variable)
+    if (node.kind == Kind::variable) {
       result.variables_.emplace(i, reached ? std::move(*reached) : Var(zeros(node.shape)));
+      continue;
+    }
     bool any = reached.has_value();
     for (std::size_t k = i + 1; k < end && storage.nodes[k].kind == Kind::later_result; ++k)
       any |= storage.gradients[k].has_value();
-    if (!any || node.kind == Kind::variable) continue;
+    if (!any) continue;
     if (node.kind == Kind::weights) {
       result.parts_.push_back({node.begin, std::move(*reached)});
       continue;

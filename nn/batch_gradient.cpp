@@ -11,33 +11,17 @@
 namespace gradflow {
 namespace {
 
-// sum += share g, or sum = share g for the first of the terms.
-void add_share(const real* g, double share, bool first, real* sum, Index n) {
-  const auto factor = static_cast<real>(share);
-  if (first)
-#pragma omp simd
-    for (Index i = 0; i < n; ++i) sum[i] = factor * g[i];
-  else
-#pragma omp simd
-    for (Index i = 0; i < n; ++i) sum[i] += factor * g[i];
-}
-
-// The same for the last one. Returns the sum of squares of what is then there.
-double add_last_share(const real* g, double share, bool first, real* sum, Index n) {
+// sum += share g, or sum = share g for the first of the terms. For the last one: returns the sum of
+// squares of what is then there.
+template <bool last>
+double add_share(const real* g, double share, bool first, real* sum, Index n) {
   const auto factor = static_cast<real>(share);
   double square = 0;
-  if (first)
 #pragma omp simd reduction(+ : square)
-    for (Index i = 0; i < n; ++i) {
-      sum[i] = factor * g[i];
-      square += double{sum[i]} * double{sum[i]};
-    }
-  else
-#pragma omp simd reduction(+ : square)
-    for (Index i = 0; i < n; ++i) {
-      sum[i] += factor * g[i];
-      square += double{sum[i]} * double{sum[i]};
-    }
+  for (Index i = 0; i < n; ++i) {
+    sum[i] = factor * g[i] + (first ? 0 : sum[i]);
+    if constexpr (last) square += double{sum[i]} * double{sum[i]};
+  }
   return square;
 }
 
@@ -93,10 +77,10 @@ void BatchGradient::add_up(std::span<const Shard> shards) {
     const Index n = end - begin;
     real* const sum = all + begin;
     for (std::size_t s = 0; s + 1 < shards.size(); ++s)
-      add_share(shards[s].gradient.data() + begin, shards[s].share, s == 0, sum, n);
+      add_share<false>(shards[s].gradient.data() + begin, shards[s].share, s == 0, sum, n);
     const Shard& last = shards.back();
     squares[static_cast<std::size_t>(part)] =
-        add_last_share(last.gradient.data() + begin, last.share, shards.size() == 1, sum, n);
+        add_share<true>(last.gradient.data() + begin, last.share, shards.size() == 1, sum, n);
   });
   double total = 0;
   for (const double square : squares) total += square;
@@ -111,11 +95,9 @@ std::string BatchGradient::cause(std::span<const Shard> shards, const Data& data
       if (!all_finite(data.points.rows(row, row + 1)))
         return fmt::format("row {} of the data is not finite", row);
   const WatchNumbers watch;
-  for (const Shard& shard : shards) {
-    Rng rng = shard.rng;
-    Tape tape(weights_);
+  for (Shard again : shards) {
     try {
-      tape.backward(loss_(data.rows(shard.rows), rng));
+      run(again, data);
     } catch (const NonFiniteError& found) {
       return found.what();
     }

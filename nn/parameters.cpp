@@ -100,14 +100,6 @@ void load(const Visit& visit, const NamedTensors& tensors) {
 
 }  // namespace detail
 
-NamedTensors values(const Parameters& parameters) {
-  NamedTensors result;
-  for (const auto& [name, parameter] : parameters)
-    require<GraphError>(result.emplace(name, parameter->value()).second,
-                        "values: two parameters named \"{}\" given; each name once", name);
-  return result;
-}
-
 NamedTensors with_prefix(const NamedTensors& tensors, const std::string& prefix) {
   NamedTensors result;
   for (const auto& [name, x] : tensors)

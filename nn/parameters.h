@@ -73,6 +73,11 @@ Visit visit_of(
     const Model& model) {  // visit() is not const, since it hands out what can be changed
   return [&model](const Visitor& visitor) { const_cast<Model&>(model).visit(visitor); };
 }
+inline Visit visit_of(const Parameters& list) {  // a list of them is as good as a model
+  return [&list](const Visitor& visitor) {
+    for (const auto& [name, parameter] : list) visitor(name, *parameter);
+  };
+}
 }  // namespace detail
 
 // What is trained: the model must outlive the list, and not move as long as that is used.
@@ -105,8 +110,6 @@ void load(Model& model, const NamedTensors& tensors) {
   detail::load(detail::visit_of(model), tensors);
 }
 
-// Values by name, e.g. for save_tensors(). Copies share storage.
-NamedTensors values(const Parameters& parameters);
 // Sets all parameters. Throws ShapeError, naming the first, if one is missing or of another shape.
 void assign(const Parameters& parameters, const NamedTensors& values);
 // Those whose names begin with `prefix`, under what follows it.

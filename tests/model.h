@@ -12,7 +12,7 @@
 #include "autograd/ops.h"
 #include "nn/parameters.h"
 #include "tensor/random.h"
-#include "tensor/threads/parallel.h"
+#include "tests/threads.h"
 
 namespace gradflow {
 
@@ -47,17 +47,5 @@ inline std::string wrong_gradient(const Parameters& parameters, const std::funct
   const GradcheckResult result = gradcheck([&](const auto&) { return loss(); }, {}, weights);
   return result.passed ? "" : result.report;
 }
-
-// A number of threads for the rest of a scope.
-class WithThreads {
- public:
-  explicit WithThreads(int count) : before_(threads()) { set_threads(count); }
-  ~WithThreads() { set_threads(before_); }
-  WithThreads(const WithThreads&) = delete;
-  WithThreads& operator=(const WithThreads&) = delete;
-
- private:
-  int before_;
-};
 
 }  // namespace gradflow

@@ -60,6 +60,16 @@ std::vector<Label> five_labels() {
   return labels;
 }
 
+LineFigure matching_loss_figure(std::string name, std::string title,
+                                const std::vector<double>& losses, double floor) {
+  return {.name = std::move(name),
+          .title = std::move(title),
+          .x_label = "epoch",
+          .y_label = "squared error per element",
+          .series = {{.x = epoch_numbers(losses.size()), .y = losses}},
+          .references = {{.label = fmt::format("floor {:.4f}", floor), .y = floor}}};
+}
+
 std::vector<double> epoch_numbers(std::size_t count) {
   return evenly(1, static_cast<double>(count), count);
 }

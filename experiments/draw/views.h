@@ -34,6 +34,10 @@ Color color_of(const Ring& ring);
 // Names y1 to y5 beside the report's five points.
 std::vector<Label> five_labels();
 
+// The loss of flow matching over the epochs, and the lowest value that it can have.
+LineFigure matching_loss_figure(std::string name, std::string title,
+                                const std::vector<double>& losses, double floor);
+
 std::vector<double> epoch_numbers(std::size_t count);  // 1, 2, ..., count
 
 }  // namespace gradflow

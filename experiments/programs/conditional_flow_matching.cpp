@@ -107,13 +107,8 @@ PointFigure times_figure(const FlowMatching& model) {
 
 // Beyond the figures: the loss of this model.
 LineFigure loss_figure(const History& history) {
-  return {.name = "extra_cfm_loss",
-          .title = "Conditional flow matching: training loss",
-          .x_label = "epoch",
-          .y_label = "squared error per element",
-          .series = {{.x = epoch_numbers(history.epochs.size()), .y = losses(history)}},
-          .references = {{.label = fmt::format("floor {:.4f}", kConditionalFlowMatchingFloor),
-                          .y = kConditionalFlowMatchingFloor}}};
+  return matching_loss_figure("extra_cfm_loss", "Conditional flow matching: training loss",
+                              losses(history), kConditionalFlowMatchingFloor);
 }
 
 std::vector<Drawing> figures(const Trained<FlowMatching>& trained, const Tensor& points) {

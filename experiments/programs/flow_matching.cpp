@@ -106,13 +106,8 @@ json measure(const Trained<FlowMatching>& trained, const RunOptions&) {
 
 // Figure 6: the loss and the lowest value it can have.
 LineFigure loss_figure(const History& history) {
-  return {.name = "fig06_fm_loss",
-          .title = "Flow matching: training loss",
-          .x_label = "epoch",
-          .y_label = "squared error per element",
-          .series = {{.x = epoch_numbers(history.epochs.size()), .y = losses(history)}},
-          .references = {
-              {.label = fmt::format("floor {:.4f}", kFlowMatchingFloor), .y = kFlowMatchingFloor}}};
+  return matching_loss_figure("fig06_fm_loss", "Flow matching: training loss", losses(history),
+                              kFlowMatchingFloor);
 }
 
 // Figure 7: the same points at six times.

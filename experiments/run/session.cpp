@@ -25,7 +25,7 @@ void write_log(const std::filesystem::path& path, const std::vector<Epoch>& epoc
 
 void save_model(const Trainable& model, const RunOptions& options, const Settings& settings,
                 const History& history) {
-  TensorFile file{values(model.parameters), texts_of(settings)};
+  TensorFile file{tensors(model.parameters), texts_of(settings)};
   for (const auto& [name, x] : model.constants)
     require(file.tensors.emplace(name, x).second, "save: two tensors are named \"{}\"", name);
   file.metadata["format"] = "gradflow model 1";
@@ -44,8 +44,7 @@ RunIdentity identity(const Trainable& model, const RunOptions& options, const Se
 void tell_lengths(const std::string& name, const TrainingState& state, Index epochs) {
   if (state.lengths.empty() || state.lengths.back() == epochs) return;
   say("{}: made for {} epochs, goes on for {} in all: from epoch {} on the learning rate follows "
-      "the "
-      "cosine of {}; the result is not that of {} from the start\n",
+      "the cosine of {}; the result is not that of {} from the start\n",
       name, fmt::join(state.lengths, ", then "), epochs, state.epochs.size() + 1, epochs, epochs);
 }
 
@@ -89,7 +88,7 @@ Outcome train_and_save(const Trainable& model, const RunOptions& options, const 
     return {{}, stop.signal()};
   }
   const History history{result.epochs, result.lengths, result.seconds, result.steps_per_second,
-                        hash_tensors(values(model.parameters))};
+                        hash_tensors(tensors(model.parameters))};
   save_model(model, options, settings, history);
   say("{}: trained in {:.1f} s, {:.0f} steps/s; weights {} in {}\n", model.name, history.seconds,
       history.steps_per_second, history.weights_hash, weights_file(model.name, options).string());

@@ -306,7 +306,7 @@ TEST_CASE("every number of every layer moves under Adam") {
     return sum(square(model.mlp(model.linear(x)) + model.embedding({0, 1, 2, 3})));
   };
   CHECK(without_gradient(parameters(model), loss) == "");
-  const NamedTensors before = values(parameters(model));
+  const NamedTensors before = tensors(parameters(model));
   Weights weights(parameters(model));
   Adam adam(weights);
   Tape tape(weights);
@@ -380,10 +380,10 @@ TEST_CASE("flat() adds up what flows into a parameter that is used more than onc
 TEST_CASE("values and assign carry parameters from one model to another") {
   Rng rng(18);
   Mlp from({2, 4, 1}, rng), to({2, 4, 1}, rng);
-  assign(parameters(to), values(parameters(from)));
+  assign(parameters(to), tensors(parameters(from)));
   CHECK(bits(to) == bits(from));
 
-  NamedTensors wrong = values(parameters(from));
+  NamedTensors wrong = tensors(parameters(from));
   wrong["0.weight"] = zeros({4, 2});
   wrong["1.bias"] = zeros({2});
   const std::string before = bits(to);

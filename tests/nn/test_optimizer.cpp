@@ -324,7 +324,7 @@ void check_restore(const Make& make) {
   auto first = make(of_part);
   for (Index step = 0; step < 4; ++step) first.step(gradient_of_step(step));
   const NamedTensors state = first.state();
-  const NamedTensors at = values(parameters(part));
+  const NamedTensors at = tensors(parameters(part));
   const Index steps = first.steps();
   first.step(gradient_of_step(99));  // leaves what was saved alone
 

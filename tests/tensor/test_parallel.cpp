@@ -16,27 +16,16 @@
 #include "tensor/threads/team.h"
 #include "tests/catch.h"
 #include "tests/close.h"
+#include "tests/threads.h"
 
 namespace gradflow {
 using namespace kernel;  // what is tested here
 
 namespace {
 
-// Sets the number of threads for one test.
-class Threads {
- public:
-  explicit Threads(int count) : before_(threads()) { set_threads(count); }
-  ~Threads() { set_threads(before_); }
-  Threads(const Threads&) = delete;
-  Threads& operator=(const Threads&) = delete;
-
- private:
-  int before_;
-};
-
 TEST_CASE("every task runs once") {
   for (const int count : {1, 2, 3, 4, 16}) {
-    const Threads scope(count);
+    const WithThreads scope(count);
     for (const Index tasks : {0, 1, 2, 3, 7, 1000}) {
       CAPTURE(count, tasks);
       std::vector<std::atomic<int>> calls(static_cast<std::size_t>(tasks));
@@ -47,7 +36,7 @@ TEST_CASE("every task runs once") {
 }
 
 TEST_CASE("a loop in parts reaches every number once, in parts that begin with a cache line") {
-  const Threads scope(2);
+  const WithThreads scope(2);
   for (const Index n : {0, 1, 15, 16, 17, 4096, 4097, 4112, 12866, 65537, 1000001}) {
     CAPTURE(n);
     std::vector<int> reached(static_cast<std::size_t>(n));
@@ -63,7 +52,7 @@ TEST_CASE("a loop in parts reaches every number once, in parts that begin with a
 
 TEST_CASE("the error of the first task by number comes through and the threads go on working") {
   for (const int count : {1, 2, 4}) {
-    const Threads scope(count);
+    const WithThreads scope(count);
     for (int repeat = 0; repeat < 20; ++repeat) {
       std::atomic<int> finished = 0;
       const auto run = [&] {
@@ -83,7 +72,7 @@ TEST_CASE("the error of the first task by number comes through and the threads g
 }
 
 TEST_CASE("inside a task another parallel_for runs in order on the same thread") {
-  const Threads scope(4);
+  const WithThreads scope(4);
   constexpr Index outer = 8, inner = 10;
   std::vector<std::vector<Index>> order(outer);
   std::vector<char> moved(outer, 0);
@@ -102,7 +91,7 @@ TEST_CASE("inside a task another parallel_for runs in order on the same thread")
 }
 
 TEST_CASE("an error of an inner parallel_for comes through both") {
-  const Threads scope(4);
+  const WithThreads scope(4);
   const auto run = [] {
     parallel_for(4, [](Index i) {
       parallel_for(4, [i](Index j) {
@@ -118,7 +107,7 @@ TEST_CASE("one thread and four give the same bits") {
   const Tensor A = Rng(1).normal({1200, 150}), B = Rng(2).normal({150, 140});
   constexpr Index tasks = 12, rows = 100;
   const auto compute = [&](int count) {
-    const Threads scope(count);
+    const WithThreads scope(count);
     std::vector<Tensor> parts(tasks, Tensor());
     parallel_for(tasks, [&](Index i) {
       const Tensor y = tanh(matmul(A.rows(i * rows, (i + 1) * rows), B)).value();
@@ -131,7 +120,7 @@ TEST_CASE("one thread and four give the same bits") {
   for (const int count : {2, 3, 4}) {
     CAPTURE(count);
     CHECK(difference(compute(count), one) == "");
-    const Threads scope(count);
+    const WithThreads scope(count);
     CHECK(difference(matmul(A, B), whole) == "");  // nor does a product outside of tasks change
   }
 }
@@ -147,7 +136,7 @@ TEST_CASE("a product on any thread has the same bits") {
 
 // Tensors may be made on one thread and die on another.
 TEST_CASE("tensors travel between threads") {
-  const Threads scope(4);
+  const WithThreads scope(4);
   const Tensor shared = Rng(3).normal({1000});
   for (int repeat = 0; repeat < 50; ++repeat) {
     std::vector<Tensor> results(8, shared);
@@ -164,7 +153,7 @@ TEST_CASE("tensors travel between threads") {
 
 TEST_CASE("the number of threads") {
   CHECK(threads() >= 1);
-  const Threads scope(3);
+  const WithThreads scope(3);
   CHECK(threads() == std::min(3, most_threads()));
   CHECK(message_of<ShapeError>([] { set_threads(0); }) ==
         "set_threads: 0 given; 1 to 1024 are possible");
@@ -187,7 +176,7 @@ int status_of_child(const Body& body) {
 
 // A child has none of its parent's threads.
 TEST_CASE("a child of fork computes by itself") {
-  const Threads scope(2);
+  const WithThreads scope(2);
   const Tensor A = Rng(1).normal({1600, 1500}), B = Rng(2).normal({1500, 40});
   const auto compute = [&] {
     std::vector<Tensor> parts(8);

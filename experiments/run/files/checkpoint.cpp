@@ -76,14 +76,6 @@ void check_settings(const TensorFile& file, const Texts& settings) {
   }
 }
 
-// Parameters as a module, to be loaded: all of them, and none that is too many.
-struct Named {
-  Parameters parameters;
-  void visit(const Visitor& visit) {
-    for (const auto& [name, parameter] : parameters) visit(name, *parameter);
-  }
-};
-
 void check_constants(const TensorFile& file, const NamedTensors& constants) {
   for (const auto& [name, x] : constants) {
     const auto saved = file.tensors.find(kConstant + name);
@@ -102,7 +94,7 @@ void save_checkpoint(const std::filesystem::path& path, const Parameters& parame
                      const Optimizer& optimizer, const TrainingState& state,
                      const RunIdentity& run) {
   TensorFile file;
-  for (const auto& [name, x] : values(parameters)) file.tensors[kModel + name] = x;
+  for (const auto& [name, x] : tensors(parameters)) file.tensors[kModel + name] = x;
   for (const auto& [name, x] : optimizer.state()) file.tensors[kOptimizer + name] = x;
   for (const auto& [name, x] : run.constants) file.tensors[kConstant + name] = x;
   for (const auto& [name, value] : run.settings) file.metadata[kSetting + name] = value;
@@ -145,13 +137,12 @@ TrainingState restore_checkpoint(const TensorFile& file, const std::string& name
                        "it stands in epoch {}, this run has {}; hint: ask for at least {} epochs, "
                        "or start anew without --resume",
                        begun, run.epochs, begun);
-    Named model{parameters};
-    const NamedTensors before = tensors(model);
-    load(model, with_prefix(file.all(), kModel));
+    const NamedTensors before = tensors(parameters);
+    load(parameters, with_prefix(file.all(), kModel));
     try {
       optimizer.restore(with_prefix(file.tensors, kOptimizer), steps);
     } catch (const Error&) {
-      load(model, before);  // nothing is changed by half
+      load(parameters, before);  // nothing is changed by half
       throw;
     }
     return state;
