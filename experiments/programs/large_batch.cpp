@@ -82,21 +82,20 @@ void say_cost(const Mlp& trained, const TrainingOptions& options, double step) {
   Adam adam(weights);
   const Tensor gradient = zeros({weights.count()});
   const double each = usual_seconds([&] { adam.step(gradient); });
-  const double talking = seconds_of_talking(options.shards, weights.count());
+  const double talking = ranks() > 1 ? seconds_of_talking(options.shards, weights.count()) : 0;
   const double message = seconds_of_talking(ranks(), ranks()) / 2;
   const auto R = static_cast<double>(ranks());
   const double alone = std::max(0.0, step - talking - each) * R;
   say("a step takes {:.1f} ms, of which talking {:.1f} ms ({:.0f} %), Adam {:.1f} ms\n", 1e3 * step,
       1e3 * talking, 100 * talking / step, 1e3 * each);
-  say("\nTimes as fast as one machine like this with {} of the batch's {} points at a time, "
-      "expected:\n"
+  say("\nTimes as fast as one machine like this, batches of {} on several machines, expected:\n"
       "{:<30}{:>8}{:>8}{:>8}{:>8}{:>8}{:>8}\n",
-      options.batch, options.batch, "machines", 2, 4, 8, 16, 32, 64);
+      options.batch, "machines", 2, 4, 8, 16, 32, 64);
   if (ranks() > 1) {
     const double bytes = 2 * static_cast<double>(weights.count()) * sizeof(real) * (R - 1) / R;
     const double latency = message / R;
     const double bandwidth = bytes / std::max(1e-9, talking - 2 * message);
-    say_expected({fmt::format("as here: {:.0f} us, {:.1f} GB/s", 1e6 * latency, 1e-9 * bandwidth),
+    say_expected({fmt::format("as here: {:.1f} us, {:.1f} GB/s", 1e6 * latency, 1e-9 * bandwidth),
                   latency, bandwidth},
                  alone, each, weights.count());
   }

@@ -37,6 +37,7 @@ declare -A options=(
 start() {
   local count=$1 out=$2
   shift 2
+  : > log  # now, and not when the process in the background gets there
   # shellcheck disable=SC2086  # several words
   env --default-signal=INT,TERM mpirun --oversubscribe -n "$count" "$programs/$name" ${options[$name]} \
     --out "$out" "$@" > log 2>&1 < /dev/null &
@@ -58,7 +59,7 @@ end() {  # of all processes, at once
 # The weights of a run with so many processes: what it measures and draws is not asked for.
 hash_of() {  # hash_of RANKS DIR OPTION...
   start "$@"
-  wait_until trained
+  wait_until trained || echo "no weights: mpirun ended with $(wait "$pid"; echo $?)" >> log
   weights_hash log
   end
 }
@@ -75,6 +76,7 @@ ended_within() {  # ended_within SECONDS
 
 same_weights() {
   local count
+  : > log
   # shellcheck disable=SC2086
   "$programs/$name" ${options[$name]} --out alone > log 2>&1 < /dev/null &
   pid=$!
