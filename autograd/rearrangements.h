@@ -20,6 +20,7 @@ namespace gradflow {
 // parameters of functions only: it refers to the sizes and does not keep them.
 class WantedShape {
  public:
+  // Of a Shape; of sizes, which are not checked yet.
   WantedShape(const Shape& shape) : sizes_(shape.begin(), shape.end()) {}
   WantedShape(std::initializer_list<Index> sizes) : sizes_(sizes.begin(), sizes.end()) {}
   Shape of(const char* op) const { return Shape(op, sizes_); }  // throws ShapeError, naming `op`
