@@ -83,7 +83,8 @@ DataSet blurred(std::string name, std::vector<Curve> curves, double noise,
   for (const Curve& curve : curves)
     add_along(spread, curve, 1 / static_cast<double>(curves.size()));
   DataSet set = described(std::move(name), std::move(classes), std::move(spread));
-  set.sample = sampler(std::ssize(curves), noise, !set.classes.empty(),
+  const Index parts = std::ssize(curves);
+  set.sample = sampler(parts, noise, !set.classes.empty(),
                        [curves = std::move(curves)](Index part, double u) {
                          const auto& [at, t] = curves[static_cast<std::size_t>(part)];
                          return at(t.low + u * (t.high - t.low));
@@ -97,10 +98,11 @@ DataSet blurred(std::string name, std::vector<Point2> places, double noise,
   Spread spread(noise);
   for (const Point2& place : places) spread.add(place, 1 / static_cast<double>(places.size()));
   DataSet set = described(std::move(name), std::move(classes), std::move(spread));
-  set.sample = sampler(std::ssize(places), noise, !set.classes.empty(),
-                       [places = std::move(places)](Index part, double) {
-                         return places[static_cast<std::size_t>(part)];
-                       });
+  const Index parts = std::ssize(places);
+  set.sample =
+      sampler(parts, noise, !set.classes.empty(), [places = std::move(places)](Index part, double) {
+        return places[static_cast<std::size_t>(part)];
+      });
   return set;
 }
 

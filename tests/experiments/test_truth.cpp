@@ -90,7 +90,8 @@ TEST_CASE("truth: what a model makes up beyond an edge costs without end") {
   CHECK(std::isfinite(m.gap.value));
   CHECK(m.gap.value > 0.3);
   CHECK(m.precision < 0.55);
-  CHECK(m.coverage > 0.9);
+  CHECK(m.coverage > 0.4);  // not the corners
+  CHECK(m.coverage < 0.9);
 }
 
 TEST_CASE("truth: a model of one of two moons covers half of them") {
@@ -182,7 +183,7 @@ TEST_CASE(
 TEST_CASE("baselines: on the moons each is better than the one before, and none is too good") {
   const Truth truth(moons(), 20'000, Rng(14));
   Rng rng(15);
-  const Tensor raw = truth.set().sample(20'000, rng).points;
+  const Tensor raw = truth.set().sample(5'000, rng).points;
   const Standardize units = Standardize::of(raw);
   const Tensor points = units.to_latent(raw).points.value();
   const auto measured = [&](const DensityModel& model) {
@@ -192,8 +193,8 @@ TEST_CASE("baselines: on the moons each is better than the one before, and none 
                  mixture = measured(best_mixture(points, rng)),
                  kernels = measured(kernel_density(points));
   CHECK(gaussian.gap.value > 0.7);
-  CHECK(mixture.gap.value < 0.05);
-  CHECK(kernels.gap.value < 0.05);
+  CHECK(mixture.gap.value < 0.1);
+  CHECK(kernels.gap.value < 0.1);
   for (const Measures& m : {gaussian, mixture, kernels}) {
     CHECK(m.gap.value > -3 * m.gap.error);
     CHECK(std::abs(m.mass - m.inside) < 5e-3);
