@@ -11,22 +11,21 @@
 namespace gradflow {
 namespace {
 
-using Make = Flow (*)(Index dim, const FlowOptions& options, Rng& rng);
-
-Learned learn_flow(Make make, const FlowOptions& flow_options, const Tensor& points,
+Learned learn_flow(const Recipe& recipe, const FlowOptions& flow_options, const Tensor& points,
                    const TrainingOptions& options, const std::atomic<bool>& stop) {
   Rng rng(options.seed);
-  Flow flow = make(2, flow_options, rng);
+  Flow flow = recipe.make(2, flow_options, rng);
   Weights weights(parameters(flow));
   const Loss loss = [&flow](const Data& batch, Rng&) { return -mean(flow.log_prob(batch.points)); };
   const TrainingResult result = train(weights, loss, Data{points, {}}, options, {.stop = &stop});
   return {density_model(flow, weights.count()), tensors(flow), result.stopped};
 }
 
-Species flow(const char* name, Make make, const FlowOptions& flow_options) {
+Species flow(const char* name, const FlowOptions& flow_options) {
   return {name,
-          [=](const Tensor& points, const TrainingOptions& options, const std::atomic<bool>& stop) {
-            return learn_flow(make, flow_options, points, options, stop);
+          [&known = recipe(name), flow_options](
+              const Tensor& points, const TrainingOptions& options, const std::atomic<bool>& stop) {
+            return learn_flow(known, flow_options, points, options, stop);
           }};
 }
 
@@ -43,10 +42,12 @@ std::vector<Species> made() {
       baseline("gaussian", [](const Tensor& points, Rng&) { return best_gaussian(points); }),
       baseline("mixture", [](const Tensor& points, Rng& rng) { return best_mixture(points, rng); }),
       baseline("kernels", [](const Tensor& points, Rng&) { return kernel_density(points); }),
-      flow("nice", nice, {.network = wide}),
-      flow("real_nvp", real_nvp, {}),
-      flow("maf", maf, {.layers = 8, .network = wide}),
-      flow("iaf", iaf, {.layers = 8, .network = wide}),
+      flow("nice", {.network = wide}),
+      flow("real_nvp", {}),
+      flow("maf", {.layers = 8, .network = wide}),
+      flow("iaf", {.layers = 8, .network = wide}),
+      flow("spline_coupling", {.layers = 6, .network = wide, .spline = {.bins = 32}}),
+      flow("spline_autoregressive", {.layers = 4, .network = wide, .spline = {.bins = 32}}),
   };
 }
 
