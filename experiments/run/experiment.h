@@ -43,6 +43,7 @@ struct Experiment {
   DataSet data = {};                         // what is learned
   std::function<Model(Rng& rng)> make = {};  // as the settings say; not trained
   std::function<Var(const Model& model, const Data& batch, Rng& rng)> loss = {};
+  TrainingOptions training = {};  // unless the command line says otherwise
 
   // After each epoch, on points that are not trained on; if there is anything to validate.
   Index validation_points = 0;
@@ -135,7 +136,7 @@ int run(const Experiment<Model>& experiment, RunOptions& options) {
 template <class Model>
 int run_experiment(int argc, char** argv, const Experiment<Model>& experiment) {
   const RanksScope ranks;
-  RunOptions options;
+  RunOptions options{.training = experiment.training};
   if (const auto end = parse_options(argc, argv, experiment.about, options, experiment.settings))
     return *end;
   return run_program(options, [&] { return detail::run(experiment, options); });
