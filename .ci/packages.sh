@@ -3,7 +3,7 @@
 #   install_packages PACKAGE...
 
 build_packages=(g++ cmake ninja-build libopenblas-openmp-dev libfmt-dev
-                libgnuplot-iostream-dev libcli11-dev nlohmann-json3-dev)
+                libgnuplot-iostream-dev libcli11-dev nlohmann-json3-dev zlib1g-dev)
 figure_packages=(fonts-open-sans imagemagick)  # the last joins the frames of the animation
 command -v gnuplot >/dev/null || figure_packages+=(gnuplot-nox)
 test_packages=(catch2)
