@@ -5,6 +5,8 @@
 #include <cmath>
 #include <numbers>
 
+#include "tensor/kernels/vector_math.h"
+
 namespace gradflow {
 namespace {
 
@@ -12,7 +14,7 @@ constexpr double kPi = std::numbers::pi;
 
 // The place on a moon's arc that belongs to an angle.
 std::array<double, 2> on_moon(Index moon, double angle) {
-  const double c = std::cos(angle), s = std::sin(angle);
+  const double c = math::cos(angle), s = math::sin(angle);
   return moon == 0 ? std::array{c, s} : std::array{1 - c, 0.5 - s};
 }
 
