@@ -1,8 +1,6 @@
-#include "tensor/kernels/vector_math.h"
-// ^ first: it must come before <cmath>
-
-#include "flows/univariate/affine.h"
 #include "flows/univariate/affine_fused.h"
+#include "flows/univariate/affine.h"
+#include "tensor/kernels/vector_math.h"
 
 namespace gradflow {
 namespace {
@@ -22,10 +20,9 @@ Numbers computed(Scaling scaling, real c, const Tensor& points, const Tensor& ra
   const real* r = raw.data();
   real* to = f.s.mutable_data();
   for (Index i = 0; i < n; ++i) to[i] = r[2 * i];
-  // By map(), and not in a loop of our own: a number's bits do not depend on where it stands.
   if (!std::isinf(c))
-    f.s = kernel::map("affine", f.s, [c](real v) { return c * std::tanh(v / c); });
-  f.e = kernel::map("affine", f.s, [sign](real v) { return std::exp(sign * v); });
+    f.s = kernel::map("affine", f.s, [c](real v) { return c * math::tanh(v / c); });
+  f.e = kernel::map("affine", f.s, [sign](real v) { return math::exp(sign * v); });
   const real *s = f.s.data(), *e = f.e.data();
   real* y = f.points.mutable_data() + (D - M);
   for (Index i = 0; i < n; y += D)
