@@ -104,7 +104,7 @@ class Fit {
   void choose_sizes() {
     const Index N = parts_.training.rows();
     Architecture& a = options_.architecture;
-    if (a.layers == 0) a.layers = N < 2000 ? 3 : 5;
+    if (a.layers == 0) a.layers = N < 2000 ? 3 : 6;
     if (a.units == 0) a.units = N < 2000 ? std::max<Index>(32, D_) : std::max<Index>(64, 2 * D_);
     TrainingOptions& t = options_.training;
     if (t.batch == 0) t.batch = N < 20'000 ? 128 : 256;
@@ -371,7 +371,7 @@ class Fit {
 }  // namespace
 
 std::vector<std::string> kinds_to_fit(const std::string& model) {
-  if (model == "auto") return {"gaussian", "mixture", "maf", "affine"};
+  if (model == "auto") return {"gaussian", "mixture", "maf", "spline"};
   require<FileError>(std::ranges::find(kKinds, model) != kKinds.end(),
                      "fit: a model \"{}\" given; auto or one of: {}", model,
                      fmt::format("{}", fmt::join(kKinds, ", ")));

@@ -25,12 +25,12 @@ std::map<Index, std::vector<Index>> rows_by_group(const Conditions& conditions,
 
 }  // namespace
 
-MixtureBase::MixtureBase(Index dim, Conditions conditions, std::vector<GaussianMixture> groups)
+MixtureBase::MixtureBase(Index dim, Conditions conditions, std::vector<Mixture> groups)
     : dim_(dim), conditions_(std::move(conditions)), groups_(std::move(groups)) {
   require(std::ssize(groups_) == conditions_.groups(),
           "MixtureBase: {} mixtures given; {} are required, one for each group", groups_.size(),
           conditions_.groups());
-  for (const GaussianMixture& mixture : groups_)
+  for (const Mixture& mixture : groups_)
     require(mixture.dim() == dim_ + conditions_.reals(),
             "MixtureBase: a mixture of {} coordinates given; {} are required", mixture.dim(),
             dim_ + conditions_.reals());
@@ -43,7 +43,7 @@ Var MixtureBase::log_prob(const Var& z, const Var& context) const {
   const Var points = with_given(z, context, reals);
   Var result = zeros(Shape{B});
   for (const auto& [group, rows] : rows_by_group(conditions_, context.value(), B)) {
-    const GaussianMixture& mixture = groups_[static_cast<std::size_t>(group)];
+    const Mixture& mixture = groups_[static_cast<std::size_t>(group)];
     const Var scores = gradflow::log_prob(mixture, gather(points, rows), reals);
     result = result + scatter_add(scores, rows, B);
   }
@@ -55,7 +55,7 @@ Var MixtureBase::sample(Index n, Rng& rng, const Var& context) const {
   const Tensor given = reals == 0 ? Tensor({n, 0}) : kernel::slice(context.value(), 1, 0, reals);
   Tensor result = zeros({n, dim_});
   for (const auto& [group, rows] : rows_by_group(conditions_, context.value(), n)) {
-    const GaussianMixture& mixture = groups_[static_cast<std::size_t>(group)];
+    const Mixture& mixture = groups_[static_cast<std::size_t>(group)];
     const Tensor drawn = gradflow::sample(mixture, kernel::gather(given, rows), rng);
     kernel::add_in_place(result, kernel::scatter_add(drawn, rows, n));
   }

@@ -6,7 +6,7 @@
 // sampled, saved and loaded in the same.
 #pragma once
 
-#include "experiments/metrics/gaussian_mixture.h"
+#include "experiments/metrics/mixture.h"
 #include "experiments/table/conditions.h"
 #include "flows/base.h"
 
@@ -16,9 +16,9 @@ class MixtureBase final : public Base {
  public:
   // Mixtures of (given numbers, coordinates): as many as there are groups; of dim + reals each.
   // Throws ShapeError otherwise.
-  MixtureBase(Index dim, Conditions conditions, std::vector<GaussianMixture> groups);
+  MixtureBase(Index dim, Conditions conditions, std::vector<Mixture> groups);
 
-  const std::vector<GaussianMixture>& groups() const { return groups_; }
+  const std::vector<Mixture>& groups() const { return groups_; }
 
   Index dim() const override { return dim_; }
   Index context() const override { return conditions_.size(); }
@@ -29,7 +29,7 @@ class MixtureBase final : public Base {
  private:
   Index dim_;
   Conditions conditions_;
-  std::vector<GaussianMixture> groups_;
+  std::vector<Mixture> groups_;
 };
 
 }  // namespace gradflow

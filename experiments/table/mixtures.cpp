@@ -18,8 +18,8 @@ MixtureBase fit_mixtures(const Tensor& points, const Tensor& given, const Condit
                          const MixtureOptions& options, const Rng& rng) {
   const Index D = points.shape()[1], enough = std::max<Index>(20, 2 * D) * options.components;
   const Tensor all = joint(points, given, conditions.reals());
-  const GaussianMixture pooled = fit_mixture(all, options, rng.fork(0));
-  std::vector<GaussianMixture> groups(static_cast<std::size_t>(conditions.groups()), pooled);
+  const Mixture pooled = fit_mixture(all, options, rng.fork(0));
+  std::vector<Mixture> groups(static_cast<std::size_t>(conditions.groups()), pooled);
   if (groups.size() == 1) return {D, conditions, std::move(groups)};
   std::vector<std::vector<Index>> rows(groups.size());
   const std::vector<Index> group_of = conditions.groups_of(given);

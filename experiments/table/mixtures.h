@@ -1,7 +1,7 @@
 // The models that flows are compared with: mixtures of Gaussians, by expectation-maximisation.
 #pragma once
 
-#include "experiments/metrics/gaussian_mixture.h"
+#include "experiments/metrics/mixture.h"
 #include "experiments/table/mixture_base.h"
 
 namespace gradflow {

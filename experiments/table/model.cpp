@@ -25,8 +25,8 @@ Tensor columns_of(const Tensor& rows, Index begin, Index end) {
   return kernel::slice(rows, 1, begin, end);
 }
 
-std::vector<GaussianMixture> standard_groups(const Architecture& a, Index dim,
-                                             const Conditions& conditions) {
+std::vector<Mixture> standard_groups(const Architecture& a, Index dim,
+                                     const Conditions& conditions) {
   return std::vector(static_cast<std::size_t>(conditions.groups()),
                      standard_mixture(a.components, dim + conditions.reals()));
 }
@@ -36,8 +36,13 @@ Flow trained_flow(const Architecture& a, Index D, Index context, Rng& rng) {
   options.network.hidden.assign(static_cast<std::size_t>(a.depth), a.units);
   options.network.activation = activations::relu;
   options.network.context = context;
-  // A single column has nothing to be conditioned on, and is what a masked flow can do, too.
+  // Couplings need a column to look at; of a single one a masked flow knows what to make.
   if (a.kind == "affine" && D > 1) return real_nvp(D, options, rng);
+  if (a.kind == "spline") {
+    options.spline.box = 5;  // values may lie far out
+    if (D > 2) options.permuting = Permuting::lu;
+    return D > 1 ? spline_coupling(D, options, rng) : spline_autoregressive(D, options, rng);
+  }
   if (a.kind == "flow-matching")
     return {Continuous(VelocityNetwork(
         D, {.hidden = options.network.hidden, .activation = activations::silu, .context = context},

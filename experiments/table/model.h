@@ -32,8 +32,8 @@ struct Architecture {
   Index components = 1;      // of a mixture, for each combination of classes
   Settings list();
 };
-inline const std::vector<std::string> kKinds{"gaussian", "mixture", "affine", "maf",
-                                             "flow-matching"};
+inline const std::vector<std::string> kKinds{"gaussian", "mixture", "affine",
+                                             "maf",      "spline",  "flow-matching"};
 bool is_mixture(const std::string& kind);  // or a Gaussian: fitted without a gradient
 
 // Not trained; `units` are those of the columns.

@@ -74,7 +74,7 @@ FitOptions small_maf() {
 
 TEST_CASE("One Gaussian is the mean and the covariance of its points", "[table][mixture]") {
   const Tensor points({{1, 2}, {3, 2}, {1, 6}, {3, 8}});
-  const GaussianMixture fitted = fit_mixture(points, {.components = 1, .floor = 0.25}, Rng(0));
+  const Mixture fitted = fit_mixture(points, {.components = 1, .floor = 0.25}, Rng(0));
   CHECK(fitted.means.at({0, 0}) == Approx(2));
   CHECK(fitted.means.at({0, 1}) == Approx(4.5));
   // S = [[1.25, 0.5], [0.5, 7]]: the floor is in the variances.
@@ -87,7 +87,7 @@ TEST_CASE("One Gaussian is the mean and the covariance of its points", "[table][
 TEST_CASE("A mixture finds the Gaussians that points come from", "[table][mixture]") {
   Rng rng(3);
   const Tensor points = two_gaussians(20'000, rng), fresh = two_gaussians(20'000, rng);
-  const GaussianMixture fitted = fit_mixture(points, {.components = 2, .floor = 1e-6}, Rng(1));
+  const Mixture fitted = fit_mixture(points, {.components = 2, .floor = 1e-6}, Rng(1));
   const Index left = fitted.means.at({0, 0}) < 0 ? 0 : 1;
   CHECK(fitted.weights.at({left}) == Approx(0.75).margin(0.01));
   CHECK(fitted.means.at({left, 0}) == Approx(-3).margin(0.05));
@@ -99,13 +99,13 @@ TEST_CASE("A mixture finds the Gaussians that points come from", "[table][mixtur
   const double reached = mean(log_prob(fitted, fresh)).item();
   CHECK(truth - reached < 2e-3);
   CHECK(truth - reached > -1e-3);
-  const GaussianMixture again = fit_mixture(points, {.components = 2, .floor = 1e-6}, Rng(1));
+  const Mixture again = fit_mixture(points, {.components = 2, .floor = 1e-6}, Rng(1));
   CHECK(hash_tensors(tensors(again)) == hash_tensors(tensors(fitted)));
 }
 
 TEST_CASE("A mixture's log p integrates to 1, alone and under what is given", "[table][mixture]") {
   Rng rng(4);
-  const GaussianMixture fitted = fit_mixture(two_gaussians(500, rng), {.components = 3}, Rng(1));
+  const Mixture fitted = fit_mixture(two_gaussians(500, rng), {.components = 3}, Rng(1));
   constexpr Index kCells = 400;
   const double low = -12, step = 24.0 / kCells;
   double all = 0, of_second = 0;
@@ -125,7 +125,7 @@ TEST_CASE("A mixture's log p integrates to 1, alone and under what is given", "[
 TEST_CASE("A mixture's samples have its own distribution, also under what is given",
           "[table][mixture]") {
   Rng rng(5);
-  const GaussianMixture fitted = fit_mixture(two_gaussians(5000, rng), {.components = 2}, Rng(1));
+  const Mixture fitted = fit_mixture(two_gaussians(5000, rng), {.components = 2}, Rng(1));
   const Tensor free = sample(fitted, Tensor({20'000, 0}), rng);
   CHECK(free.shape() == Shape{20'000, 2});
   const auto near = [](double a, double b) { return std::abs(a - b) < 0.05; };
@@ -147,7 +147,7 @@ TEST_CASE("Mixtures refuse what makes no sense", "[table][mixture]") {
                  "a floor of 0"));
   CHECK(contains(message_of<ShapeError>([] { standard_mixture(0, 1); }), "0 components"));
   // Points that all agree, and more components than places: what is left is the floor.
-  const GaussianMixture flat = fit_mixture(points, {.components = 2, .floor = 1}, Rng(0));
+  const Mixture flat = fit_mixture(points, {.components = 2, .floor = 1}, Rng(0));
   CHECK(all_finite(log_prob(flat, points).value()));
 }
 

@@ -1,4 +1,5 @@
-// GaussianMixture: a density that is a sum of K Gaussians: what a flow has to beat.
+// Mixture: a density that is a sum of K Gaussians in any number of coordinates: what a flow has to
+// beat. (In the plane, in closed form: baselines.h.)
 //
 //   p(x) = sum over k of w_k N(x; m_k, S_k)
 //
@@ -21,7 +22,7 @@
 
 namespace gradflow {
 
-struct GaussianMixture {
+struct Mixture {
   Tensor weights;  // (K), of sum 1
   Tensor means;    // (K, D)
   Tensor factors;  // (K, D, D): P_k, lower triangular
@@ -31,7 +32,7 @@ struct GaussianMixture {
   void visit(const Visitor& visitor);             // "weights", "means", "factors"; not trained
 };
 // One Gaussian, N(0, I): to be loaded into.
-GaussianMixture standard_mixture(Index components, Index dim);
+Mixture standard_mixture(Index components, Index dim);
 
 struct MixtureOptions {
   Index components = 1;    // K
@@ -41,13 +42,13 @@ struct MixtureOptions {
 // Of these points (N, D), N at least K. It begins at points far from each other (Arthur and
 // Vassilvitskii, "k-means++", 2007); sums are in double and in one order whatever the threads.
 // Throws ShapeError for other shapes and options.
-GaussianMixture fit_mixture(const Tensor& points, const MixtureOptions& options, Rng rng);
+Mixture fit_mixture(const Tensor& points, const MixtureOptions& options, Rng rng);
 
 // log p of the other coordinates if the first `given` of each point are known: points (B, D) ->
 // (B), in nats; 0: of all.
-Var log_prob(const GaussianMixture& mixture, const Var& points, Index given = 0);
+Var log_prob(const Mixture& mixture, const Var& points, Index given = 0);
 
 // The other coordinates, drawn: given (n, R) -> (n, D - R); n rows even if R is 0.
-Tensor sample(const GaussianMixture& mixture, const Tensor& given, Rng& rng);
+Tensor sample(const Mixture& mixture, const Tensor& given, Rng& rng);
 
 }  // namespace gradflow

@@ -1,4 +1,4 @@
-#include "experiments/metrics/gaussian_mixture.h"
+#include "experiments/metrics/mixture.h"
 
 #include <algorithm>
 #include <cmath>
@@ -56,7 +56,7 @@ class Em {
         components_(at(options.components)),
         shares_(at(N_ * options.components)) {}
 
-  GaussianMixture run(Rng& rng) {
+  Mixture run(Rng& rng) {
     begin(rng);
     double before = -std::numeric_limits<double>::infinity();
     for (Index i = 0; i < options_.iterations; ++i) {
@@ -155,9 +155,9 @@ class Em {
     });
   }
 
-  GaussianMixture result() const {
+  Mixture result() const {
     const Index K = options_.components;
-    GaussianMixture mixture = standard_mixture(K, D_);
+    Mixture mixture = standard_mixture(K, D_);
     double all = 0;
     for (const Component& c : components_) all += c.weight;
     Numbers unit(at(D_)), column(at(D_));
@@ -185,7 +185,7 @@ class Em {
 };
 
 // P_k and m_k.
-Tensor factor(const GaussianMixture& mixture, Index k) {
+Tensor factor(const Mixture& mixture, Index k) {
   return mixture.factors.rows(k, k + 1).reshaped({mixture.dim(), mixture.dim()});
 }
 
@@ -194,7 +194,7 @@ Tensor factor(const GaussianMixture& mixture, Index k) {
 struct OfComponents {
   Var all, given;
 };
-OfComponents of_components(const GaussianMixture& mixture, const Var& points, Index given) {
+OfComponents of_components(const Mixture& mixture, const Var& points, Index given) {
   const Index B = points.rows(), D = mixture.dim();
   std::vector<Var> all, of_given;
   for (Index k = 0; k < mixture.size(); ++k) {
@@ -222,25 +222,25 @@ Index drawn(std::span<const real> shares, double uniform) {
 
 }  // namespace
 
-void GaussianMixture::visit(const Visitor& visitor) {
+void Mixture::visit(const Visitor& visitor) {
   visitor("weights", weights);
   visitor("means", means);
   visitor("factors", factors);
 }
 
-GaussianMixture standard_mixture(Index components, Index dim) {
+Mixture standard_mixture(Index components, Index dim) {
   require(components >= 1 && dim >= 1,
-          "GaussianMixture: {} components of {} coordinates given; 1 "
+          "Mixture: {} components of {} coordinates given; 1 "
           "of each at least",
           components, dim);
-  GaussianMixture mixture{Tensor(Shape{components}, 1 / static_cast<real>(components)),
-                          zeros({components, dim}), zeros({components, dim, dim})};
+  Mixture mixture{Tensor(Shape{components}, 1 / static_cast<real>(components)),
+                  zeros({components, dim}), zeros({components, dim, dim})};
   for (Index k = 0; k < components; ++k)
     for (Index i = 0; i < dim; ++i) mixture.factors.mutable_data()[(k * dim + i) * dim + i] = 1;
   return mixture;
 }
 
-GaussianMixture fit_mixture(const Tensor& points, const MixtureOptions& options, Rng rng) {
+Mixture fit_mixture(const Tensor& points, const MixtureOptions& options, Rng rng) {
   require(points.rank() == 2 && points.shape()[1] >= 1,
           "fit_mixture: points {} given; (N, D) is required", points.shape());
   require(options.components >= 1 && points.rows() >= options.components,
@@ -250,13 +250,13 @@ GaussianMixture fit_mixture(const Tensor& points, const MixtureOptions& options,
   return Em(points, options).run(rng);
 }
 
-Var log_prob(const GaussianMixture& mixture, const Var& points, Index given) {
+Var log_prob(const Mixture& mixture, const Var& points, Index given) {
   const OfComponents parts = of_components(mixture, points, given);
   const Var all = logsumexp(parts.all, 1);
   return given > 0 ? all - logsumexp(parts.given, 1) : all;
 }
 
-Tensor sample(const GaussianMixture& mixture, const Tensor& given, Rng& rng) {
+Tensor sample(const Mixture& mixture, const Tensor& given, Rng& rng) {
   const Index n = given.rows(), D = mixture.dim(), R = given.rank() == 2 ? given.shape()[1] : 0;
   Tensor shares = broadcast_to(mixture.weights, {n, mixture.size()}).value();
   if (R > 0) {  // the other coordinates do not count
