@@ -11,18 +11,23 @@
 namespace gradflow {
 namespace {
 
-// sum += share g, or sum = share g for the first of the terms. For the last one: returns the sum of
-// squares of what is then there.
-template <bool last>
-double add_share(const real* g, double share, bool first, real* sum, Index n) {
+// sum += share g, or sum = share g for the first of the terms.
+void add_share(const real* g, double share, bool first, real* sum, Index n) {
   const auto factor = static_cast<real>(share);
-  double square = 0;
-#pragma omp simd reduction(+ : square)
-  for (Index i = 0; i < n; ++i) {
-    sum[i] = factor * g[i] + (first ? 0 : sum[i]);
-    if constexpr (last) square += double{sum[i]} * double{sum[i]};
+  if (first) {
+#pragma omp simd
+    for (Index i = 0; i < n; ++i) sum[i] = factor * g[i];
+  } else {
+#pragma omp simd
+    for (Index i = 0; i < n; ++i) sum[i] += factor * g[i];
   }
-  return square;
+}
+
+double sum_of_squares(const real* x, Index n) {
+  double total = 0;
+#pragma omp simd reduction(+ : total)
+  for (Index i = 0; i < n; ++i) total += double{x[i]} * double{x[i]};
+  return total;
 }
 
 }  // namespace
@@ -76,11 +81,9 @@ void BatchGradient::add_up(std::span<const Shard> shards) {
   parallel_parts(count, [&](Index part, Index begin, Index end) {
     const Index n = end - begin;
     real* const sum = all + begin;
-    for (std::size_t s = 0; s + 1 < shards.size(); ++s)
-      add_share<false>(shards[s].gradient.data() + begin, shards[s].share, s == 0, sum, n);
-    const Shard& last = shards.back();
-    squares[static_cast<std::size_t>(part)] =
-        add_share<true>(last.gradient.data() + begin, last.share, shards.size() == 1, sum, n);
+    for (std::size_t s = 0; s < shards.size(); ++s)
+      add_share(shards[s].gradient.data() + begin, shards[s].share, s == 0, sum, n);
+    squares[static_cast<std::size_t>(part)] = sum_of_squares(sum, n);
   });
   double total = 0;
   for (const double square : squares) total += square;

@@ -8,7 +8,7 @@
 namespace gradflow {
 
 // C_ij = sum over p of A_ip B_pj
-void large_gemm(Index m, Index n, Index k, MatrixView A, MatrixView B, real* C) {
+void large_gemm(Index m, Index n, Index k, const MatrixView& A, const MatrixView& B, real* C) {
   for (Index i = 0; i < m; ++i) {
     real* const row = C + i * n;
     std::fill_n(row, n, real{0});
