@@ -71,7 +71,9 @@ struct Recorder {
   // another: one that has ended or does not record now.
   static bool tracks(const char* op, const Var& x);
   // Appends a node of this value (its history does not matter).
-  static Var add_node(Tape& tape, const char* op, Var value);
+  static Var add_node(Tape& tape, const char* op, Var value) {
+    return tape.add_node(op, std::move(value));
+  }
   static std::uint32_t node_of(const Var& x);
   // Where the parameter is among the tape's Weights, if it is; and a leaf for numbers of theirs.
   static std::optional<Index> place(const Tape& tape, const Parameter& parameter);
