@@ -9,6 +9,7 @@ command -v gnuplot >/dev/null || figure_packages+=(gnuplot-nox)
 test_packages=(catch2)
 clang_packages=(clang-14 libclang-rt-14-dev libomp-14-dev)
 docs_packages=(doxygen libjs-mathjax)
+hash_packages=(g++-aarch64-linux-gnu qemu-user "${clang_packages[@]}")  # other processors and compilers
 
 install_packages() {
   if ! command -v apt-get >/dev/null; then

@@ -31,7 +31,7 @@ using nlohmann::json;
 void print_platform() {
   const BlasInfo blas = blas_info();
   fmt::print("BLAS core {} ({}); {} processors\n", blas.core.empty() ? "none" : blas.core,
-             blas.config.empty() ? "plain loops" : blas.config,
+             blas.config.empty() ? "ours" : blas.config,
              std::thread::hardware_concurrency());
   std::fflush(stdout);
 }
