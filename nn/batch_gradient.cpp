@@ -16,8 +16,13 @@ namespace {
 // sum += share g, or sum = share g for the first of the terms.
 void add_share(const real* g, double share, bool first, real* sum, Index n) {
   const auto factor = static_cast<real>(share);
+  if (first) {
 #pragma omp simd
-  for (Index i = 0; i < n; ++i) sum[i] = factor * g[i] + (first ? 0 : sum[i]);
+    for (Index i = 0; i < n; ++i) sum[i] = factor * g[i];
+  } else {
+#pragma omp simd
+    for (Index i = 0; i < n; ++i) sum[i] += factor * g[i];
+  }
 }
 
 struct Term {  // of a sum of gradients

@@ -4,7 +4,7 @@
 
 namespace gradflow {
 
-bool large_gemm(Index, Index, Index, MatrixView, MatrixView, real*) { return false; }
+bool large_gemm(Index, Index, Index, const MatrixView&, const MatrixView&, real*) { return false; }
 
 BlasInfo blas_info() { return {}; }
 

@@ -78,10 +78,11 @@ struct Strip {  // the part of a product that is a few vectors of C wide
 };
 
 template <Kind kind, class V>
-V finished(const Strip& s, V v, Index at) {
+V finished(V v, real slope, const real* h) {
   if (kind == Kind::none) return v;
-  const V sign = kind == Kind::leaky_relu ? v : load<V>(s.h + at);
-  return sign > 0 ? v : v * s.slope;
+  if (kind == Kind::times) return v * load<V>(h);
+  const V sign = kind == Kind::leaky_relu ? v : load<V>(h);
+  return sign > 0 ? v : v * slope;
 }
 
 // C[i .. i+R)[0 .. width): sums over k of A[i.., k] B[k, ..], plus the bias. Not inlined: the
@@ -90,24 +91,31 @@ template <Arithmetic how, Kind kind, Steps steps, int R, int width>
 [[gnu::noinline]] void tile(const Strip& strip, Index i) {
   using V = std::conditional_t<(width >= kWideLanes), Wide, Vector>;
   constexpr int kIn = sizeof(V) / sizeof(real), N = width / kIn;  // numbers in a vector; vectors
-  const Strip s = strip;  // what is behind a reference might change with every store
-  const real* rows[R];    // of A; without row_step inside the loop, addresses stay simple
+  constexpr bool reads_h = kind == Kind::leaky_relu_gradient || kind == Kind::times;
+  // One by one, for what is behind a reference might change with every store; and a copy of all
+  // would be read in larger pieces than it was just written in, which takes a processor long.
+  const Index k = strip.k, a_row = strip.A.row_step, a_column = strip.A.column_step;
+  const Index b_row = strip.b_row, c_row = strip.c_row;
+  const real *const A = strip.A.data + i * a_row, *const B = strip.B, *const bias = strip.bias;
+  const real* const h = strip.h;
+  const real slope = strip.slope;
+  const bool per_row = strip.bias_kind == Bias::Kind::per_row;
+  real* const C = strip.C;
+  const real* rows[R];  // of A; without a_row inside the loop, addresses stay simple
 #pragma GCC unroll 8
-  for (int r = 0; r < R; ++r) rows[r] = s.A.data + (i + r) * s.A.row_step;
+  for (int r = 0; r < R; ++r) rows[r] = A + r * a_row;
   V sum[R][N];  // in registers, as the loops over r and v are unrolled
 #pragma GCC unroll 8
   for (int r = 0; r < R; ++r)
 #pragma GCC unroll 8
-    for (int v = 0; v < N; ++v)
-      sum[r][v] =
-          s.bias_kind == Bias::Kind::per_row ? s.bias[i + r] - V{} : load<V>(s.bias + v * kIn);
-  for (Index p = 0; p < s.k; ++p) {
+    for (int v = 0; v < N; ++v) sum[r][v] = per_row ? bias[i + r] - V{} : load<V>(bias + v * kIn);
+  for (Index p = 0; p < k; ++p) {
     V b[N];
 #pragma GCC unroll 8
-    for (int v = 0; v < N; ++v) b[v] = load<V>(s.B + p * s.b_row + v * kIn);
+    for (int v = 0; v < N; ++v) b[v] = load<V>(B + p * b_row + v * kIn);
 #pragma GCC unroll 8
     for (int r = 0; r < R; ++r) {
-      const real a = steps == Steps::along_rows ? rows[r][p] : rows[0][p * s.A.column_step + r];
+      const real a = steps == Steps::along_rows ? rows[r][p] : A[p * a_column + r];
 #pragma GCC unroll 8
       for (int v = 0; v < N; ++v) sum[r][v] = multiply_add<how>(a - V{}, b[v], sum[r][v]);
     }
@@ -116,8 +124,8 @@ template <Arithmetic how, Kind kind, Steps steps, int R, int width>
   for (int r = 0; r < R; ++r)
 #pragma GCC unroll 8
     for (int v = 0; v < N; ++v) {
-      const Index at = (i + r) * s.c_row + v * kIn;
-      store(s.C + at, finished<kind>(s, sum[r][v], at));
+      const Index at = (i + r) * c_row + v * kIn;
+      store(C + at, finished<kind>(sum[r][v], slope, reads_h ? h + at : nullptr));
     }
 }
 
@@ -170,7 +178,7 @@ void transpose_block(real* out, Index out_step, const real* in, Index in_step) {
 }
 
 // Columns column .. column+width-1 of B (k, n), row by row; width is a multiple of kLanes.
-void pack(real* out, MatrixView B, Index k, Index column, Index width) {
+void pack(real* out, const MatrixView& B, Index k, Index column, Index width) {
   const real* in = B.data + column * B.column_step;
   Index done = 0;
   if (B.row_step == 1) {  // kLanes columns at a time, which are as many streams of memory
@@ -185,8 +193,8 @@ void pack(real* out, MatrixView B, Index k, Index column, Index width) {
 
 // The whole product, strip by strip; n is kLanes or more. (For fewer, see run_narrow.)
 template <Arithmetic how, Kind kind, Steps steps>
-void run(Index m, Index n, Index k, MatrixView A, MatrixView B, const Bias& bias, real* C,
-         const Epilogue& epilogue) {
+void run(Index m, Index n, Index k, const MatrixView& A, const MatrixView& B, const Bias& bias,
+         real* C, const Epilogue& epilogue) {
   // A strip of B is copied first where its rows are not contiguous, or so far apart that each is on
   // a page of its own.
   const bool in_place = B.column_step == 1 && (n * k <= 128 * 128 || m < 32);
@@ -208,7 +216,7 @@ void run(Index m, Index n, Index k, MatrixView A, MatrixView B, const Bias& bias
       strip.b_row = width;
     }
     strip.C = C + column;
-    if (kind == Kind::leaky_relu_gradient) strip.h = epilogue.h + column;
+    if (epilogue.h) strip.h = epilogue.h + column;
     if (bias.kind == Bias::Kind::per_column) strip.bias = bias.data + column;
     width == kWidest       ? run<how, kind, steps, kWidest>(strip, m)
     : width == kWidest / 2 ? run<how, kind, steps, kWidest / 2>(strip, m)
@@ -219,8 +227,8 @@ void run(Index m, Index n, Index k, MatrixView A, MatrixView B, const Bias& bias
 
 // The same for fewer columns than a vector has lanes: beside columns of zeros.
 template <Arithmetic how, Steps steps>
-void run_narrow(Index m, Index n, Index k, MatrixView A, MatrixView B, const Bias& bias, real* C,
-                const Epilogue& epilogue) {
+void run_narrow(Index m, Index n, Index k, const MatrixView& A, const MatrixView& B,
+                const Bias& bias, real* C, const Epilogue& epilogue) {
   const Buffer of_B(k * kLanes), of_C(m * kLanes);
   std::array<real, kLanes> wide_bias{};
   if (bias.kind == Bias::Kind::per_column) std::copy_n(bias.data, n, wide_bias.begin());
@@ -300,7 +308,7 @@ void sums_of_rows(const real* x, Index row_step, Index rows, Index columns, cons
 // Few rows or columns, with B's columns as contiguous as A's rows: each row (column) of C is a
 // matrix times a vector.
 template <Arithmetic how>
-void run_dots(Index m, Index n, Index k, MatrixView A, MatrixView B, real* C) {
+void run_dots(Index m, Index n, Index k, const MatrixView& A, const MatrixView& B, real* C) {
   if (n <= m)
     for (Index j = 0; j < n; ++j)
       sums_of_rows<how, true>(A.data, A.row_step, m, k, B.data + j * B.column_step, C + j, n);
@@ -309,21 +317,69 @@ void run_dots(Index m, Index n, Index k, MatrixView A, MatrixView B, real* C) {
       sums_of_rows<how, true>(B.data, B.column_step, n, k, A.data + i * A.row_step, C + i * n, 1);
 }
 
+// C[0 .. kOuterRows)[0 .. kLanes) of a product whose rows of A and columns of B are both
+// contiguous: the sum over p of column p of A times row p of B. Rows of B come from a block that is
+// transposed in registers.
+constexpr int kOuterRows = 8;
+template <Arithmetic how>
+[[gnu::noinline]] void outer_tile(Index k, const real* A, Index a_row, const real* B,
+                                  Index b_column, real* C, Index c_row) {
+  Vector sum[kOuterRows] = {};
+  const auto add = [&](Index p, const Vector& b) {
+#pragma GCC unroll 8
+    for (int r = 0; r < kOuterRows; ++r)
+      sum[r] = multiply_add<how>(A[r * a_row + p] - Vector{}, b, sum[r]);
+  };
+  Index p = 0;
+  for (; p + kLanes <= k; p += kLanes) {
+    Vector b[kLanes];
+#pragma GCC unroll 8
+    for (int j = 0; j < kLanes; ++j) b[j] = load(B + j * b_column + p);
+    transpose_block(b);
+#pragma GCC unroll 8
+    for (int q = 0; q < kLanes; ++q) add(p + q, b[q]);
+  }
+  for (; p < k; ++p) {
+    Vector b;
+    for (int j = 0; j < kLanes; ++j) b[j] = B[j * b_column + p];
+    add(p, b);
+  }
+#pragma GCC unroll 8
+  for (int r = 0; r < kOuterRows; ++r) store(C + r * c_row, sum[r]);
+}
+
+// Such products of few rows, for which packing a strip of B would take as long as the product.
+bool is_outer(Index m, Index n, const MatrixView& A, const MatrixView& B) {
+  return A.column_step == 1 && B.row_step == 1 && m % kOuterRows == 0 && m <= 2 * kOuterRows &&
+         n % kLanes == 0 && n <= 4 * kLanes;
+}
+template <Arithmetic how>
+void run_outer(Index m, Index n, Index k, const MatrixView& A, const MatrixView& B, real* C) {
+  for (Index i = 0; i < m; i += kOuterRows)
+    for (Index j = 0; j < n; j += kLanes)
+      outer_tile<how>(k, A.data + i * A.row_step, A.row_step, B.data + j * B.column_step,
+                      B.column_step, C + i * n + j, n);
+}
+
 template <Arithmetic how, Steps steps>
-void run(Index m, Index n, Index k, MatrixView A, MatrixView B, const Bias& bias, real* C,
-         const Epilogue& epilogue) {
+void run(Index m, Index n, Index k, const MatrixView& A, const MatrixView& B, const Bias& bias,
+         real* C, const Epilogue& epilogue) {
   const auto go = [&]<Kind kind>() { run<how, kind, steps>(m, n, k, A, B, bias, C, epilogue); };
   n < kLanes                          ? run_narrow<how, steps>(m, n, k, A, B, bias, C, epilogue)
   : epilogue.kind == Kind::none       ? go.template operator()<Kind::none>()
   : epilogue.kind == Kind::leaky_relu ? go.template operator()<Kind::leaky_relu>()
+  : epilogue.kind == Kind::times      ? go.template operator()<Kind::times>()
                                       : go.template operator()<Kind::leaky_relu_gradient>();
 }
 
 template <Arithmetic how>
-void multiply(Index m, Index n, Index k, MatrixView A, MatrixView B, const Bias& bias, real* C,
-              const Epilogue& epilogue) {
+void multiply(Index m, Index n, Index k, const MatrixView& A, const MatrixView& B, const Bias& bias,
+              real* C, const Epilogue& epilogue) {
   if (std::min(m, n) <= 4 && A.column_step == 1 && B.row_step == 1) {
     run_dots<how>(m, n, k, A, B, C);
+    finish(m, n, bias, epilogue, C);
+  } else if (is_outer(m, n, A, B)) {
+    run_outer<how>(m, n, k, A, B, C);
     finish(m, n, bias, epilogue, C);
   } else {
     A.column_step == 1 ? run<how, Steps::along_rows>(m, n, k, A, B, bias, C, epilogue)
@@ -335,8 +391,8 @@ void multiply(Index m, Index n, Index k, MatrixView A, MatrixView B, const Bias&
 
 bool is_large(Index m, Index n, Index k) { return m * k > kMostOfA && std::min({m, n, k}) > 16; }
 
-void small_gemm(Index m, Index n, Index k, MatrixView A, MatrixView B, const Bias& bias, real* C,
-                const Epilogue& epilogue) {
+void small_gemm(Index m, Index n, Index k, const MatrixView& A, const MatrixView& B,
+                const Bias& bias, real* C, const Epilogue& epilogue) {
   arithmetic() == Arithmetic::fused
       ? multiply<Arithmetic::fused>(m, n, k, A, B, bias, C, epilogue)
       : multiply<Arithmetic::portable>(m, n, k, A, B, bias, C, epilogue);
