@@ -23,7 +23,7 @@ arm_library=/usr/aarch64-linux-gnu
 
 mapfile -t sources < <(find tensor autograd nn flows tests/hashes -name '*.cpp' \
   ! -name gemm_blas.cpp ! -name none.cpp ! -name ranks_mpi.cpp ! -name 'test_*' | sort)
-# fmt is nothing but headers, so that the other processor needs none of this one's libraries.
+# For another processor fmt is nothing but its headers, so that none of this one's libraries is needed.
 mkdir -p "$work/include" && ln -sfn /usr/include/fmt "$work/include/fmt"
 
 # row NAME COMPILER FLAG-OF-THE-PROCESSOR OPTIONS...: one row of the table. The flag is what
@@ -36,10 +36,10 @@ row() {
     printf '| %-20s | not run: no %s |\n' "$name" "$compiler"
     return
   fi
-  local run=()
+  local run=() fmt=() library=(-lfmt)
   if [ "$flag" = qemu ]; then
     command -v qemu-aarch64 >/dev/null || { printf '| %-20s | not run: no qemu-user |\n' "$name"; return; }
-    run=(qemu-aarch64 -L "$arm_library")
+    run=(qemu-aarch64 -L "$arm_library") fmt=(-DFMT_HEADER_ONLY) library=()
   elif [ -n "$flag" ] && ! grep -qw "$flag" /proc/cpuinfo; then
     printf '| %-20s | not run: this processor has no %s |\n' "$name" "$flag"
     return
@@ -52,11 +52,11 @@ row() {
   for source in "${sources[@]}"; do
     object=$directory/${source//\//_}.o
     "${builder[@]}" "$compiler" -std=c++20 "$@" -fopenmp -ffp-contract=off -fno-math-errno \
-      -fno-trapping-math -Wno-psabi -Wno-pass-failed -DFMT_HEADER_ONLY -I. -I"$work/include" \
+      -fno-trapping-math -Wno-psabi -Wno-pass-failed "${fmt[@]}" -I. -I"$work/include" \
       -c "$source" -o "$object"
     objects+=("$object")
   done
-  "$compiler" -fopenmp "${objects[@]}" -o "$directory/hashes"
+  "$compiler" -fopenmp "${objects[@]}" "${library[@]}" -o "$directory/hashes"
   local threads verdict=
   for threads in 1 2 3 4; do
     "${run[@]}" "$directory/hashes" "$threads" >"$directory/$threads.json"
