@@ -10,6 +10,7 @@ test_packages=(catch2)
 mpi_packages=(libopenmpi-dev openmpi-bin)
 clang_packages=(clang-14 libclang-rt-14-dev libomp-14-dev)
 docs_packages=(doxygen libjs-mathjax)
+hash_packages=(g++-aarch64-linux-gnu qemu-user "${clang_packages[@]}")  # other processors and compilers
 
 install_packages() {
   if ! command -v apt-get >/dev/null; then

@@ -23,7 +23,7 @@ const Point2 kStay{0, 0};
 
 std::vector<Entry> made() {
   // torchcfm passes sqrt(0.1) where a covariance is wanted: its deviation is the fourth root.
-  const double fourth_root = std::pow(0.1, 0.25);
+  const double fourth_root = std::sqrt(std::sqrt(0.1));
   return {
       {"rings", rings, "the Olympic rings, uniform on their union"},
       {"moons", [] { return moons(); }, "two moons, noise 0.1"},

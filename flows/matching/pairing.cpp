@@ -8,6 +8,7 @@
 #include "flows/matching/assignment.h"
 #include "flows/matching/sinkhorn.h"
 #include "tensor/error.h"
+#include "tensor/kernels/vector_math.h"
 
 namespace gradflow {
 namespace {
@@ -94,7 +95,7 @@ Pairing entropic(double sigma) {
     std::vector<Index> row;
     for (Index j = 0; j < n; ++j) {
       const auto share = [&](Index i) {
-        return std::exp(plan.log_share[static_cast<std::size_t>(i * n + j)]);
+        return math::exp(plan.log_share[static_cast<std::size_t>(i * n + j)]);
       };
       double left = 0;
       for (Index i = 0; i < n; ++i) left += share(i);

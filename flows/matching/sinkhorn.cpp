@@ -5,6 +5,7 @@
 #include <limits>
 
 #include "tensor/error.h"
+#include "tensor/kernels/vector_math.h"
 
 namespace gradflow {
 namespace {
@@ -16,8 +17,8 @@ template <class F>
 double log_sum_exp(Index count, const F& exponent) {
   double most = -std::numeric_limits<double>::infinity(), sum = 0;
   for (Index k = 0; k < count; ++k) most = std::max(most, exponent(k));
-  for (Index k = 0; k < count; ++k) sum += std::exp(exponent(k) - most);
-  return most + std::log(sum);
+  for (Index k = 0; k < count; ++k) sum += math::exp(exponent(k) - most);
+  return most + math::log(sum);
 }
 
 }  // namespace
@@ -36,7 +37,7 @@ EntropicPlan sinkhorn(std::span<const double> costs, Index n, Index m,
     log_share.push_back(-cost / options.epsilon);
   }
   // What is added to a row or to a column goes into the plan at once: it is f and g.
-  const double row = -std::log(static_cast<double>(n)), column = -std::log(static_cast<double>(m));
+  const double row = -math::log(static_cast<double>(n)), column = -math::log(static_cast<double>(m));
   const auto column_sum = [&](Index j) {
     return log_sum_exp(n, [&](Index i) { return log_share[at(i * m + j)]; });
   };
@@ -54,10 +55,10 @@ EntropicPlan sinkhorn(std::span<const double> costs, Index n, Index m,
     if (plan.rounds % 10 != 0 && !last) continue;
     plan.error = 0;
     for (Index j = 0; j < m; ++j)
-      plan.error += std::abs(std::exp(column_sum(j)) - std::exp(column));
+      plan.error += std::abs(math::exp(column_sum(j)) - math::exp(column));
     if (plan.error <= options.tolerance || last) break;
   }
-  for (std::size_t k = 0; k < costs.size(); ++k) plan.cost += std::exp(log_share[k]) * costs[k];
+  for (std::size_t k = 0; k < costs.size(); ++k) plan.cost += math::exp(log_share[k]) * costs[k];
   return plan;
 }
 

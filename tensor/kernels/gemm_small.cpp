@@ -348,7 +348,9 @@ template <Arithmetic how>
   for (int r = 0; r < kOuterRows; ++r) store(C + r * c_row, sum[r]);
 }
 
-// Such products of few rows, for which packing a strip of B would take as long as the product.
+// Such products of few rows, for which packing a strip of B would take as long as the product. (Not
+// with a bias, with which a sum begins elsewhere: which products these are depends on the width of
+// vectors, and their bits must not.)
 bool is_outer(Index m, Index n, const MatrixView& A, const MatrixView& B) {
   return A.column_step == 1 && B.row_step == 1 && m % kOuterRows == 0 && m <= 2 * kOuterRows &&
          n % kLanes == 0 && n <= 4 * kLanes;
@@ -378,9 +380,9 @@ void multiply(Index m, Index n, Index k, const MatrixView& A, const MatrixView& 
   if (std::min(m, n) <= 4 && A.column_step == 1 && B.row_step == 1) {
     run_dots<how>(m, n, k, A, B, C);
     finish(m, n, bias, epilogue, C);
-  } else if (is_outer(m, n, A, B)) {
+  } else if (bias.kind == Bias::Kind::none && is_outer(m, n, A, B)) {
     run_outer<how>(m, n, k, A, B, C);
-    finish(m, n, bias, epilogue, C);
+    finish(m, n, {}, epilogue, C);
   } else {
     A.column_step == 1 ? run<how, Steps::along_rows>(m, n, k, A, B, bias, C, epilogue)
                        : run<how, Steps::along_columns>(m, n, k, A, B, bias, C, epilogue);

@@ -41,7 +41,7 @@ std::string core_for_all() {
 void print_platform() {
   const BlasInfo blas = blas_info();
   fmt::print("BLAS core {} ({}), for both programs; {} processors\n", core_for_all(),
-             blas.config.empty() ? "plain loops" : blas.config,
+             blas.config.empty() ? "ours" : blas.config,
              std::thread::hardware_concurrency());
   std::fflush(stdout);
 }

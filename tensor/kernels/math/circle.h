@@ -40,11 +40,8 @@ struct OfQuarters {
   double n, r, low;
 };
 
-// What a number below 2^79 leaves beyond multiples of four.
-[[gnu::always_inline]] inline double modulo_four(double x) {
-  x -= 0x1p30 * nearest(x * 0x1p-30);
-  return x - 4 * nearest(x * 0.25);
-}
+// What a number below 2^53 leaves beyond multiples of four.
+[[gnu::always_inline]] inline double modulo_four(double x) { return x - 4 * nearest(x * 0.25); }
 
 // 2/pi in pieces of 28 bits, whose products with a float are exact.
 inline constexpr std::array<double, 7> kShortTwoOverPi{
@@ -98,7 +95,8 @@ inline constexpr std::array<double, 8> kPieceWeights{1,        0x1p-26,  0x1p-52
   }
   term[0] = a < 0x1p53 ? term[0] : 0;
   double n = 0;
-  for (std::size_t k = 0; k < 2 * kLarge; ++k) n += term[k] = modulo_four(term[k]);
+  for (std::size_t k = 0; k < 2 * kLarge; ++k)
+    n += term[k] = modulo_four(term[k] - 0x1p30 * nearest(term[k] * 0x1p-30));
   n = nearest(n);
   Twice<double> sum{term[0] - n, 0};
   for (std::size_t k = 1; k < 2 * kPieces; ++k) {
@@ -112,19 +110,29 @@ inline constexpr std::array<double, 8> kPieceWeights{1,        0x1p-26,  0x1p-52
   return {near ? 0 : n, near ? x : r, near ? 0 : more};
 }
 
+// sin(r + low) and cos(r + low), |r| <= pi/4. For a float's result low is of no concern.
+template <class T>
+[[gnu::always_inline]] inline double sine_near(double r, double low) {
+  const double z = r * r, rest = r * z * polynomial(z, CircleNumbers<T>::sine);
+  if constexpr (sizeof(T) == sizeof(float)) return r + rest;
+  return r + (rest + low * (1 - 0.5 * z));
+}
+template <class T>
+[[gnu::always_inline]] inline double cosine_near(double r, double low) {
+  const double z = r * r, half = 0.5 * z, rest = z * z * polynomial(z, CircleNumbers<T>::cosine);
+  if constexpr (sizeof(T) == sizeof(float)) return (1 - half) + rest;
+  const auto [one, lost] = sum_of_ordered(1., -half);
+  return one + (lost + (rest - r * low));
+}
+
 // sin(x + quarters pi/2)
 template <class T>
 [[gnu::always_inline]] inline T sine(T x, double quarters) {
   const auto [n, r, low] = of_quarters(x);
-  const double z = r * r, half = 0.5 * z;
-  const double s = r + (r * z * polynomial(z, CircleNumbers<T>::sine) + low * (1 - half));
-  const double one = 1 - half;
-  const double c =
-      one + (((1 - one) - half) + (z * z * polynomial(z, CircleNumbers<T>::cosine) - r * low));
   // The last two bits of a whole number: is it odd, and is it two or three beyond a multiple of
   // four?
   const std::uint64_t b = bits(n + quarters + kWhole<double>);
-  const double y = (b & 1) != 0 ? c : s;
+  const double y = (b & 1) != 0 ? cosine_near<T>(r, low) : sine_near<T>(r, low);
   return static_cast<T>((b & 2) != 0 ? -y : y);
 }
 

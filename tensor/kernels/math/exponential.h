@@ -75,8 +75,9 @@ struct Exponential {
 template <class T>
 [[gnu::always_inline]] inline Exponential<T> exponential(T x) {
   using Numbers = ExponentialNumbers<T>;
-  const auto [n, r, lost] = by_log2(clamped(x, Numbers::lowest, Numbers::highest));
-  return {1 + (r + (r * r * polynomial(r, Numbers::q) + lost)), n};
+  const Reduced<T> reduced = by_log2(clamped(x, Numbers::lowest, Numbers::highest));
+  const T n = reduced.n, r = reduced.r;
+  return {1 + (r + r * r * polynomial(r, Numbers::q)), n};
 }
 
 template <class T>
