@@ -17,10 +17,14 @@
 #include "flows/continuous.h"
 #include "flows/coupling.h"
 #include "flows/elementwise.h"
+#include "flows/linear/actnorm.h"
+#include "flows/linear/householder.h"
 #include "flows/linear/lu.h"
 #include "flows/linear/permutation.h"
+#include "flows/linear/rotation.h"
 #include "flows/linear/standardize.h"
 #include "flows/recipes.h"
+#include "flows/residual/radial.h"
 #include "flows/univariate/additive.h"
 #include "flows/univariate/affine.h"
 #include "flows/univariate/rational_quadratic.h"
@@ -112,7 +116,7 @@ void add_conditioned(std::vector<Row>& rows, const Named& named) {
   }
 }
 
-void add_linear(std::vector<Row>& rows) {
+void add_others(std::vector<Row>& rows) {
   for (Index dim = 1; dim <= 9; ++dim) {
     const std::string size = fmt::format("{} coordinates", dim);
     const auto permutation = [&](const std::string& what, auto make) {
@@ -125,8 +129,21 @@ void add_linear(std::vector<Row>& rows) {
     permutation("reversal", [=](Rng&) { return Permutation::reversal(dim); });
     permutation("rotation", [=](Rng&) { return Permutation::rotation(dim, dim / 2); });
     permutation("random", [=](Rng& rng) { return Permutation::random(dim, rng); });
-    rows.push_back(
-        {.type = "Lu", .what = size, .univariate = "", .make = [=](Rng&) { return Lu(dim); }});
+    const auto linear = [&](const std::string& type, bool keeps_volume, auto make) {
+      rows.push_back({.type = type,
+                      .what = size,
+                      .univariate = "",
+                      .make = make,
+                      .keeps_volume = keeps_volume});
+    };
+    linear("Lu", false, [=](Rng&) { return Lu(dim); });
+    linear("ActNorm", false, [=](Rng&) { return ActNorm(dim); });
+    linear("Radial", false, [=](Rng& rng) { return Radial(dim, rng); });
+    if (dim >= 2) {
+      linear("Rotation", true, [=](Rng&) { return Rotation(dim); });
+      for (const Index mirrors : {2, 4})
+        linear("Householder", true, [=](Rng& rng) { return Householder(dim, mirrors, rng); });
+    }
     rows.push_back({.type = "Standardize", .what = size, .univariate = "", .make = [=](Rng& rng) {
                       return Standardize::of((100 + 5 * rng.normal({20, dim})).value());
                     }});
@@ -225,7 +242,7 @@ std::vector<Row> rows() {
                         .double_only = true,
                         .size = kMild,
                         .most = 2});
-  add_linear(all);
+  add_others(all);
   add_chains(all);
   add_continuous(all);
   all.push_back({.type = "Coupling",
