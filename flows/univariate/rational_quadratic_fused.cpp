@@ -108,7 +108,7 @@ Tensor exponentials(const Curve& curve, const Tensor& raw) {
     for (const real* from : {r, r + K}) {
       real most = from[0];
 #pragma omp simd reduction(max : most)
-      for (Index k = 1; k < K; ++k) most = std::max(most, from[k]);
+      for (Index k = 0; k < K; ++k) most = most > from[k] ? most : from[k];
       for (Index k = 0; k < K; ++k) *to++ = from[k] - most;
     }
   return kernel::map(kName, less, [](real v) { return std::exp(v); });
