@@ -1,9 +1,10 @@
-#include "tensor/kernels/vector_math.h"
-// ^ first: it must come before <cmath>
+#include "flows/univariate/rational_quadratic_fused.h"
 
 #include <algorithm>
+#include <cmath>
 
-#include "flows/univariate/rational_quadratic_fused.h"
+#include "tensor/kernels/lanes.h"
+#include "tensor/kernels/vector_math.h"
 
 namespace gradflow {
 namespace {
@@ -11,14 +12,13 @@ namespace {
 constexpr const char* kName = "rational_quadratic";
 
 struct Curve {  // what is the same for all points
-  Direction direction;
+  Way way;
   Index K;
   double box;
   Ends ends;
   Index R() const { return ends == Ends::joined ? 3 * K : 3 * K - 1; }
-  double spread() const {
-    return 2 * box * (1 - double(K) * kSplineLeast);
-  }  // shared out by the net
+  // What is left of the box when each bin has its least: the softmax shares it out.
+  double spread() const { return 2 * box * (1 - double(K) * kSplineLeast); }
   // Which raw number says the slope at a knot; -1: none, it is 1.
   Index slope_at(Index knot) const {
     if (ends == Ends::joined) return 2 * K + knot % K;
@@ -39,9 +39,7 @@ struct Bin {
 // the knot after it. e (K): exponentials.
 template <class Stops>
 Bin walk(const Curve& curve, const real* e, Stops stops) {
-  real total = 0;
-#pragma omp simd reduction(+ : total)
-  for (Index k = 0; k < curve.K; ++k) total += e[k];
+  const real total = sum_of_few(e, curve.K);
   const double least = 2 * curve.box * kSplineLeast, unit = curve.spread() / double(total);
   Bin bin{.begin = -curve.box, .per_total = 1 / total};
   double size = least + unit * double(e[0]), before = 0;
@@ -111,7 +109,7 @@ Tensor exponentials(const Curve& curve, const Tensor& raw) {
       for (Index k = 0; k < K; ++k) most = most > from[k] ? most : from[k];
       for (Index k = 0; k < K; ++k) *to++ = from[k] - most;
     }
-  return kernel::map(kName, less, [](real v) { return std::exp(v); });
+  return kernel::map(kName, less, [](real v) { return math::exp(v); });
 }
 
 Piece piece_at(const Curve& curve, real v, const real* e) {
@@ -119,7 +117,7 @@ Piece piece_at(const Curve& curve, real v, const real* e) {
   if (!f.inside) return f;
   const auto there = [v](Index, double knot) { return double(v) < knot; };
   const auto at = [](Index bin) { return [bin](Index k, double) { return k == bin; }; };
-  if (curve.direction == Direction::to_latent) {
+  if (curve.way == Way::to_latent) {
     f.x = walk(curve, e, there);
     f.y = walk(curve, e + curve.K, at(f.x.k));
   } else {
@@ -143,13 +141,13 @@ Tensor slopes(const Curve& curve, const Tensor& raw, const std::vector<Piece>& p
   }
   return kernel::map(kName, c, [](real v) {
     const real a = v + kSplineOne;
-    return kSplineLeast + (std::max(a, real(0)) + std::log1p(std::exp(-std::abs(a))));
+    return kSplineLeast + (std::max(a, real(0)) + math::log1p(math::exp(-std::abs(a))));
   });
 }
 
 Numbers computed(const Curve& curve, const Tensor& points, const Tensor& raw, LogDet log_det) {
   const Index B = points.rows(), D = points.shape()[1], M = raw.shape()[1] / curve.R();
-  const bool latent = curve.direction == Direction::to_latent;
+  const bool latent = curve.way == Way::to_latent;
   Numbers f{points, Tensor(), exponentials(curve, raw), {}, {}};
   const auto pieces = std::make_shared<std::vector<Piece>>(static_cast<std::size_t>(B * M));
   real* y = f.points.mutable_data() + (D - M);
@@ -175,7 +173,7 @@ Numbers computed(const Curve& curve, const Tensor& points, const Tensor& raw, Lo
   if (log_det == LogDet::no) return f;
   const real sign = latent ? real(1) : real(-1);
   f.log_det =
-      kernel::sum(kernel::map(kName, stretch, [sign](real v) { return sign * std::log(v); }), 1);
+      kernel::sum(kernel::map(kName, stretch, [sign](real v) { return sign * math::log(v); }), 1);
   return f;
 }
 
@@ -224,7 +222,7 @@ std::array<Tensor, 2> gradients(const Curve& curve, const Numbers& f, const Tens
   Tensor dx = d_points, draw = zeros(raw.shape());
   // softplus(a) has the derivative sigmoid(a) = 1 - e^-softplus(a)
   const Tensor bend =
-      kernel::map(kName, f.d, [](real d) { return 1 - std::exp(kSplineLeast - d); });
+      kernel::map(kName, f.d, [](real d) { return 1 - math::exp(kSplineLeast - d); });
   real *d = dx.mutable_data() + (D - M), *to = draw.mutable_data();
   const real *e = f.e.data(), *sigmoid = bend.data();
   Index i = 0;
@@ -232,12 +230,12 @@ std::array<Tensor, 2> gradients(const Curve& curve, const Numbers& f, const Tens
     if (piece.inside) {
       real& given = d[i / M * D + i % M];
       real gl = d_log_det ? d_log_det->data()[i / M] : 0, gy = given;
-      if (curve.direction == Direction::to_data) {
+      if (curve.way == Way::to_data) {
         gl = -gl;
         gy = -(given + gl * partials(piece, 0, 1).x) / slope(piece);
       }
       const Partials g = partials(piece, gy, gl);
-      given = curve.direction == Direction::to_latent ? g.x : -gy;
+      given = curve.way == Way::to_latent ? g.x : -gy;
       share_out(curve, piece.x, e, g.X, g.w, to);
       share_out(curve, piece.y, e + K, g.Y, g.h, to + K);
       const Index first = curve.slope_at(piece.x.k), second = curve.slope_at(piece.x.k + 1);
@@ -251,14 +249,10 @@ std::array<Tensor, 2> gradients(const Curve& curve, const Numbers& f, const Tens
 
 }  // namespace
 
-Univariate::Map fused_rational_quadratic(Direction direction, const SplineOptions& options,
-                                         Ends ends) {
-  const Curve curve{direction, options.bins, double(options.box), ends};
-  // What it means.
-  const auto composed = [=](const std::array<Var, 2>& of, LogDet log_det) {
-    const Univariate map = composed_rational_quadratic(options, ends);
-    return direction == Direction::to_latent ? map.to_latent(of[0], of[1], log_det)
-                                             : map.to_data(of[0], of[1], log_det);
+Univariate::Map fused_rational_quadratic(Way way, const SplineOptions& options, Ends ends) {
+  const Curve curve{way, options.bins, double(options.box), ends};
+  const auto composed = [=](const std::array<Var, 2>& of, LogDet log_det) {  // what it means
+    return composed_rational_quadratic(options, ends).composed(way, of[0], of[1], log_det);
   };
   return [=](const Var& points, const Var& raw, LogDet log_det) -> Mapped {
     const Numbers f = computed(curve, points.value(), raw.value(), log_det);
