@@ -48,6 +48,15 @@ Mapped Chain::map_to_data(const Var& z, const Var& context, LogDet log_det) cons
   return mapped(Way::to_data, z, context, log_det);
 }
 
+// Each layer by what those before it, from the data side, have made of the data.
+void Chain::begin_with(const Tensor& x, const Tensor& context) {
+  Tensor points = x;
+  for (auto layer = layers_.rbegin(); layer != layers_.rend(); ++layer) {
+    (*layer)->initialise(points, (*layer)->context() == 0 ? Tensor() : context);
+    points = part_to_latent(**layer, points, context, LogDet::no).points.value();
+  }
+}
+
 std::vector<Tensor> Chain::states_to_latent(const Tensor& x, const Tensor& context) const {
   check_points("Chain::states_to_latent", x, dim());
   check_context("Chain::states_to_latent", context, x.rows(), context_);

@@ -120,8 +120,8 @@ Univariate composed_rational_quadratic(const SplineOptions& o, Ends ends) {
 
 Univariate rational_quadratic(const SplineOptions& options, Ends ends) {
   Univariate map = composed_rational_quadratic(options, ends);
-  map.fused_latent = fused_rational_quadratic(Direction::to_latent, options, ends);
-  map.fused_data = fused_rational_quadratic(Direction::to_data, options, ends);
+  map.fused_latent = fused_rational_quadratic(Way::to_latent, options, ends);
+  map.fused_data = fused_rational_quadratic(Way::to_data, options, ends);
   return map;
 }
 

@@ -12,14 +12,13 @@ namespace {
 constexpr const char* kName = "rational_quadratic";
 
 struct Curve {  // what is the same for all points
-  Direction direction;
+  Way way;
   Index K;
   double box;
   Ends ends;
   Index R() const { return ends == Ends::joined ? 3 * K : 3 * K - 1; }
-  double spread() const {
-    return 2 * box * (1 - double(K) * kSplineLeast);
-  }  // shared out by the net
+  // What is left of the box when each bin has its least: the softmax shares it out.
+  double spread() const { return 2 * box * (1 - double(K) * kSplineLeast); }
   // Which raw number says the slope at a knot; -1: none, it is 1.
   Index slope_at(Index knot) const {
     if (ends == Ends::joined) return 2 * K + knot % K;
@@ -107,7 +106,7 @@ Tensor exponentials(const Curve& curve, const Tensor& raw) {
     for (const real* from : {r, r + K}) {
       real most = from[0];
 #pragma omp simd reduction(max : most)
-      for (Index k = 1; k < K; ++k) most = std::max(most, from[k]);
+      for (Index k = 0; k < K; ++k) most = most > from[k] ? most : from[k];
       for (Index k = 0; k < K; ++k) *to++ = from[k] - most;
     }
   return kernel::map(kName, less, [](real v) { return math::exp(v); });
@@ -118,7 +117,7 @@ Piece piece_at(const Curve& curve, real v, const real* e) {
   if (!f.inside) return f;
   const auto there = [v](Index, double knot) { return double(v) < knot; };
   const auto at = [](Index bin) { return [bin](Index k, double) { return k == bin; }; };
-  if (curve.direction == Direction::to_latent) {
+  if (curve.way == Way::to_latent) {
     f.x = walk(curve, e, there);
     f.y = walk(curve, e + curve.K, at(f.x.k));
   } else {
@@ -148,7 +147,7 @@ Tensor slopes(const Curve& curve, const Tensor& raw, const std::vector<Piece>& p
 
 Numbers computed(const Curve& curve, const Tensor& points, const Tensor& raw, LogDet log_det) {
   const Index B = points.rows(), D = points.shape()[1], M = raw.shape()[1] / curve.R();
-  const bool latent = curve.direction == Direction::to_latent;
+  const bool latent = curve.way == Way::to_latent;
   Numbers f{points, Tensor(), exponentials(curve, raw), {}, {}};
   const auto pieces = std::make_shared<std::vector<Piece>>(static_cast<std::size_t>(B * M));
   real* y = f.points.mutable_data() + (D - M);
@@ -231,12 +230,12 @@ std::array<Tensor, 2> gradients(const Curve& curve, const Numbers& f, const Tens
     if (piece.inside) {
       real& given = d[i / M * D + i % M];
       real gl = d_log_det ? d_log_det->data()[i / M] : 0, gy = given;
-      if (curve.direction == Direction::to_data) {
+      if (curve.way == Way::to_data) {
         gl = -gl;
         gy = -(given + gl * partials(piece, 0, 1).x) / slope(piece);
       }
       const Partials g = partials(piece, gy, gl);
-      given = curve.direction == Direction::to_latent ? g.x : -gy;
+      given = curve.way == Way::to_latent ? g.x : -gy;
       share_out(curve, piece.x, e, g.X, g.w, to);
       share_out(curve, piece.y, e + K, g.Y, g.h, to + K);
       const Index first = curve.slope_at(piece.x.k), second = curve.slope_at(piece.x.k + 1);
@@ -250,14 +249,10 @@ std::array<Tensor, 2> gradients(const Curve& curve, const Numbers& f, const Tens
 
 }  // namespace
 
-Univariate::Map fused_rational_quadratic(Direction direction, const SplineOptions& options,
-                                         Ends ends) {
-  const Curve curve{direction, options.bins, double(options.box), ends};
-  // What it means.
-  const auto composed = [=](const std::array<Var, 2>& of, LogDet log_det) {
-    const Univariate map = composed_rational_quadratic(options, ends);
-    return direction == Direction::to_latent ? map.to_latent(of[0], of[1], log_det)
-                                             : map.to_data(of[0], of[1], log_det);
+Univariate::Map fused_rational_quadratic(Way way, const SplineOptions& options, Ends ends) {
+  const Curve curve{way, options.bins, double(options.box), ends};
+  const auto composed = [=](const std::array<Var, 2>& of, LogDet log_det) {  // what it means
+    return composed_rational_quadratic(options, ends).composed(way, of[0], of[1], log_det);
   };
   return [=](const Var& points, const Var& raw, LogDet log_det) -> Mapped {
     const Numbers f = computed(curve, points.value(), raw.value(), log_det);

@@ -8,10 +8,7 @@
 
 namespace gradflow {
 
-enum class Direction { to_latent, to_data };
-
 // As Univariate::fused_latent and fused_data.
-Univariate::Map fused_rational_quadratic(Direction direction, const SplineOptions& options,
-                                         Ends ends);
+Univariate::Map fused_rational_quadratic(Way way, const SplineOptions& options, Ends ends);
 
 }  // namespace gradflow

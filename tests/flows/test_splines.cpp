@@ -4,11 +4,13 @@
 
 #include <algorithm>
 #include <cmath>
+#include <numbers>
 
 #include "flows/coupling.h"
 #include "flows/elementwise.h"
 #include "flows/flow.h"
 #include "flows/recipes.h"
+#include "flows/univariate/circular.h"
 #include "flows/univariate/rational_quadratic.h"
 #include "tests/catch.h"
 #include "tests/close.h"
@@ -314,6 +316,38 @@ TEST_CASE("a spline is one operation on the tape, and looks at its numbers if as
   CHECK(tape.size() == before + 3);  // two results
 }
 
+TEST_CASE("a circular spline has no seam: the same at both ends of the circle, and turn for turn") {
+  constexpr double kPi = std::numbers::pi;
+  const Univariate map = circular(5);
+  REQUIRE(map.size() == 16);
+  const Tensor raw = Rng(14).normal({1, 16});
+  const auto at = [&](double x) {
+    const Mapped z = map.to_latent(Tensor({1, 1}, real(x)), raw, LogDet::yes);
+    return std::pair<double, double>(z.points.item(), z.log_det.item());
+  };
+  const double step = 100 * kEps;
+  // Where the spline was cut open (x + turn = pi) and where angles were (x = pi).
+  for (const double seam : {kPi - raw.at({0, 15}), kPi}) {
+    const auto [low, slope_low] = at(seam - step);
+    const auto [high, slope_high] = at(seam + step);
+    CHECK(std::abs(slope_low - slope_high) < 1e5 * kEps);
+    CHECK(std::abs(std::remainder(low - high, 2 * kPi)) < 1e5 * kEps);
+  }
+  for (const double x : {-3.0, -1.0, 0.5, 3.1})
+    for (const int turns : {-2, 1, 3}) {
+      const auto [z, slope] = at(x);
+      const auto [again, same_slope] = at(x + turns * 2 * kPi);
+      CHECK(std::abs(z - again) < 1e4 * kEps);
+      CHECK(std::abs(slope - same_slope) < 1e5 * kEps);
+      CHECK(std::abs(z) <= kPi * (1 + kEps));
+    }
+  // Raw numbers of 0: the angle itself.
+  const Mapped same = map.to_latent(Tensor({{3}, {4}}), zeros({2, 16}), LogDet::yes);
+  CHECK(close(same.points.value().at({0, 0}), 3, 8));
+  CHECK(close(same.points.value().at({1, 0}), 4 - 2 * kPi, 8, 4));
+  CHECK(difference(same.log_det, reference(zeros({2})), 40, 1) == "");
+}
+
 TEST_CASE("couplings of trained splines lead back within the promised rounding") {
   Rng rng(13);
   Flow flow = spline_coupling(
@@ -333,6 +367,7 @@ TEST_CASE("splines that make no sense are refused") {
   CHECK(message({.box = 0}) == "rational_quadratic: a box of 0 given; finite, more than 0");
   for (const real wrong : {real(-1), kNan, kInfinity})
     CHECK_THROWS_AS(rational_quadratic({.box = wrong}), ShapeError);
+  CHECK_THROWS_AS(circular(1), ShapeError);
 }
 
 }  // namespace

@@ -9,20 +9,27 @@
 #include <fstream>
 #include <functional>
 #include <iterator>
+#include <numbers>
 #include <regex>
 #include <set>
 
 #include "autograd/gradcheck.h"
 #include "flows/autoregressive.h"
+#include "flows/base/uniform.h"
 #include "flows/continuous.h"
 #include "flows/coupling.h"
 #include "flows/elementwise.h"
+#include "flows/linear/actnorm.h"
+#include "flows/linear/householder.h"
 #include "flows/linear/lu.h"
 #include "flows/linear/permutation.h"
+#include "flows/linear/rotation.h"
 #include "flows/linear/standardize.h"
 #include "flows/recipes.h"
+#include "flows/residual/radial.h"
 #include "flows/univariate/additive.h"
 #include "flows/univariate/affine.h"
+#include "flows/univariate/circular.h"
 #include "flows/univariate/rational_quadratic.h"
 #include "tests/catch.h"
 #include "tests/close.h"
@@ -33,6 +40,7 @@
 namespace gradflow {
 namespace {
 
+constexpr double kPi = std::numbers::pi;
 constexpr real kNoBound = std::numeric_limits<real>::infinity();
 
 // The parameters of splines and of matrices: so that nothing is so flat that the way back magnifies
@@ -57,6 +65,7 @@ struct Row {
   bool double_only = false;  // has kinks, or bends too much for the wide differences of float
   double solver_error = 0;   // by how much its two directions may miss each other
   real size = real(0.6);     // of its parameters: N(0, size^2)
+  bool of_angles = false;    // points are between -pi and pi, on both sides
 };
 
 struct Named {
@@ -66,6 +75,7 @@ struct Named {
   bool double_only = false;
   real size = real(0.6);
   Index most = 9;  // coordinates
+  bool of_angles = false;
 };
 
 // Each univariate map, in each conditioner, over many dimensions, with a context and without.
@@ -79,7 +89,8 @@ void add_conditioned(std::vector<Row>& rows, const Named& named) {
                     .make = make,
                     .keeps_volume = named.keeps_volume,
                     .double_only = named.double_only,
-                    .size = named.size});
+                    .size = named.size,
+                    .of_angles = named.of_angles});
   };
   for (Index dim = 1; dim <= named.most; ++dim) {
     const std::string size = fmt::format("{} coordinates", dim);
@@ -112,7 +123,7 @@ void add_conditioned(std::vector<Row>& rows, const Named& named) {
   }
 }
 
-void add_linear(std::vector<Row>& rows) {
+void add_others(std::vector<Row>& rows) {
   for (Index dim = 1; dim <= 9; ++dim) {
     const std::string size = fmt::format("{} coordinates", dim);
     const auto permutation = [&](const std::string& what, auto make) {
@@ -125,8 +136,21 @@ void add_linear(std::vector<Row>& rows) {
     permutation("reversal", [=](Rng&) { return Permutation::reversal(dim); });
     permutation("rotation", [=](Rng&) { return Permutation::rotation(dim, dim / 2); });
     permutation("random", [=](Rng& rng) { return Permutation::random(dim, rng); });
-    rows.push_back(
-        {.type = "Lu", .what = size, .univariate = "", .make = [=](Rng&) { return Lu(dim); }});
+    const auto linear = [&](const std::string& type, bool keeps_volume, auto make) {
+      rows.push_back({.type = type,
+                      .what = size,
+                      .univariate = "",
+                      .make = make,
+                      .keeps_volume = keeps_volume});
+    };
+    linear("Lu", false, [=](Rng&) { return Lu(dim); });
+    linear("ActNorm", false, [=](Rng&) { return ActNorm(dim); });
+    linear("Radial", false, [=](Rng& rng) { return Radial(dim, rng); });
+    if (dim >= 2) {
+      linear("Rotation", true, [=](Rng&) { return Rotation(dim); });
+      for (const Index mirrors : {2, 4})
+        linear("Householder", true, [=](Rng& rng) { return Householder(dim, mirrors, rng); });
+    }
     rows.push_back({.type = "Standardize", .what = size, .univariate = "", .make = [=](Rng& rng) {
                       return Standardize::of((100 + 5 * rng.normal({20, dim})).value());
                     }});
@@ -225,7 +249,13 @@ std::vector<Row> rows() {
                         .double_only = true,
                         .size = kMild,
                         .most = 2});
-  add_linear(all);
+  add_conditioned(all, {.name = "circular",
+                        .map = circular(3),
+                        .double_only = true,
+                        .size = kMild,
+                        .most = 4,
+                        .of_angles = true});
+  add_others(all);
   add_chains(all);
   add_continuous(all);
   all.push_back({.type = "Coupling",
@@ -250,7 +280,7 @@ struct Example {
         }()) {
     randomize(parameters(bijection), smaller * row.size, seed);
     Rng rng(seed + 100);
-    points = rng.normal({16, dim()});
+    points = row.of_angles ? rng.uniform({16, dim()}, -3, 3) : rng.normal({16, dim()});
     context = bijection->context() > 0 ? Var(rng.normal({16, bijection->context()})) : no_context;
     // Standardize has its data far from 0.
     if (const auto* standardize = bijection.as<Standardize>())
@@ -566,7 +596,8 @@ TEST_CASE("a context is seen, number by number", "[registry]") {
 struct Box {
   double low[2], high[2];
 };
-Box box_of(const Example& f, const Var& context) {
+Box box_of(const Row& row, const Example& f, const Var& context) {
+  if (row.of_angles) return {{-kPi, -kPi}, {kPi, kPi}};
   const Tensor z = Rng(8).normal({1000, 2});
   const Tensor x = mapped(f, Way::to_data, z, context).points.value();
   Box box{};
@@ -579,7 +610,7 @@ Box box_of(const Example& f, const Var& context) {
   return box;
 }
 
-TEST_CASE("the density that a bijection makes of the normal one integrates to 1", "[registry]") {
+TEST_CASE("the density that a bijection makes of its base's integrates to 1", "[registry]") {
   for (const Row& row : rows()) {
     // Densities without peaks that fall between the cells.
     const Example example(row, 3, real(2) / 3);
@@ -591,7 +622,7 @@ TEST_CASE("the density that a bijection makes of the normal one integrates to 1"
                  ? no_context
                  : broadcast_to(example.context_of(0, 1), {n, example.bijection->context()});
     };
-    const Box box = box_of(example, context_for(1000));
+    const Box box = box_of(row, example, context_for(1000));
     const double width = (box.high[0] - box.low[0]) / double(cells);
     const double height = (box.high[1] - box.low[1]) / double(cells);
     double total = 0;
@@ -602,7 +633,9 @@ TEST_CASE("the density that a bijection makes of the normal one integrates to 1"
         line.mutable_data()[2 * k + 1] = real(box.low[1] + (double(i) + 0.5) * height);
       }
       const Mapped latent = mapped(example, Way::to_latent, line, context_for(cells));
-      const Tensor p = exp(standard_normal_log_prob(latent.points) + latent.log_det).value();
+      const Var base = row.of_angles ? Uniform(2, real(-kPi), real(kPi)).log_prob(latent.points)
+                                     : standard_normal_log_prob(latent.points);
+      const Tensor p = exp(base + latent.log_det).value();
       for (const real value : p.values()) total += value;
     }
     CHECK(total * width * height == Approx(1).margin(1e-3));
