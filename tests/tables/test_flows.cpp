@@ -198,7 +198,7 @@ void add_continuous(std::vector<Row>& rows) {
                    VelocityNetwork network(
                        dim, {.hidden = {6}, .activation = activations::tanh, .context = context},
                        rng);
-                   ContinuousOptions options{.fixed = {12}};
+                   ContinuousOptions options{.steps = {12}};
                    if (estimated) options.probe = Tensor(Shape{1}, {-1});
                    return Continuous(std::move(network), options);
                  },
