@@ -11,9 +11,9 @@
 // Each pair of a set and a model is a task, on one core; as many run at a time as there are
 // processors. What a task has found is in OUT/densities/SET.MODEL.safetensors.
 #include <algorithm>
+#include <chrono>
 #include <cmath>
 #include <filesystem>
-#include <map>
 #include <mutex>
 #include <optional>
 #include <sstream>
@@ -36,6 +36,7 @@ using Names = std::vector<std::string>;
 using Json = nlohmann::ordered_json;
 
 constexpr Index kMapCells = 100;  // on a side, of what is drawn
+constexpr Index kQuickJudged = 20'000;
 
 struct Wanted {
   Names sets = distinct_sets(), models = zoo_names();
@@ -341,5 +342,6 @@ int main(int argc, char** argv) {
       "Trains models of densities on sets whose density is known, and says how far each ends from "
       "the lowest loss that there can be.";
   if (const auto end = parse_options(argc, argv, about, options, settings_of(wanted))) return *end;
+  if (options.quick) wanted.judged = std::min(wanted.judged, kQuickJudged);
   return run_program(options, [&] { return run(options, wanted); });
 }
