@@ -68,9 +68,8 @@ Parameters parameters(const Visit& visit);
 NamedTensors tensors(const Visit& visit, bool trained, bool fixed);
 void load(const Visit& visit, const NamedTensors& tensors);
 Index count(const Visit& visit);
-template <class Model>
-Visit visit_of(
-    const Model& model) {  // visit() is not const, since it hands out what can be changed
+template <class Model>  // visit() is not const, since it hands out what can be changed
+Visit visit_of(const Model& model) {
   return [&model](const Visitor& visitor) { const_cast<Model&>(model).visit(visitor); };
 }
 inline Visit visit_of(const Parameters& list) {  // a list of them is as good as a model

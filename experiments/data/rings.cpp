@@ -7,6 +7,9 @@
 #include "tensor/error.h"
 
 namespace gradflow {
+namespace {
+constexpr Limits kAround{{-1.2, 5.2}, {-2.2, 1.2}};
+}
 
 Tensor sample_rings(Index n, Rng& rng) {
   constexpr Index kBlock = 4096;  // candidates at a time; about 36 % are on a ring
@@ -68,14 +71,22 @@ DataSet rings() {
                 return Data{sample_rings(n, rng), {}};
               },
           .log_density = log_of(rings_density),
-          .entropy = 1.8572};
+          .entropy = 1.8572,
+          .mean = {2, -0.420780},
+          .deviation = {1.590533, 0.845131},
+          .limits = kAround,
+          .edges = true};
 }
 
 DataSet rings_by_class() {
-  DataSet result{.name = "rings by class",
+  DataSet result{.name = "rings_by_class",
                  .sample = sample_rings_by_class,
                  .log_density = log_of(rings_by_class_density),
-                 .entropy = 1.8998};
+                 .entropy = 1.8998,
+                 .mean = {2, -0.4},
+                 .deviation = {1.581962, 0.861745},
+                 .limits = kAround,
+                 .edges = true};
   for (const Ring& ring : kRings) result.classes.emplace_back(ring.name);
   return result;
 }
