@@ -2,8 +2,7 @@
 //
 // Every sum is taken by kernel::sum, which keeps the digits of a float however long the axis is.
 
-#include "tensor/kernels/vector_math.h"
-// ^ first: it must come before <cmath>
+#include <cmath>
 
 #include "autograd/ops.h"
 

@@ -7,23 +7,22 @@
 
 #include "autograd/watch.h"
 #include "nn/ranks.h"
+#include "tensor/kernels/lanes.h"
 #include "tensor/threads/parallel.h"
 
 namespace gradflow {
 namespace {
 
-// sum += share g, or sum = share g for the first of the terms. For the last one: returns the sum of
-// squares of what is then there.
-template <bool last>
-double add_share(const real* g, double share, bool first, real* sum, Index n) {
+// sum += share g, or sum = share g for the first of the terms.
+void add_share(const real* g, double share, bool first, real* sum, Index n) {
   const auto factor = static_cast<real>(share);
-  double square = 0;
-#pragma omp simd reduction(+ : square)
-  for (Index i = 0; i < n; ++i) {
-    sum[i] = factor * g[i] + (first ? 0 : sum[i]);
-    if constexpr (last) square += double{sum[i]} * double{sum[i]};
+  if (first) {
+#pragma omp simd
+    for (Index i = 0; i < n; ++i) sum[i] = factor * g[i];
+  } else {
+#pragma omp simd
+    for (Index i = 0; i < n; ++i) sum[i] += factor * g[i];
   }
-  return square;
 }
 
 struct Term {  // of a sum of gradients
@@ -31,21 +30,24 @@ struct Term {  // of a sum of gradients
   double share;
 };
 
-// sum (n) = sum over the terms, in their order, of share times gradient. Returns the sum of its
-// squares. Taken in parts that do not depend on the number of threads.
-double add_terms(const std::vector<Term>& terms, real* sum, Index n) {
+// sum (n) = sum over the terms, in their order, of share times gradient.
+void add_terms(const std::vector<Term>& terms, real* sum, Index n) {
+  parallel_parts(n, [&](Index, Index begin, Index end) {
+    for (const Term& term : terms)
+      add_share(term.gradient + begin, term.share, &term == &terms.front(), sum + begin,
+                end - begin);
+  });
+}
+
+// Of all numbers, taken in parts that do not depend on the number of threads.
+double norm_of(const real* x, Index n) {
   std::vector<double> squares(static_cast<std::size_t>(parts_of(n)));
   parallel_parts(n, [&](Index part, Index begin, Index end) {
-    const auto add = [&](auto add_share, const Term& term) {
-      const bool first = &term == &terms.front();
-      return add_share(term.gradient + begin, term.share, first, sum + begin, end - begin);
-    };
-    for (std::size_t s = 0; s + 1 < terms.size(); ++s) add(add_share<false>, terms[s]);
-    squares[static_cast<std::size_t>(part)] = add(add_share<true>, terms.back());
+    squares[static_cast<std::size_t>(part)] = sum_of_squares(x + begin, end - begin);
   });
   double total = 0;
   for (const double square : squares) total += square;
-  return total;
+  return std::sqrt(total);
 }
 
 }  // namespace
@@ -104,16 +106,16 @@ void BatchGradient::add_up(std::span<const Shard> shards) {
   std::vector<Term> terms;
   if (ranks() == 1) {
     for (const Shard& shard : shards) terms.push_back({shard.gradient.data(), shard.share});
-    norm_ = std::sqrt(add_terms(terms, all, count));
-    return;
+    add_terms(terms, all, count);
+  } else {
+    const Index begin = own_begin(count, rank()), n = own_begin(count, rank() + 1) - begin;
+    const Tensor columns = own_columns(shards);
+    for (std::size_t s = 0; s < shards.size(); ++s)
+      terms.push_back({columns.data() + static_cast<Index>(s) * n, shards[s].share});
+    add_terms(terms, all + begin, n);
+    complete(all, count);
   }
-  const Index begin = own_begin(count, rank()), n = own_begin(count, rank() + 1) - begin;
-  const Tensor columns = own_columns(shards);
-  for (std::size_t s = 0; s < shards.size(); ++s)
-    terms.push_back({columns.data() + static_cast<Index>(s) * n, shards[s].share});
-  add_terms(terms, all + begin, n);
-  complete(all, count);
-  norm_ = std::sqrt(add_terms({{all, 1}}, all, count));
+  norm_ = norm_of(all, count);
 }
 
 // The numbers that this rank adds up, of the gradients of all shards: (shards, own numbers).

@@ -4,6 +4,7 @@
 #include <numbers>
 
 #include "experiments/data/blurred.h"
+#include "tensor/kernels/vector_math.h"
 
 namespace gradflow {
 namespace {
@@ -28,14 +29,14 @@ DataSet four_circles() {
 }
 
 DataSet swiss_roll() {
-  const auto at = [](double t) { return Point2{t * std::cos(t) / 5, t * std::sin(t) / 5}; };
+  const auto at = [](double t) { return Point2{t * math::cos(t) / 5, t * math::sin(t) / 5}; };
   return blurred("swiss_roll", {Curve{at, {1.5 * kPi, 4.5 * kPi}}}, 0.2);
 }
 
 // Its curvature jumps where the two bows meet: in two halves, each of them is smooth.
 DataSet s_curve(double noise) {
-  const auto lower = [](double t) { return Point2{std::sin(t), std::cos(t) - 1}; };
-  const auto upper = [](double t) { return Point2{std::sin(t), 1 - std::cos(t)}; };
+  const auto lower = [](double t) { return Point2{math::sin(t), math::cos(t) - 1}; };
+  const auto upper = [](double t) { return Point2{math::sin(t), 1 - math::cos(t)}; };
   return blurred("s_curve", {Curve{upper, {-1.5 * kPi, 0}}, Curve{lower, {0, 1.5 * kPi}}}, noise);
 }
 

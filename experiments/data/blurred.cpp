@@ -7,6 +7,7 @@
 #include "experiments/data/quadrature.h"
 #include "experiments/data/spread.h"
 #include "tensor/error.h"
+#include "tensor/kernels/vector_math.h"
 
 namespace gradflow {
 namespace {
@@ -108,7 +109,7 @@ DataSet blurred(std::string name, std::vector<Point2> places, double noise,
 
 Curve circle(Point2 centre, double radius) {
   return {[=](double t) {
-            return Point2{centre[0] + radius * std::cos(t), centre[1] + radius * std::sin(t)};
+            return Point2{centre[0] + radius * math::cos(t), centre[1] + radius * math::sin(t)};
           },
           {0, 2 * std::numbers::pi}};
 }

@@ -6,6 +6,7 @@
 #include <numbers>
 
 #include "experiments/data/blurred.h"
+#include "tensor/kernels/vector_math.h"
 
 namespace gradflow {
 
@@ -14,7 +15,7 @@ DataSet eight_gaussians(double radius, double noise) {
   std::vector<std::string> classes;
   for (int k = 0; k < 8; ++k) {
     const double angle = k * std::numbers::pi / 4;
-    places.push_back({radius * std::cos(angle), radius * std::sin(angle)});
+    places.push_back({radius * math::cos(angle), radius * math::sin(angle)});
     classes.push_back(fmt::format("{} degrees", 45 * k));
   }
   return blurred("eight_gaussians", places, noise, classes);

@@ -6,6 +6,7 @@
 #include <numbers>
 
 #include "experiments/data/quadrature.h"
+#include "tensor/kernels/vector_math.h"
 
 namespace gradflow {
 namespace {
@@ -13,14 +14,14 @@ namespace {
 using Function = std::function<double(double u)>;
 constexpr double kReach = 4.8;  // beyond it are 1.6e-6 of a normal
 
-double log_normal(double z) { return -0.5 * (z * z + std::log(2 * std::numbers::pi)); }
+double log_normal(double z) { return -0.5 * (z * z + math::log(2 * std::numbers::pi)); }
 
 // Of g(u) over u ~ N(0, 1); both sides apart, since some functions have a kink at 0.
 double expectation(const Function& g) {
   double sum = 0;
   for (const Interval& side : {Interval{-9, 0}, Interval{0, 9}})
     for (const Node& node : gauss_legendre(100, side))
-      sum += node.weight * std::exp(log_normal(node.at)) * g(node.at);
+      sum += node.weight * math::exp(log_normal(node.at)) * g(node.at);
   return sum;
 }
 
@@ -47,9 +48,9 @@ DataSet graph(std::string name, const Function& f, double c, Axes axes = Axes::a
   };
   set.log_density = at_each_point([=](double x, double y) {
     const Point2 at{x, y};
-    return log_normal(at[u]) + log_normal((at[v] - f(at[u])) / c) - std::log(c);
+    return log_normal(at[u]) + log_normal((at[v] - f(at[u])) / c) - math::log(c);
   });
-  set.entropy = 1 + std::log(2 * std::numbers::pi) + std::log(c);
+  set.entropy = 1 + math::log(2 * std::numbers::pi) + math::log(c);
   const double mean = expectation(f);
   const double variance = expectation([&](double z) { return std::pow(f(z) - mean, 2); });
   set.mean[v] = mean;
@@ -63,21 +64,21 @@ DataSet graph(std::string name, const Function& f, double c, Axes axes = Axes::a
 
 DataSet sine() {
   return graph(
-      "sine", [](double u) { return std::sin(5 * u); }, std::exp(-1));
+      "sine", [](double u) { return math::sin(5 * u); }, math::exp(-1.0));
 }
 DataSet absolute() {
   return graph(
-      "abs", [](double u) { return std::abs(u) - 1; }, std::exp(-1.5));
+      "abs", [](double u) { return std::abs(u) - 1; }, math::exp(-1.5));
 }
 DataSet sign() {
   DataSet set = graph(
-      "sign", [](double u) { return u + (u > 0) - (u < 0); }, std::exp(-1.5));
+      "sign", [](double u) { return u + (u > 0) - (u < 0); }, math::exp(-1.5));
   set.edges = true;
   return set;
 }
 DataSet crescent() {
   return graph(
-      "crescent", [](double u) { return u * u / 2 - 1; }, std::exp(-1), Axes::swapped);
+      "crescent", [](double u) { return u * u / 2 - 1; }, math::exp(-1.0), Axes::swapped);
 }
 DataSet crescent_cubed() {
   return graph(

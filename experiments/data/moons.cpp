@@ -5,6 +5,7 @@
 #include <numbers>
 
 #include "experiments/data/blurred.h"
+#include "tensor/kernels/vector_math.h"
 
 namespace gradflow {
 namespace {
@@ -13,7 +14,7 @@ constexpr double kPi = std::numbers::pi;
 
 // The place on a moon's arc that belongs to an angle.
 Point2 on_moon(Index moon, double angle) {
-  const double c = std::cos(angle), s = std::sin(angle);
+  const double c = math::cos(angle), s = math::sin(angle);
   return moon == 0 ? Point2{c, s} : Point2{1 - c, 0.5 - s};
 }
 

@@ -5,6 +5,7 @@
 #include <numbers>
 
 #include "tensor/error.h"
+#include "tensor/kernels/vector_math.h"
 
 namespace gradflow {
 namespace {
@@ -40,8 +41,8 @@ Data sample_rings_by_class(Index n, Rng& rng) {
     const Index label = i / each;
     const Ring& ring = kRings[static_cast<std::size_t>(label)];
     const double r = radii.data()[i], angle = angles.data()[i];
-    out[2 * i] = static_cast<real>(ring.x + r * std::cos(angle));
-    out[2 * i + 1] = static_cast<real>(ring.y + r * std::sin(angle));
+    out[2 * i] = static_cast<real>(ring.x + r * math::cos(angle));
+    out[2 * i + 1] = static_cast<real>(ring.y + r * math::sin(angle));
     data.labels[static_cast<std::size_t>(i)] = label;
   }
   return data;
@@ -96,7 +97,7 @@ double distance_to_band(double x, double y, int ring) {
   for (int i = 0; i < std::ssize(kRings); ++i) {
     if (ring >= 0 && i != ring) continue;
     const Ring& r = kRings[static_cast<std::size_t>(i)];
-    const double radius = std::hypot(x - r.x, y - r.y);
+    const double dx = x - r.x, dy = y - r.y, radius = std::sqrt(dx * dx + dy * dy);
     nearest = std::min(nearest, std::max({kInnerRadius - radius, radius - kOuterRadius, 0.0}));
   }
   return nearest;

@@ -1,4 +1,5 @@
 #include "experiments/data/smeared_moons.h"
+#include "tensor/kernels/vector_math.h"
 
 #include <cmath>
 #include <numbers>
@@ -16,9 +17,9 @@ double upper_density(double x, double y) {
   if (std::abs(sine) > 1) return 0;
   double density = 0;
   for (const double from_diagonal : {std::asin(sine), kPi - std::asin(sine)}) {
-    const double a = kPi / 4 + from_diagonal, u = x - std::cos(a);
+    const double a = kPi / 4 + from_diagonal, u = x - math::cos(a);
     if (a < 0 || a > kPi || u < 0 || u > kSmear) continue;
-    density += 1 / (kPi * kSmear * std::abs(std::sin(a) + std::cos(a)));
+    density += 1 / (kPi * kSmear * std::abs(math::sin(a) + math::cos(a)));
   }
   return density;
 }
@@ -35,8 +36,8 @@ Data sample(Index n, Rng& rng) {
   for (Index i = 0; i < n; ++i, at += 2) {
     const double a = kPi * angles.data()[i], u = kSmear * smears.data()[i];
     const bool lower = i % 2 == 1;
-    at[0] = static_cast<real>((lower ? 1 - std::cos(a) : std::cos(a)) + u);
-    at[1] = static_cast<real>((lower ? 0.5 - std::sin(a) : std::sin(a)) + u);
+    at[0] = static_cast<real>((lower ? 1 - math::cos(a) : math::cos(a)) + u);
+    at[1] = static_cast<real>((lower ? 0.5 - math::sin(a) : math::sin(a)) + u);
     data.labels.push_back(lower);
   }
   return data;
@@ -51,7 +52,7 @@ DataSet smeared_moons() {
           .classes = {"upper", "lower"},
           .sample = sample,
           .log_density = log_of(density),
-          .entropy = 2.0473 - 2 * std::log(3),
+          .entropy = 2.0473 - 2 * math::log(3.0),
           .mean = {0.5 + kSmear / 2, 0.25 + kSmear / 2},
           .deviation = {std::sqrt(0.75 + u),
                         std::sqrt(0.5 - two_by_pi * two_by_pi + apart * apart / 4 + u)},

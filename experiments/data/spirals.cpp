@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "experiments/data/quadrature.h"
+#include "tensor/kernels/vector_math.h"
 
 namespace gradflow {
 namespace {
@@ -21,8 +22,8 @@ constexpr double kNoise = 0.1, kWidth = 1.0 / 6, kTurns = 3 * kPi;
 // log of erfc(x) / 2: the normal's upper tail. Where erfc is too small for a double, by its
 // expansion.
 double log_tail(double x) {
-  return x < 25 ? std::log(std::erfc(x) / 2)
-                : -x * x - std::log(2 * x * std::sqrt(kPi)) + std::log1p(-0.5 / (x * x));
+  return x < 25 ? math::log(std::erfc(x) / 2)
+                : -x * x - math::log(2 * x * std::sqrt(kPi)) + math::log1p(-0.5 / (x * x));
 }
 
 // log of the density of U / 3 + 0.1 N at d: uniform on (0, 1/6), blurred. It is symmetric about the
@@ -31,7 +32,7 @@ double log_bar(double d) {
   const double from_middle = std::abs(d - kWidth / 2), scale = kNoise * std::numbers::sqrt2;
   const double near = log_tail((from_middle - kWidth / 2) / scale),
                far = log_tail((from_middle + kWidth / 2) / scale);
-  return near + std::log1p(-std::exp(far - near)) - std::log(kWidth);
+  return near + math::log1p(-math::exp(far - near)) - math::log(kWidth);
 }
 
 struct Turn {  // a place on the spiral with its share of the points
@@ -42,7 +43,7 @@ std::vector<Turn> turns() {
   std::vector<Turn> all;
   for (const Node& node : gauss_legendre(400, {0, kTurns})) {
     const double n = node.at, density = 2 * n / (kTurns * kTurns);  // of 3 pi sqrt(U)
-    all.push_back({-n * std::cos(n) / 3, n * std::sin(n) / 3, node.weight * density});
+    all.push_back({-n * math::cos(n) / 3, n * math::sin(n) / 3, node.weight * density});
   }
   return all;
 }
@@ -61,15 +62,15 @@ double log_spiral(const std::vector<Turn>& spiral, double x, double y) {
   double sum = 0, largest = -kInfinity;
   for (const Turn& turn : spiral) {
     if (squared(turn) > nearest + 100 * kNoise * kNoise) continue;
-    const double term = log_bar(x - turn.x) + log_bar(y - turn.y) + std::log(turn.weight);
-    if (term > largest) sum *= std::exp(std::exchange(largest, term) - term);
-    sum += std::exp(term - largest);
+    const double term = log_bar(x - turn.x) + log_bar(y - turn.y) + math::log(turn.weight);
+    if (term > largest) sum *= math::exp(std::exchange(largest, term) - term);
+    sum += math::exp(term - largest);
   }
-  return largest + std::log(sum);
+  return largest + math::log(sum);
 }
 
 double log_sum(double a, double b) {
-  return std::max(a, b) + std::log1p(std::exp(-std::abs(a - b)));
+  return std::max(a, b) + math::log1p(math::exp(-std::abs(a - b)));
 }
 
 Data sample_spirals(Index n, Rng& rng) {
@@ -80,8 +81,8 @@ Data sample_spirals(Index n, Rng& rng) {
     const double t = kTurns * std::sqrt(static_cast<double>(turn.data()[i]));
     const double side = i % 2 == 0 ? 1 : -1;
     const real* u = square.data() + 2 * i;
-    at[0] = static_cast<real>(side * (-t * std::cos(t) / 3 + u[0]) + kNoise * at[0]);
-    at[1] = static_cast<real>(side * (t * std::sin(t) / 3 + u[1]) + kNoise * at[1]);
+    at[0] = static_cast<real>(side * (-t * math::cos(t) / 3 + u[0]) + kNoise * at[0]);
+    at[1] = static_cast<real>(side * (t * math::sin(t) / 3 + u[1]) + kNoise * at[1]);
     data.labels.push_back(i % 2);
   }
   return data;
@@ -102,11 +103,11 @@ double spiral_deviation(const std::vector<Turn>& spiral, double Turn::*coordinat
 constexpr int kArms = 5;
 constexpr double kRadial = 0.3, kTangential = 0.1, kScale = 2;
 
-double bend(double f) { return std::exp(f) / 4; }
+double bend(double f) { return math::exp(f) / 4; }
 
 // A point in the frame of an arm that is bent by an angle: (f, g) if that angle is bend(f).
 Point2 along_arm(const Point2& x, double angle) {
-  const double c = std::cos(angle), s = std::sin(angle);
+  const double c = math::cos(angle), s = math::sin(angle);
   return {(x[0] * c - x[1] * s) / kScale, (x[0] * s + x[1] * c) / kScale};
 }
 
@@ -123,7 +124,7 @@ double bisected(const Point2& x, double low, double high) {
 }
 
 double normal(double z, double deviation) {
-  return std::exp(-0.5 * z * z / (deviation * deviation)) / (deviation * std::sqrt(2 * kPi));
+  return math::exp(-0.5 * z * z / (deviation * deviation)) / (deviation * std::sqrt(2 * kPi));
 }
 
 // The density of the arm k = 0: a term for each root, from 7 deviations below f's mean to 7 above.
@@ -145,7 +146,7 @@ double arm_density(const Point2& x) {
 double pinwheel_density(double x, double y) {
   double density = 0;
   for (int k = 0; k < kArms; ++k) {
-    const double angle = 2 * kPi * k / kArms, c = std::cos(angle), s = std::sin(angle);
+    const double angle = 2 * kPi * k / kArms, c = math::cos(angle), s = math::sin(angle);
     density += arm_density({x * c - y * s, x * s + y * c}) / kArms;
   }
   return density;
@@ -157,7 +158,7 @@ Data sample_pinwheel(Index n, Rng& rng) {
   for (Index i = 0; i < n; ++i, at += 2) {
     const double f = 1 + kRadial * at[0], g = kTangential * at[1];
     const double angle = 2 * kPi * static_cast<double>(i % kArms) / kArms + bend(f);
-    const double c = std::cos(angle), s = std::sin(angle);
+    const double c = math::cos(angle), s = math::sin(angle);
     at[0] = static_cast<real>(kScale * (f * c + g * s));
     at[1] = static_cast<real>(kScale * (-f * s + g * c));
     data.labels.push_back(i % kArms);
@@ -170,7 +171,7 @@ Data sample_pinwheel(Index n, Rng& rng) {
 DataSet two_spirals() {
   const std::vector<Turn> spiral = turns();
   const PlaneFunction log_p = [spiral](double x, double y) {
-    return log_sum(log_spiral(spiral, x, y), log_spiral(spiral, -x, -y)) - std::log(2);
+    return log_sum(log_spiral(spiral, x, y), log_spiral(spiral, -x, -y)) - math::log(2.0);
   };
   DataSet set{.name = "two_spirals",
               .classes = {"one", "the other"},
@@ -181,7 +182,7 @@ DataSet two_spirals() {
               .limits = {{-3.9, 3.9}, {-3.4, 3.4}}};
   set.entropy = integral({{-4.5, 4.5}, {-4.5, 4.5}}, kNoise / 2, [&log_p](double x, double y) {
     const double value = log_p(x, y);
-    return -value * std::exp(value);
+    return -value * math::exp(value);
   });
   return set;
 }

@@ -92,21 +92,30 @@ Outcome train_and_save(const Trainable& model, const RunOptions& options, const 
     };
   if (rank() != 0) hooks.validate = {}, hooks.on_epoch = {}, hooks.save = {};  // the first does it
   Weights weights(model.parameters);
-  say("{}: {} parameters, {} points, {} epochs of batches of {}, seed {}, {} threads{}\n",
+  say("{}: {} parameters, {} points, {} epochs of batches of {}, seed {}, {} threads{}, {} "
+      "arithmetic\n",
       model.name, weights.count(), model.data.size(), training.epochs, training.batch,
-      training.seed, threads(),
-      ranks() > 1 ? fmt::format(" in each of {} processes", ranks()) : "");
+      training.seed, threads(), ranks() > 1 ? fmt::format(" in each of {} processes", ranks()) : "",
+      options.arithmetic);
   const TrainingResult result = train(weights, model.loss, model.data, training, hooks);
   if (result.stopped) {
     complain("\n{}: stopped; saved in {}; go on with: {} --resume\n", options.program,
              checkpoint.string(), options.command);
     return {{}, stop.signal()};
   }
-  const History history{result.epochs, result.lengths, result.seconds, result.steps_per_second,
-                        hash_tensors(tensors(model.parameters))};
+  const History history{result.epochs,
+                        result.lengths,
+                        result.seconds,
+                        result.steps_per_second,
+                        hash_tensors(tensors(model.parameters)),
+                        library_has_multiplied()};
   if (rank() == 0) save_model(model, options, settings, history);
   say("{}: trained in {:.1f} s, {:.0f} steps/s; weights {} in {}\n", model.name, history.seconds,
       history.steps_per_second, history.weights_hash, weights_file(model.name, options).string());
+  if (history.library_products)
+    say("{}: some products were OpenBLAS's: with another processor the last bits may differ; "
+        "--products ours keeps them\n",
+        model.name);
   return {history, 0};
 }
 
@@ -144,6 +153,9 @@ int run_program(const RunOptions& options, const std::function<int()>& body) {
   try {
     ignore_closed_pipes();
     if (options.threads > 0) set_threads(options.threads);
+    set_arithmetic(options.arithmetic == name_of(Arithmetic::fused) ? Arithmetic::fused
+                                                                    : Arithmetic::portable);
+    set_products(options.products == name_of(Products::ours) ? Products::ours : Products::fastest);
     std::filesystem::create_directories(options.out);
     const int code = body();
     if (code != 0 || all_was_said()) return code;

@@ -46,14 +46,16 @@ class Gathered {
   std::deque<std::unique_ptr<real[]>> pieces_ = {};
 };
 
-std::vector<Index> columns_to_read(const RowReader& rows, const ReadOptions& options) {
-  if (!options.columns.empty()) return find_columns(rows, options.columns);
-  const std::vector<Index> without = find_columns(rows, options.except);
-  std::vector<Index> all;
-  for (Index i = 0; i < std::ssize(rows.names()); ++i)
-    if (std::ranges::find(without, i) == without.end()) all.push_back(i);
-  require<FileError>(!all.empty(), "read: {}: no columns are left", rows.source());
-  return all;
+std::vector<std::string> columns_to_read(const RowReader& rows, const ReadOptions& options) {
+  std::vector<std::string> columns = options.columns;
+  std::vector<Index> without = find_columns(rows, options.except);
+  for (const Index i : find_columns(rows, options.last)) without.push_back(i);
+  for (std::size_t i = 0; i < rows.names().size() && options.columns.empty(); ++i)
+    if (std::ranges::find(without, static_cast<Index>(i)) == without.end())
+      columns.push_back(rows.names()[i]);
+  columns.insert(columns.end(), options.last.begin(), options.last.end());
+  require<FileError>(!columns.empty(), "read: {}: no columns are left", rows.source());
+  return columns;
 }
 
 // The first number that is missing, infinite or beyond `real`: its place in the row and what it is.
@@ -173,12 +175,10 @@ Table read_table(const std::string& path, const ReadOptions& options) {
 
 Table read_table(Source source, const ReadOptions& options) {
   const auto rows = read_rows(std::move(source), options.array);
-  const std::vector<Index> columns = columns_to_read(*rows, options);
-  rows->select(columns);
-  Table table;
-  for (const Index i : columns) table.names.push_back(rows->names()[static_cast<std::size_t>(i)]);
-  std::vector<double> row(columns.size());
-  Gathered gathered(std::ssize(columns));
+  Table table{columns_to_read(*rows, options), {}, 0};
+  rows->select(find_columns(*rows, table.names));
+  std::vector<double> row(table.names.size());
+  Gathered gathered(table.columns());
   while (next_whole_row(*rows, row, options.missing, table.dropped)) gathered.add(row);
   table.values = gathered.take();
   return table;

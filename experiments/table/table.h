@@ -31,6 +31,7 @@ enum class Missing { refuse, drop };  // what becomes of rows in which a number 
 struct ReadOptions {
   std::vector<std::string> columns = {};  // in this order; empty: all
   std::vector<std::string> except = {};   // of all, but for these
+  std::vector<std::string> last = {};     // behind the others, whichever these are
   Missing missing = Missing::refuse;
   std::string array = {};  // of an archive with several: its name
 };

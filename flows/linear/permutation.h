@@ -17,6 +17,7 @@ class Permutation final : public Bijection {
   static Permutation random(Index dim, Rng& rng);    // any order; may be the identity
 
   const std::vector<Index>& order() const { return order_; }
+  const std::vector<Index>& inverse() const { return inverse_; }  // to_latent: z[i] = x[inverse[i]]
 
   const char* name() const override { return "Permutation"; }
   Index dim() const override { return std::ssize(order_); }

@@ -9,11 +9,6 @@
 
 namespace gradflow {
 
-inline Univariate additive() {
-  return {"additive",
-          {"shift"},
-          [](const Var& x, const Var& t, LogDet) { return Mapped{x - t}; },
-          [](const Var& z, const Var& t, LogDet) { return Mapped{z + t}; }};
-}
+Univariate additive();
 
 }  // namespace gradflow

@@ -1,9 +1,10 @@
-#include "tensor/kernels/vector_math.h"
-// ^ first: it must come before <cmath>
+#include "flows/univariate/rational_quadratic_fused.h"
 
 #include <algorithm>
+#include <cmath>
 
-#include "flows/univariate/rational_quadratic_fused.h"
+#include "tensor/kernels/lanes.h"
+#include "tensor/kernels/vector_math.h"
 
 namespace gradflow {
 namespace {
@@ -39,9 +40,7 @@ struct Bin {
 // the knot after it. e (K): exponentials.
 template <class Stops>
 Bin walk(const Curve& curve, const real* e, Stops stops) {
-  real total = 0;
-#pragma omp simd reduction(+ : total)
-  for (Index k = 0; k < curve.K; ++k) total += e[k];
+  const real total = sum_of_few(e, curve.K);
   const double least = 2 * curve.box * kSplineLeast, unit = curve.spread() / double(total);
   Bin bin{.begin = -curve.box, .per_total = 1 / total};
   double size = least + unit * double(e[0]), before = 0;
@@ -111,7 +110,7 @@ Tensor exponentials(const Curve& curve, const Tensor& raw) {
       for (Index k = 1; k < K; ++k) most = std::max(most, from[k]);
       for (Index k = 0; k < K; ++k) *to++ = from[k] - most;
     }
-  return kernel::map(kName, less, [](real v) { return std::exp(v); });
+  return kernel::map(kName, less, [](real v) { return math::exp(v); });
 }
 
 Piece piece_at(const Curve& curve, real v, const real* e) {
@@ -143,7 +142,7 @@ Tensor slopes(const Curve& curve, const Tensor& raw, const std::vector<Piece>& p
   }
   return kernel::map(kName, c, [](real v) {
     const real a = v + kSplineOne;
-    return kSplineLeast + (std::max(a, real(0)) + std::log1p(std::exp(-std::abs(a))));
+    return kSplineLeast + (std::max(a, real(0)) + math::log1p(math::exp(-std::abs(a))));
   });
 }
 
@@ -175,7 +174,7 @@ Numbers computed(const Curve& curve, const Tensor& points, const Tensor& raw, Lo
   if (log_det == LogDet::no) return f;
   const real sign = latent ? real(1) : real(-1);
   f.log_det =
-      kernel::sum(kernel::map(kName, stretch, [sign](real v) { return sign * std::log(v); }), 1);
+      kernel::sum(kernel::map(kName, stretch, [sign](real v) { return sign * math::log(v); }), 1);
   return f;
 }
 
@@ -224,7 +223,7 @@ std::array<Tensor, 2> gradients(const Curve& curve, const Numbers& f, const Tens
   Tensor dx = d_points, draw = zeros(raw.shape());
   // softplus(a) has the derivative sigmoid(a) = 1 - e^-softplus(a)
   const Tensor bend =
-      kernel::map(kName, f.d, [](real d) { return 1 - std::exp(kSplineLeast - d); });
+      kernel::map(kName, f.d, [](real d) { return 1 - math::exp(kSplineLeast - d); });
   real *d = dx.mutable_data() + (D - M), *to = draw.mutable_data();
   const real *e = f.e.data(), *sigmoid = bend.data();
   Index i = 0;

@@ -2,6 +2,7 @@
 // has as many rows when it is read again into a table, which then holds nothing but numbers.
 #pragma once
 
+#include "experiments/table/read/csv.h"
 #include "experiments/table/table.h"
 #include "tests/fuzz/fuzz.h"
 
@@ -24,7 +25,7 @@ inline void check_table_reader(const std::string& bytes, const ReadOptions& opti
       ++rows;
       must(reader->row() == rows, "rows are counted");
       for (const double x : row)
-        if (x == x) must(std::stod(fmt::format("{}", x)) == x, "numbers come back from their text");
+        if (x == x) must(number_of(fmt::format("{}", x)) == x, "numbers come back from their text");
     }
     must(!reader->next(row), "the end is the end");
   } catch (const FileError& error) {

@@ -268,6 +268,10 @@ TEST_CASE("a library that does not know the processor is reported with the remed
       "about four times as long as they need; hint: set OPENBLAS_CORETYPE=Haswell before the "
       "program starts");
   CHECK(contains(blas_advice("Prescott", true, true), "OPENBLAS_CORETYPE=SkylakeX"));
+  CHECK(fitting_core("Prescott", true, true) == "SkylakeX");
+  CHECK(fitting_core("Prescott", true, false) == "Haswell");
+  CHECK(fitting_core("Prescott", false, false) == "Prescott");
+  CHECK(fitting_core("Zen", true, true) == "Zen");
   CHECK(blas_advice("Prescott", false, false).empty());  // it may be one
   for (const char* core : {"Haswell", "SkylakeX", "Zen", "Cooperlake", "Sandybridge", "ARMV8", ""})
     CHECK(blas_advice(core, true, true).empty());
