@@ -110,13 +110,17 @@ std::string spline_table(const Report& report) {
   const Numbers spline = column(report.spline, "points", "log_prob");
   const Numbers affine = column(report.normalizing_flow, "points", "log_prob");
   const Numbers exact = column(report.spline, "points", "exact_log_prob");
+  const Numbers matching = column(report.flow_matching, "points", "log_prob");
+  const Numbers error = column(report.flow_matching, "points", "log_prob_error");
   std::vector<Cells> rows;
   for (std::size_t i = 0; i < spline.size(); ++i)
     rows.push_back({point_name(i), theirs(exact_log_density(at(exact, i))), fixed(at(affine, i), 3),
-                    strong(fixed(spline[i], 3))});
+                    strong(fixed(spline[i], 3)),
+                    fmt::format("{} ± {}", fixed(at(matching, i), 3), fixed(at(error, i), 3))});
   return table("spline-table",
-               "log p of the five points: exactly, by the report’s flow, and with splines",
-               {"Point", "Exact", "Affine couplings", "Spline couplings"}, rows);
+               "log p of the five points: exactly, by the report’s flow, with splines, and by flow "
+               "matching (± what half the solver’s step changes)",
+               {"Point", "Exact", "Affine couplings", "Spline couplings", "Flow matching"}, rows);
 }
 
 std::string spline_part(const Report& report) {

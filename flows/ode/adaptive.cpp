@@ -26,6 +26,7 @@ double largest_row_error(const Tensor& e, const Tensor& y, const Tensor& y_1,
 
 double first_step(Asked& field, const Var& y, const Var& k, double t, double direction,
                   double longest, int order, const Adaptive& allowed) {
+  const Unrecorded unrecorded;
   const Tensor& start = y.value();
   const auto size = [&](const Tensor& x) { return largest_row_error(x, start, start, allowed); };
   const double d_0 = size(start), d_1 = size(k.value());

@@ -107,6 +107,12 @@ class Walk {
   }
 
  private:
+  double error_of(const Stepped& step, const Var& y, double h, const Adaptive& options) const {
+    const Unrecorded unrecorded;  // a number, like the size of the step
+    const Var difference = led(zeros(y.shape()), step.k, tableau_.error_weights, h);
+    return largest_row_error(difference.value(), y.value(), step.y.value(), options);
+  }
+
   struct Try {
     Stepped step;
     double to;
@@ -120,8 +126,7 @@ class Walk {
     std::vector<double> times;
     for (const double node : tableau_.nodes) times.push_back(node < 1 ? t + node * h : to);
     Stepped step = stepped(field_, y, tableau_, h, times, first_);
-    const Var difference = led(zeros(y.shape()), step.k, tableau_.error_weights, h);
-    const double error = largest_row_error(difference.value(), y.value(), step.y.value(), options);
+    const double error = error_of(step, y, h, options);
     if (!std::isfinite(error)) {
       require<NonFiniteError>(!halved_, "integrate: not finite between t = {} and {}", t, to);
       halved_ = true;
