@@ -89,7 +89,8 @@ class Fit {
       candidates.push_back(is_mixture(kind) ? mixture(kind) : flow(kind));
       facts_.on_validation[kind] = reached(candidates.back().on_validation);
       if (watch_.on_model) watch_.on_model(kind, facts_.on_validation[kind]);
-      if (must_stop()) break;
+      const bool wanted = options_.model == "auto" || options_.model == kind;
+      if (must_stop() && wanted) break;  // what was asked for is there, if only begun
     }
     const auto best = std::ranges::max_element(candidates, {}, [&](const Candidate& c) {
       const bool wanted = options_.model == "auto" || options_.model == c.kind;
@@ -154,9 +155,9 @@ class Fit {
     architecture.components = 1;
     MixtureBase base = fit_mixtures(x, c, conditions_, {.floor = 1e-6}, stream(kMixtures));
     if (kind == "mixture") {
-      ChosenMixture chosen =
-          choose_mixture(x, c, latent(held_out), given(held_out).value(), conditions_,
-                         stream(kMixtures), [this] { return must_stop(); });
+      ChosenMixture chosen = choose_mixture(
+          x, c, latent(held_out), given(held_out).value(), conditions_, stream(kMixtures),
+          [this] { return must_stop() || now() - began_ > options_.seconds / 4; });
       base = std::move(chosen.base);
       architecture.components = chosen.components;
     }
@@ -253,14 +254,13 @@ class Fit {
       if (must_stop() || now() > until) stop = true;
       if (watch_.on_step) watch_.on_step(kind, progress, patience.best);
     };
-    const std::string plan =
-        fmt::format("{} epochs, patience {}", training.epochs, options_.patience);
+    const Texts made_of = watch_.directory.empty() ? Texts{} : identity(architecture);
+    const std::string plan = plan_of(training, made_of);
     if (ended_before(kind, plan, flow)) return;
     if (watch_.resume) best = saved_best(kind).tensors;
     if (!watch_.directory.empty())
       keep_checkpoints(hooks, parameters(flow), checkpoint(kind), watch_.resume,
-                       identity_of(training, parts_.training.rows(), identity(architecture),
-                                   fixed_tensors(flow)));
+                       identity_of(training, parts_.training.rows(), made_of, fixed_tensors(flow)));
     Weights weights(parameters(flow));
     const TrainingResult result = train(weights, loss, {parts_.training, {}}, training, hooks);
     facts_.histories[kind] = {
@@ -286,6 +286,13 @@ class Fit {
     texts["columns"] = fmt::format("{}", fmt::join(parts_.names, ","));
     texts["grid"] = fmt::format("{}", fmt::join(options_.grid, " "));
     return texts;
+  }
+  // All that decides what a training comes to.
+  std::string plan_of(TrainingOptions training, const Texts& made_of) const {
+    std::string plan = fmt::format("patience {}", options_.patience);
+    for (const Texts& texts : {texts_of(settings_of(training)), made_of})
+      for (const auto& [name, value] : texts) plan += fmt::format("; {} {}", name, value);
+    return plan;
   }
   // `plan`: what has been carried out, if this is the end.
   void save_best(const std::string& kind, const NamedTensors& best, double loss,

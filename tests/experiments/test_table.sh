@@ -24,7 +24,7 @@ awk 'BEGIN {
   srand(7); print "time [s],\"b, of c\",side"
   for (i = 0; i < 1500; ++i) {
     u = sqrt(-2 * log(1 - rand())) * cos(6.283185307 * rand())
-    printf "%.6g,%.6g,%d\n", 1000 + 50 * u, u * u + 0.2 * rand(), u > 0 ? 2 : 5
+    printf "%.6g,%.6g,%d\n", 1000 + 50 * u, u * u + 0.2 * rand(), (u > 0 ? 2 : 5)
   }
 }' > bow.csv
 cut -d, -f1,2,3 bow.csv | sed '1s/.*/a,b,side/' > plain.csv

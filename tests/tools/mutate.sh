@@ -113,14 +113,17 @@ cmake -S "$tree" -B "$work/build" -G Ninja -DCMAKE_BUILD_TYPE=Release \
   "-DCMAKE_CXX_FLAGS_RELEASE=-O1" -DGRADFLOW_BUILD_EXPERIMENTS=ON "${launcher[@]}" >"$log" 2>&1 ||
   { cat "$log" >&2; exit 2; }
 echo "Building the tests ..."
-build tests_double tests_float tests_experiments || { tail -40 "$log" >&2; exit 2; }
+build tests_double tests_float tests_experiments tests_table || { tail -40 "$log" >&2; exit 2; }
 
 # The double build alone sees most, and its tables of operations, bijections and solvers first. The data
 # of the experiments, and what is measured on them, have a program of their own.
 # find_killer FILE: sets $name to the test that fails; fails if there is none.
 find_killer() {
   local precision part programs="double float"
-  case "$1" in experiments/data/* | experiments/metrics/*) programs=experiments ;; esac
+  case "$1" in
+    experiments/table/* | experiments/metrics/mixture.cpp | experiments/metrics/kernel_density.cpp) programs=table ;;
+    experiments/data/* | experiments/metrics/*) programs=experiments ;;
+  esac
   for precision in $programs; do
     build "tests_$precision" || { tail -20 "$log" >&2; fail "this does not compile: $what"; }
     for part in "[registry]" "~[registry]"; do
