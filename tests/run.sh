@@ -14,6 +14,7 @@
 #
 # More, each with --help:
 #   tests/tools/kill.sh 40         kills trainings at random moments and goes on with --resume
+#   tests/tools/ranks.sh 20        several processes (MPI) train one model; one of them is killed
 #   tests/tools/fuzz.sh 60         fuzzes each reader of files
 #   tests/tools/valgrind.sh        a short training of each experiment under valgrind
 #   tests/tools/tidy.sh            clang-tidy

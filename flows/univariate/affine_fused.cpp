@@ -1,30 +1,28 @@
-#include "tensor/kernels/vector_math.h"
-// ^ first: it must come before <cmath>
-
 #include "flows/univariate/affine_fused.h"
-#include "tensor/map.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "tensor/kernels/vector_math.h"
 
 namespace gradflow {
 namespace {
-
-// y = f(x) by the loop of map(): what becomes of a number does not depend on where it stands.
-template <class F>
-void each(Index n, const real* x, real* y, F f) {
-  detail::run(y, n, f, {x}, std::make_index_sequence<1>(), std::integral_constant<Index, 1>());
-}
 
 // The raw numbers are the scale's and t. Kept: s, and the factor e^-s or e^s.
 void forward(real c, Way way, Index n, const real* x, RawRows<const real> raw, real* y,
              real* log_det, real* s) {
   const bool down = way == Way::to_latent;
   const real sign = down ? real(-1) : real(1);
+  const real *const own = raw[0], *const t = raw[1];
   real* const e = s + n;
-  const real* const t = raw[1];
-  if (std::isinf(c))
-    std::copy_n(raw[0], n, s);
-  else
-    each(n, raw[0], s, [c](real v) { return c * std::tanh(v / c); });
-  each(n, s, e, [sign](real v) { return std::exp(sign * v); });
+  if (std::isinf(c)) {
+    std::copy_n(own, n, s);
+  } else {
+#pragma omp simd
+    for (Index i = 0; i < n; ++i) s[i] = c * math::tanh(own[i] / c);
+  }
+#pragma omp simd
+  for (Index i = 0; i < n; ++i) e[i] = math::exp(sign * s[i]);
   if (down) {
 #pragma omp simd
     for (Index i = 0; i < n; ++i) y[i] = (x[i] - t[i]) * e[i];
@@ -43,8 +41,7 @@ void forward(real c, Way way, Index n, const real* x, RawRows<const real> raw, r
 void backward(real c, Way way, Index n, const real* x, const real* y, const real* s, real* d,
               const real* d_log_det, RawRows<real> draw) {
   const bool down = way == Way::to_latent;
-  const real* const e = s + n;
-  const real* const z = down ? y : x;
+  const real *const e = s + n, *const z = down ? y : x;
   real *const ds = draw[0], *const dt = draw[1];
 #pragma omp simd
   for (Index i = 0; i < n; ++i) {

@@ -6,7 +6,7 @@
 #include <functional>
 #include <vector>
 
-#include "tensor/kernels/buffer.h"
+#include "tensor/kernels/arithmetic.h"
 #include "tensor/kernels/gemm_parts.h"
 
 namespace gradflow {
@@ -31,10 +31,10 @@ void kernel::gemm(Index m, Index n, Index k, const MatrixView& A, const MatrixVi
                   const Bias& bias, real* C, const Epilogue& epilogue) {
   if (k > kLongestSum)
     gemm_in_parts(m, n, k, A, B, C);
-  else if (small_gemm(m, n, k, A, B, bias, C, epilogue))
-    return;
+  else if (is_large(m, n, k) && products() == Products::fastest && large_gemm(m, n, k, A, B, C))
+    note_library();
   else
-    large_gemm(m, n, k, A, B, C);
+    return small_gemm(m, n, k, A, B, bias, C, epilogue);
   finish(m, n, bias, epilogue, C);
 }
 

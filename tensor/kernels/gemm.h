@@ -1,9 +1,10 @@
 // gemm: a matrix product on memory, with a bias and an activation done on the way.
 //
 // The one idea: one function in front, and behind it files that can be exchanged. Nearly all
-// products go to our own one for small matrices (gemm_small.cpp). Large ones go to a library, or to
-// plain loops where there is none (gemm_blas.cpp or gemm_plain.cpp: CMake takes one, GRADFLOW_BLAS
-// says which). Another library, or a graphics card, is another file of that kind.
+// products go to our own one for small matrices (gemm_small.cpp), whose bits are the same on all
+// processors. Large ones go to a library if there is one (gemm_blas.cpp or gemm_none.cpp: CMake
+// takes one, GRADFLOW_BLAS says which) and it is not forbidden (arithmetic.h). Another library, or
+// a graphics card, is another file of that kind.
 //
 // Read next: gemm.cpp.
 #pragma once

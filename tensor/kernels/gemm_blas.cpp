@@ -73,11 +73,12 @@ int blas_distance(MatrixView v, Index rows, Index columns) {
 
 }  // namespace
 
-void large_gemm(Index m, Index n, Index k, const MatrixView& A, const MatrixView& B, real* C) {
+bool large_gemm(Index m, Index n, Index k, const MatrixView& A, const MatrixView& B, real* C) {
   thread_local const bool prepared = (prepare(), true);
   static_cast<void>(prepared);
   blas_gemm<real>(blas_trans(A), blas_trans(B), blas_size(m), blas_size(n), blas_size(k), A.data,
                   blas_distance(A, m, k), B.data, blas_distance(B, k, n), C);
+  return true;
 }
 
 BlasInfo blas_info() {
