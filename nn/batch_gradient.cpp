@@ -19,7 +19,7 @@ void add_share(const real* g, double share, bool first, real* sum, Index n) {
   if (first) {
 #pragma omp simd
     for (Index i = 0; i < n; ++i) sum[i] = factor * g[i];
-  } else {
+  } else {  // a loop of its own: of both in one the compiler makes no vectors
 #pragma omp simd
     for (Index i = 0; i < n; ++i) sum[i] += factor * g[i];
   }

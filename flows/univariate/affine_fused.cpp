@@ -13,13 +13,14 @@ void forward(real c, Way way, Index n, const real* x, RawRows<const real> raw, r
              real* log_det, real* s) {
   const bool down = way == Way::to_latent;
   const real sign = down ? real(-1) : real(1);
+  const real *const own = raw[0], *const t = raw[1];
   real* const e = s + n;
-  const real* const t = raw[1];
-  if (std::isinf(c))
-    std::copy_n(raw[0], n, s);
-  else
+  if (std::isinf(c)) {
+    std::copy_n(own, n, s);
+  } else {
 #pragma omp simd
-    for (Index i = 0; i < n; ++i) s[i] = c * math::tanh(raw[0][i] / c);
+    for (Index i = 0; i < n; ++i) s[i] = c * math::tanh(own[i] / c);
+  }
 #pragma omp simd
   for (Index i = 0; i < n; ++i) e[i] = math::exp(sign * s[i]);
   if (down) {
@@ -40,8 +41,7 @@ void forward(real c, Way way, Index n, const real* x, RawRows<const real> raw, r
 void backward(real c, Way way, Index n, const real* x, const real* y, const real* s, real* d,
               const real* d_log_det, RawRows<real> draw) {
   const bool down = way == Way::to_latent;
-  const real* const e = s + n;
-  const real* const z = down ? y : x;
+  const real *const e = s + n, *const z = down ? y : x;
   real *const ds = draw[0], *const dt = draw[1];
 #pragma omp simd
   for (Index i = 0; i < n; ++i) {
