@@ -34,14 +34,13 @@ std::vector<Species> made() {
   const auto baseline = [](const char* name, auto fit) {
     return Species{name, [fit](const Tensor& points, const TrainingOptions& options,
                                const std::atomic<bool>&) {
-                     Rng rng(options.seed);
-                     return Learned{fit(points, rng), {}, false};
+                     return Learned{fit(points, Rng(options.seed)), {}, false};
                    }};
   };
   return {
-      baseline("gaussian", [](const Tensor& points, Rng&) { return best_gaussian(points); }),
-      baseline("mixture", [](const Tensor& points, Rng& rng) { return best_mixture(points, rng); }),
-      baseline("kernels", [](const Tensor& points, Rng&) { return kernel_density(points); }),
+      baseline("gaussian", [](const Tensor& points, const Rng&) { return best_gaussian(points); }),
+      baseline("mixture", best_mixture),
+      baseline("kernels", [](const Tensor& points, const Rng&) { return kernel_density(points); }),
       flow("nice", {.network = wide}),
       flow("real_nvp", {}),
       flow("maf", {.layers = 8, .network = wide}),
