@@ -13,12 +13,12 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <nlohmann/json.hpp>
 
 #include "experiments/data/moons.h"
 #include "experiments/draw/gallery.h"
 #include "experiments/metrics/distances.h"
 #include "experiments/run/files/file.h"
-#include "experiments/run/report_file.h"
 #include "experiments/run/say.h"
 #include "experiments/run/session.h"
 #include "flows/linear/standardize.h"
