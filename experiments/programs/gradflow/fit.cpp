@@ -4,6 +4,7 @@
 #include <sys/file.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cmath>
 
 #include "experiments/page/table_page.h"
@@ -90,8 +91,12 @@ int run_fit(FitCommand command) {
   const Index dropped = table.dropped;
   say("{}: {} rows of {}{}\n", command.data, table.rows(), fmt::join(table.names, ", "),
       dropped > 0 ? fmt::format("; {} more were dropped", dropped) : "");
-  const std::vector<std::string> warnings =
-      check_table(table, {.constant_allowed = command.dequantise});
+  std::vector<std::string> warnings = check_table(table, {.constant_allowed = command.dequantise});
+  std::erase_if(warnings, [&](const std::string& warning) {  // that a class repeats is its nature
+    return std::ranges::any_of(command.fit.given, [&](const std::string& name) {
+      return warning.starts_with(fmt::format("column \"{}\":", name));
+    });
+  });
   for (const std::string& warning : warnings) complain("warning: {}\n", warning);
   if (command.dequantise) {
     command.fit.grid = grid_of(table);
