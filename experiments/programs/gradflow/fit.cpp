@@ -52,9 +52,12 @@ std::string with_error(const Reached& r) { return fmt::format("{:.4f} ± {:.4f}"
 // The best against the best of the simple models, on the validation part.
 std::string verdict(const TableModel& model) {
   const std::string& kind = model.architecture.kind;
-  if (is_mixture(kind))
-    return fmt::format("kept: the {}; no flow was better on the validation rows", kind);
   const Facts& facts = model.facts;
+  const bool flow_was_tried = std::ranges::any_of(
+      facts.on_validation, [](const auto& of) { return !is_mixture(of.first); });
+  if (is_mixture(kind))
+    return fmt::format("kept: the {}{}", kind,
+                       flow_was_tried ? "; no flow was better on the validation rows" : "");
   const bool lost = facts.on_validation.contains("mixture") &&
                     facts.on_validation.at("mixture").mean > facts.on_validation.at(kind).mean;
   std::string text = fmt::format("kept: {}", kind);
