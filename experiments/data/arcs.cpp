@@ -37,7 +37,8 @@ DataSet swiss_roll() {
 DataSet s_curve(double noise) {
   const auto lower = [](double t) { return Point2{math::sin(t), math::cos(t) - 1}; };
   const auto upper = [](double t) { return Point2{math::sin(t), 1 - math::cos(t)}; };
-  return blurred("s_curve", {PlaneCurve{upper, {-1.5 * kPi, 0}}, PlaneCurve{lower, {0, 1.5 * kPi}}}, noise);
+  return blurred("s_curve", {PlaneCurve{upper, {-1.5 * kPi, 0}}, PlaneCurve{lower, {0, 1.5 * kPi}}},
+                 noise);
 }
 
 }  // namespace gradflow
