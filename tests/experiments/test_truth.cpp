@@ -41,9 +41,9 @@ DensityModel model_of(const DataSet& set) {
 }
 
 Estimate loss_of(const DensityModel& model, const Tensor& points) {
+  const Tensor log_q = model.log_density(points);
   std::vector<double> losses;
-  for (const real log_q : model.log_density(points).values())
-    losses.push_back(-static_cast<double>(log_q));
+  for (const real value : log_q.values()) losses.push_back(-static_cast<double>(value));
   return mean_of(losses);
 }
 
