@@ -284,7 +284,9 @@ TEST_CASE("the fused spline is the one composed of operations, and so are its gr
               CAPTURE(k);
               double most = 1;
               for (const real v : composed[k].values()) most = std::max(most, std::abs(double{v}));
-              CHECK(difference(first[k], reference(composed[k]), 2000, most) == "");
+              // A piece may be a thousandth as wide as the box: a place on it has lost three
+              // digits.
+              CHECK(difference(first[k], reference(composed[k]), 6000, most) == "");
             }
           }
 }
