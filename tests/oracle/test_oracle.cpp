@@ -16,6 +16,7 @@
 #include "flows/matching/flow_matching.h"
 #include "flows/recipes.h"
 #include "flows/univariate/affine.h"
+#include "flows/univariate/rational_quadratic.h"
 #include "nn/mlp.h"
 #include "nn/optimizer.h"
 #include "tests/catch.h"
@@ -373,6 +374,13 @@ void check_couplings(Layers& layers, Rng& rng) {
       layers.check(name + ", to_latent", layer, to_latent);
       layers.check(name + ", to_data", layer, to_data);
     }
+  for (const Index dim : {2, 3}) {
+    const Coupling layer(dim, rational_quadratic({.bins = 4}), {.hidden = {8, 8}}, rng,
+                         {.one_network = true});
+    const auto name = fmt::format("SplineCoupling: {}", dim);
+    layers.check(name + ", to_latent", layer, to_latent);
+    layers.check(name + ", to_data", layer, to_data);
+  }
   std::vector<AnyBijection> all;
   for (const std::vector<Index>& order : {std::vector<Index>{2, 1, 0}, {1, 2, 0}, {0, 2, 1}}) {
     all.push_back(Coupling(3, affine(), {}, rng));
