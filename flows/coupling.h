@@ -33,7 +33,7 @@ class Coupling final : public Bijection {
   Index kept() const { return kept_; }                          // how many coordinates stay
   const Univariate& univariate() const { return univariate_; }  // how the others move
   std::span<Mlp> networks() { return networks_; }               // one for each raw number, or one
-  std::span<const Mlp> networks() const { return networks_; }
+  std::span<const Mlp> networks() const { return networks_; }   // the same
 
   const char* name() const override { return "Coupling"; }
   Index dim() const override { return dim_; }

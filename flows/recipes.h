@@ -17,7 +17,7 @@ enum class Permuting {  // the order of the coordinates from layer to layer
   random      // drawn once for each layer; for two coordinates half of them do nothing
 };
 
-struct FlowOptions {
+struct FlowOptions {                           // what a flow is made of
   Index layers = 15;                           // each followed by a permutation
   ConditionerOptions network = {};             // of each layer
   real scale_bound = 2;                        // c of the affine map (univariate/affine.h)

@@ -16,7 +16,7 @@ class Permutation final : public Bijection {
   static Permutation rotation(Index dim, Index by);  // the first `by` coordinates go to the end
   static Permutation random(Index dim, Rng& rng);    // any order; may be the identity
 
-  const std::vector<Index>& order() const { return order_; }
+  const std::vector<Index>& order() const { return order_; }  // as it was given
 
   const char* name() const override { return "Permutation"; }
   Index dim() const override { return std::ssize(order_); }

@@ -21,8 +21,8 @@ namespace gradflow {
 // y (B, D), t (B, 1) -> dy/dt (B, D)
 using Field = std::function<Var(const Var& y, const Var& t)>;
 
-struct Span {  // of time; in these models noise is at 0, data at 1
-  double from = 0, to = 1;
+struct Span {               // of time; in these models noise is at 0, data at 1
+  double from = 0, to = 1;  // where it begins and ends
 };
 
 struct Fixed {         // steps of one size

@@ -9,6 +9,7 @@
 
 namespace gradflow {
 
+// By one raw number, t.
 inline Univariate additive() {
   return {"additive",
           {"shift"},

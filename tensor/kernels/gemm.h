@@ -61,7 +61,7 @@ struct BlasInfo {
   std::string core;     // the processor it has recognised, e.g. "SkylakeX"
   bool openmp = false;  // whether its threads are OpenMP's
 };
-BlasInfo blas_info();
+BlasInfo blas_info();  // without a library: of none
 
 // What to say to a user whose library takes the processor for one without AVX2, though it has that;
 // empty if nothing is wrong. It is said once, on the error stream, when the library is first used.
