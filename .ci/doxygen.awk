@@ -66,7 +66,7 @@ function code(   i, first, last) {
       continue
     }
     declaration(i)
-    if (line[i] ~ /[*]\/ [A-Za-z0-9_:<>]+ [a-z_]+( = [^(]+)?, [^(]*;$/) line[i] = separately(line[i])
+    if (line[i] ~ /[*]\/ [A-Za-z0-9_:<>]+ [a-z_0-9]+( = [^(]+)?, [^(]*;$/) line[i] = separately(line[i])
   }
   as_it_is()
 }
@@ -167,10 +167,10 @@ function find_declarations(   i, k, c, s, depth, scope, statement, inside, start
   }
 }
 
-function file_name(   name) {
-  name = FILENAME
-  sub(/.*\//, "", name)
-  return name
+# With its folder: the name alone may be that of another file.
+function file_name(   n, part) {
+  n = split(FILENAME, part, "/")
+  return n > 1 ? part[n - 1] "/" part[n] : part[n]
 }
 
 # "/** text */ Index a = 0, b = 0;" as two declarations, so that both have the text.
@@ -284,13 +284,15 @@ function page(   i, n, part, k, s, fenced, all, heading) {
   for (i = 1; i <= NR; i++) all = all line[i] "\n"
   for (i = 1; i <= NR; i++) {
     s = line[i]
-    if (!fenced && s ~ /^##/) {  # where the page refers to a heading, that needs a name
+    if (!fenced && s ~ /^##/) {  # where the page refers to a heading, that needs a name, from a letter on
       heading = tolower(s)
       sub(/^#+ /, "", heading)
-      gsub(/[^a-z0-9 -]/, "", heading)
+      gsub(/\]\([^)]*\)/, "", heading)
+      gsub(/[^a-z0-9_ -]/, "", heading)
       gsub(/ /, "-", heading)
-      if (index(all, "](#" heading ")")) s = s " {#" heading "}"
+      if (index(all, "](#" heading ")")) s = s " {#section-" heading "}"
     }
+    if (!fenced) gsub(/\]\(#/, "](#section-", s)
     for (k = i; s ~ /^!\[[^\]]*$/; line[k] = "") s = k < NR ? s " " line[++k] : s "]"  # a picture: in one line
     if (s ~ /^```/) {
       fenced = !fenced

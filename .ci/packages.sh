@@ -3,12 +3,14 @@
 #   install_packages PACKAGE...
 
 build_packages=(g++ cmake ninja-build libopenblas-openmp-dev libfmt-dev
-                libgnuplot-iostream-dev libcli11-dev nlohmann-json3-dev)
+                libgnuplot-iostream-dev libcli11-dev nlohmann-json3-dev zlib1g-dev)
 figure_packages=(fonts-open-sans imagemagick)  # the last joins the frames of the animation
 command -v gnuplot >/dev/null || figure_packages+=(gnuplot-nox)
-test_packages=(catch2)
+test_packages=(catch2 liblemon-dev)  # the last is optional: it pairs large batches (flows/CMakeLists.txt)
+mpi_packages=(libopenmpi-dev openmpi-bin)
 clang_packages=(clang-14 libclang-rt-14-dev libomp-14-dev)
 docs_packages=(doxygen libjs-mathjax)
+hash_packages=(g++-aarch64-linux-gnu qemu-user "${clang_packages[@]}")  # other processors and compilers
 
 install_packages() {
   if ! command -v apt-get >/dev/null; then

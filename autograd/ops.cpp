@@ -12,12 +12,11 @@
 // tests/oracle/test_oracle.cpp, and what PyTorch gets; the tests say what is missing. (For one in a
 // header of its own the first table is enough: README.md shows how.)
 
-#include "tensor/kernels/vector_math.h"
-// ^ first: it must come before <cmath>
+#include "autograd/ops.h"
 
 #include <numbers>
 
-#include "autograd/ops.h"
+#include "tensor/kernels/vector_math.h"
 
 namespace gradflow {
 
@@ -95,26 +94,26 @@ Var minimum(const Var& a, const Var& b) { return first_of("minimum", a, b, std::
 
 // y = e^x            dx = dy y
 Var exp(const Var& x) {
-  return record("exp", map("exp", x.value(), [](real v) { return std::exp(v); }),
+  return record("exp", map("exp", x.value(), [](real v) { return math::exp(v); }),
                 wrt(x, [](const Var& dy, const Var& y) { return dy * y; }));
 }
 
 // y = e^x - 1        dx = dy e^x
 // Near 0, where e^x is 1 and some digits of x, the subtraction would lose the others.
 Var expm1(const Var& x) {
-  return record("expm1", map("expm1", x.value(), [](real v) { return std::expm1(v); }),
+  return record("expm1", map("expm1", x.value(), [](real v) { return math::expm1(v); }),
                 wrt(x, [x](const Var& dy) { return dy * exp(x); }));
 }
 
 // y = log x          dx = dy / x
 Var log(const Var& x) {
-  return record("log", map("log", x.value(), [](real v) { return std::log(v); }),
+  return record("log", map("log", x.value(), [](real v) { return math::log(v); }),
                 wrt(x, [x](const Var& dy) { return dy / x; }));
 }
 
 // y = log(1 + x)     dx = dy / (1 + x)
 Var log1p(const Var& x) {  // near 0 the sum would lose digits of x
-  return record("log1p", map("log1p", x.value(), [](real v) { return std::log1p(v); }),
+  return record("log1p", map("log1p", x.value(), [](real v) { return math::log1p(v); }),
                 wrt(x, [x](const Var& dy) { return dy / (1 + x); }));
 }
 
@@ -133,7 +132,7 @@ Var square(const Var& x) {
 // y = x^p            dx = dy p x^(p-1), and 0 for p = 0, where the formula is 0 times infinity at 0
 Var pow(const Var& x, real p) {
   require_number("pow", "exponent", p);
-  return record("pow", map("pow", x.value(), [p](real v) { return std::pow(v, p); }),
+  return record("pow", map("pow", x.value(), [p](real v) { return math::pow(v, p); }),
                 wrt(x, [x, p](const Var& dy) {
                   return p == 0 ? Var(zeros(dy.shape())) : dy * (p * pow(x, p - 1));
                 }));
@@ -141,13 +140,13 @@ Var pow(const Var& x, real p) {
 
 // y = sin x          dx = dy cos x
 Var sin(const Var& x) {
-  return record("sin", map("sin", x.value(), [](real v) { return std::sin(v); }),
+  return record("sin", map("sin", x.value(), [](real v) { return math::sin(v); }),
                 wrt(x, [x](const Var& dy) { return dy * cos(x); }));
 }
 
 // y = cos x          dx = -dy sin x
 Var cos(const Var& x) {
-  return record("cos", map("cos", x.value(), [](real v) { return std::cos(v); }),
+  return record("cos", map("cos", x.value(), [](real v) { return math::cos(v); }),
                 wrt(x, [x](const Var& dy) { return -(dy * sin(x)); }));
 }
 
@@ -160,28 +159,27 @@ Var abs(const Var& x) {
 
 // y = tanh x         dx = dy (1 - y^2)
 Var tanh(const Var& x) {
-  return record("tanh", map("tanh", x.value(), [](real v) { return std::tanh(v); }),
+  return record("tanh", map("tanh", x.value(), [](real v) { return math::tanh(v); }),
                 wrt(x, [](const Var& dy, const Var& y) { return dy * (1 - square(y)); }));
 }
 
 // y = 1 / (1 + e^-x)         dx = dy y (1 - y)
 Var sigmoid(const Var& x) {
-  return record("sigmoid", map("sigmoid", x.value(), [](real v) { return 1 / (1 + std::exp(-v)); }),
+  return record("sigmoid", map("sigmoid", x.value(), [](real v) { return math::sigmoid(v); }),
                 wrt(x, [](const Var& dy, const Var& y) { return dy * (y * (1 - y)); }));
 }
 
 // y = log(1 + e^x) = max(x, 0) + log(1 + e^-|x|), where the exponent cannot overflow
 //                            dx = dy sigmoid x
 Var softplus(const Var& x) {
-  const auto f = [](real v) { return (v > 0 ? v : real{0}) + std::log1p(std::exp(-std::abs(v))); };
-  return record("softplus", map("softplus", x.value(), f),
+  return record("softplus", map("softplus", x.value(), [](real v) { return math::softplus(v); }),
                 wrt(x, [x](const Var& dy) { return dy * sigmoid(x); }));
 }
 
 // y = log sigmoid x = min(x, 0) - log(1 + e^-|x|)
 //                            dx = dy (1 - sigmoid x) = dy sigmoid(-x)
 Var logsigmoid(const Var& x) {
-  const auto f = [](real v) { return (v > 0 ? real{0} : v) - std::log1p(std::exp(-std::abs(v))); };
+  const auto f = [](real v) { return (v > 0 ? real{0} : v) - math::softplus_rest(v); };
   return record("logsigmoid", map("logsigmoid", x.value(), f),
                 wrt(x, [x](const Var& dy) { return dy * sigmoid(-x); }));
 }
@@ -201,7 +199,7 @@ Var normal_pdf(const Var& x) {
 // y = P(z < x) = erfc(-x / sqrt 2) / 2, which keeps its digits on the left, where it is small
 //                            dx = dy e^(-x^2/2) / sqrt(2 pi)
 Var normal_cdf(const Var& x) {
-  const auto f = [](real v) { return std::erfc(-v * kSqrtHalf) / 2; };
+  const auto f = [](real v) { return math::erfc(-v * kSqrtHalf) / 2; };
   return record("normal_cdf", map("normal_cdf", x.value(), f),
                 wrt(x, [x](const Var& dy) { return dy * normal_pdf(x); }));
 }
@@ -227,7 +225,7 @@ namespace {
 
 // y = c x where x > 0, else c a (e^x - 1)      dx = c dy where x > 0, else c a e^x dy
 Var exponential_linear(const char* op, const Var& x, real c, real a) {
-  const auto f = [c, a](real v) { return c * (v > 0 ? v : a * std::expm1(v)); };
+  const auto f = [c, a](real v) { return c * (v > 0 ? v : a * math::expm1(v)); };
   return record(op, map(op, x.value(), f), wrt(x, [x, c, a](const Var& dy) {
                   const Tensor positive = map("elu", x.value(), [](real v) { return real(v > 0); });
                   // Where x > 0 its exponential is not wanted, and could be infinite: it is of 0.
@@ -254,7 +252,7 @@ Var selu(const Var& x) {
 
 // y = x s,  s = sigmoid x            dx = dy s (1 + x (1 - s))
 Var silu(const Var& x) {
-  return record("silu", map("silu", x.value(), [](real v) { return v / (1 + std::exp(-v)); }),
+  return record("silu", map("silu", x.value(), [](real v) { return math::silu(v); }),
                 wrt(x, [x](const Var& dy) {
                   const Var s = sigmoid(x);
                   return dy * (s * (1 + x * (1 - s)));
@@ -264,7 +262,7 @@ Var silu(const Var& x) {
 // y = x P,  P = normal_cdf x          dx = dy (P + x p),  p = dP/dx
 // "Gaussian error linear unit": D. Hendrycks, K. Gimpel, arXiv:1606.08415 (2016).
 Var gelu(const Var& x) {
-  const auto f = [](real v) { return v * (std::erfc(-v * kSqrtHalf) / 2); };
+  const auto f = [](real v) { return v * (math::erfc(-v * kSqrtHalf) / 2); };
   return record("gelu", map("gelu", x.value(), f),
                 wrt(x, [x](const Var& dy) { return dy * (normal_cdf(x) + x * normal_pdf(x)); }));
 }

@@ -15,11 +15,12 @@
 
 namespace gradflow {
 
-// The shape that an operation is asked for, as a parameter of it and no more: it keeps nothing.
+// The shape that an operation is asked for: a Shape, or its sizes, as in reshape(x, {2, 3}). These
+// are not checked before the operation calls of(), so that the error names the operation. For
+// parameters of functions only: it refers to the sizes and does not keep them.
 class WantedShape {
  public:
-  // A Shape; or its sizes, as in reshape(x, {2, 3}), which are not looked at before the operation
-  // is there to say that they are none.
+  // Of a Shape; of sizes, which are not checked yet.
   WantedShape(const Shape& shape) : sizes_(shape.begin(), shape.end()) {}
   WantedShape(std::initializer_list<Index> sizes) : sizes_(sizes.begin(), sizes.end()) {}
   Shape of(const char* op) const { return Shape(op, sizes_); }  // throws ShapeError, naming `op`

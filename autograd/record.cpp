@@ -42,6 +42,10 @@ Var Tape::add_node(const char* op, Var value) {
   return value;
 }
 
+Var Recorder::add_node(Tape& tape, const char* op, Var value) {
+  return tape.add_node(op, std::move(value));
+}
+
 Var Tape::variable(Tensor value) {
   Var x = add_node("variable", std::move(value));
   storage_->nodes.back().kind = Kind::variable;
@@ -80,8 +84,15 @@ std::optional<Var> side_by_side(std::span<const Parameter* const> parameters) {
   if (!in_order) return std::nullopt;
   Tensor numbers(Shape{n});
   real* out = numbers.mutable_data();
-  for (const Parameter* parameter : parameters)
-    out = std::copy_n(parameter->value().data(), parameter->value().size(), out);
+  // Those that lie side by side already, as after the first step of an optimiser, are copied at
+  // once.
+  for (std::size_t k = 0; k < parameters.size();) {
+    const real* const from = parameters[k]->value().data();
+    Index together = 0;
+    while (k < parameters.size() && parameters[k]->value().data() == from + together)
+      together += parameters[k++]->value().size();
+    out = std::copy_n(from, together, out);
+  }
   return begin ? Recorder::weights_leaf(*tape, "parameters", std::move(numbers), *begin)
                : Var(std::move(numbers));
 }

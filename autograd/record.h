@@ -143,6 +143,13 @@ Var record(const char* op, Var value, std::span<const Var> arguments, F rule) {
 // to what they are composed of, so that it can be told where one went wrong.
 bool watching();
 
+// f(0), f(1), .. f(n - 1)
+template <std::size_t n, class F>
+auto array_of(const F& f) {
+  return [&]<std::size_t... k>(std::index_sequence<k...>) { return std::array{f(k)...}; }
+  (std::make_index_sequence<n>{});
+}
+
 // A fused operation: several results from one loop, and their gradients from another. It carries
 // its meaning with it:
 //
@@ -162,31 +169,21 @@ std::array<Var, R> record_fused(const char* op, std::array<Tensor, R> values,
   bool tracked = false;
   for (const Var& argument : arguments) tracked |= Recorder::tracks(op, argument);
   Tape* tape = tracked ? Recorder::recording() : nullptr;
-  std::array<Var, R> y = [&]<std::size_t... k>(std::index_sequence<k...>) {
-    return std::array<Var, R>{Var(std::move(values[k]))...};
-  }
-  (std::make_index_sequence<R>{});
+  auto y = array_of<R>([&](std::size_t k) { return Var(std::move(values[k])); });
   if (!tape) return y;
   for (Var& result : y) result = Recorder::add_node(*tape, op, std::move(result));
   for (std::size_t k = 1; k < R; ++k) Recorder::later_result(*tape, y[k]);
-  std::array<std::uint32_t, R> nodes;
-  for (std::size_t k = 0; k < R; ++k) nodes[k] = Recorder::node_of(y[k]);
+  const auto nodes = array_of<R>([&](std::size_t k) { return Recorder::node_of(y[k]); });
   Recorder::add_rule(*tape, y[0], [=](const Var& dy_0, const Tape::Pass& pass) {
-    const auto dy = [&]<std::size_t... k>(std::index_sequence<k...>) {
-      return std::array<Var, R>{k == 0 ? dy_0 : pass.gathered(nodes[k])...};
-    }
-    (std::make_index_sequence<R>{});
+    const auto dy =
+        array_of<R>([&](std::size_t k) { return k == 0 ? dy_0 : pass.gathered(nodes[k]); });
     if (pass.record == Record::yes) {
       const std::size_t first = pass.tape.size();
       return Recorder::through(pass, composed(arguments), dy, first);
     }
-    const auto numbers = [&]<std::size_t... k>(std::index_sequence<k...>) {
-      return std::array<Tensor, R>{dy[k].value()...};
-    }
-    (std::make_index_sequence<R>{});
-    std::array<bool, A> wanted;
-    for (std::size_t k = 0; k < A; ++k) wanted[k] = arguments[k].tracked();
-    std::array<Tensor, A> gradients = rule(numbers, wanted);
+    const auto wanted = array_of<A>([&](std::size_t k) { return arguments[k].tracked(); });
+    std::array<Tensor, A> gradients =
+        rule(array_of<R>([&](std::size_t k) { return dy[k].value(); }), wanted);
     for (std::size_t k = 0; k < A; ++k)
       if (wanted[k]) pass.add(Recorder::node_of(arguments[k]), std::move(gradients[k]));
   });

@@ -2,8 +2,7 @@
 //
 // Every sum is taken by kernel::sum, which keeps the digits of a float however long the axis is.
 
-#include "tensor/kernels/vector_math.h"
-// ^ first: it must come before <cmath>
+#include <cmath>
 
 #include "autograd/ops.h"
 
@@ -20,7 +19,8 @@ Var with_axis(const Var& dy, int axis, const Shape& x_shape) {
 }
 
 // The axis of an operation, from 0 on, with one element at least. Asked first by those that are
-// made of other operations, so that errors name them and not the others.
+// made of other operations, so that errors name them and not the others. (tracks() is called for
+// its error: an x of another tape.)
 int axis_of(const char* op, int axis, const Var& x) {
   Recorder::tracks(op, x);
   return nonempty_axis(op, axis, x.shape());

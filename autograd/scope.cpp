@@ -16,18 +16,15 @@ thread_local bool watched = false;
 // Of this thread: the innermost scope, and storage for its next tapes. The plain pointer is what
 // every operation looks at; null, too, when the thread is ending and the rest is gone.
 thread_local Tape::Scope* current = nullptr;
-struct OfThread {
+thread_local bool thread_is_alive = true;
+thread_local struct OfThread {
   std::shared_ptr<Tape::Scope> innermost;
   std::vector<std::unique_ptr<Tape::Storage>> spare;
-  bool* alive;
-  explicit OfThread(bool& flag) : alive(&flag) { flag = true; }
   ~OfThread() {
-    *alive = false;
+    thread_is_alive = false;
     current = nullptr;
   }
-};
-thread_local bool thread_is_alive = true;
-thread_local OfThread of_thread(thread_is_alive);
+} of_thread;
 
 // Forgets the tapes that have ended, down to the first that has not.
 void leave_ended_scopes() {
@@ -56,7 +53,7 @@ bool watching() { return watched && Recorder::recording(); }
 
 Tape::Tape(const Weights* weights) : weights_(weights), id_(++last_id) {
   require<GraphError>(thread_is_alive, "tape: made while its thread is ending");
-  auto& [innermost, spare, alive] = of_thread;
+  auto& [innermost, spare] = of_thread;
   if (spare.empty()) spare.push_back(std::make_unique<Storage>());
   storage_ = std::move(spare.back());
   spare.pop_back();

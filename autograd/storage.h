@@ -34,7 +34,7 @@ struct Tape::Storage {  // kept by the thread from tape to tape
   std::vector<Node> nodes;
   std::vector<std::optional<Var>> gradients;  // of the pass that is under way
   bool walking = false;                       // whether one is
-  std::size_t parts = 0;                      // of the last one's result
+  std::size_t parts = 0;                      // how many the last one found: room for the next
   std::string last_parameter;                 // used before a number went wrong, if it is watched
 };
 

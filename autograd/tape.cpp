@@ -164,6 +164,8 @@ Var Gradients::of(Index begin, const Shape& shape) const {
 }
 
 Tensor Gradients::flat() const {
+  if (parts_.size() == 1 && weights_ && parts_[0].gradient.value().size() == weights_->count())
+    return parts_[0].gradient.value().reshaped(Shape{weights_->count()});  // one part is all of it
   Tensor all(Shape{weights_ ? weights_->count() : 0});
   if (all.size() == 0) return all;
   real* out = all.mutable_data();

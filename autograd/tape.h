@@ -47,7 +47,8 @@ class Gradients {
 
  private:
   friend class Tape;
-  struct Part {   // of the gradient of the Weights: what one leaf has gathered
+  // Of the gradient of the Weights: what one leaf has gathered. Each use of a parameter is a leaf.
+  struct Part {
     Index begin;  // of its numbers among theirs
     Var gradient;
   };
@@ -93,6 +94,7 @@ class Tape {
 
   explicit Tape(const Weights* weights);
   Var add_node(const char* op, Var value);
+  // A rule's term summed to the shape of the argument whose gradient it is.
   static Var fitted(Var term, const Shape& shape, Record record);
 
   std::shared_ptr<Scope> scope_;  // this tape among those in scope

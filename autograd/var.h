@@ -18,8 +18,8 @@ class Var {
  public:
   Var(Tensor value) : value_(std::move(value)) {}  // a constant: nothing flows back into it
   Var(real value) : Var(Tensor::scalar(value)) {}  // the same, of shape ()
-  // A leaf of this thread's tape, if one records and is told to differentiate with respect to it;
-  // else a constant.
+  // Of what is trained (parameter.h): a leaf of this thread's tape, if one records and is told to
+  // differentiate with respect to it; else a constant.
   Var(const Parameter& parameter);
 
   const Tensor& value() const& { return value_; }  // the numbers, without their history

@@ -1,13 +1,13 @@
 #!/usr/bin/env bash
-# Does everything: installs what is missing, builds, trains the three models, draws the figures, and
-# pictures that explain them, and writes the report page.
+# Does everything: installs what is missing, builds, trains the three models and a flow with splines
+# beside them, draws the figures, and pictures that explain them, and writes the report page.
 #
 #   experiments/reproduce.sh                  into results/
 #   experiments/reproduce.sh --quick          a small run of every part
 #   experiments/reproduce.sh --figures-only   draws again from the saved weights
 #   experiments/reproduce.sh --resume         continues a run that was stopped
 #
-# Options are handed to the three programs: --out, --seed, --epochs, --points, --batch, --lr,
+# Options are handed to the four programs: --out, --seed, --epochs, --points, --batch, --lr,
 # --threads, --svg, --pdf and others; build/experiments/experiments/flow_matching --help lists them.
 set -euo pipefail
 
@@ -47,7 +47,7 @@ programs=build/experiments/experiments
 # A program that fails (say, because a figure cannot be drawn) does not keep the others from running;
 # but wrong options and Ctrl-C end everything.
 status=0
-for program in normalizing_flow flow_matching conditional_flow_matching; do
+for program in normalizing_flow flow_matching conditional_flow_matching spline_flow; do
   echo
   "$programs/$program" "${options[@]}" --out "$out" || {
     status=$?

@@ -57,6 +57,12 @@ Mapped Bijection::to_data(const Var& z, const Var& context, LogDet log_det) cons
   return with_log_det(map_to_data(z, context, log_det), log_det);
 }
 
+void Bijection::initialise(const Tensor& x, const Tensor& context) {
+  check(*this, "initialise", x, context);
+  const Unrecorded unrecorded;
+  begin_with(x, context);
+}
+
 Mapped Bijection::part_to_latent(const Bijection& part, const Var& x, const Var& context,
                                  LogDet log_det) {
   return part.map_to_latent(x, part.context() == 0 ? no_context : context, log_det);

@@ -43,6 +43,10 @@ class Bijection {
                    LogDet log_det = LogDet::yes) const;
   Mapped to_data(const Var& z, const Var& context = no_context, LogDet log_det = LogDet::yes) const;
 
+  // Shows it the first data, before training: layers that begin with moments of what reaches them
+  // on the way to the latent side take them (linear/actnorm.h), others do nothing.
+  void initialise(const Tensor& x, const Tensor& context = Tensor());
+
   virtual const char* name() const = 0;        // of the class, for messages
   virtual Index dim() const = 0;               // D, the number of coordinates
   virtual Index context() const { return 0; }  // how many numbers it wants to know of each point
@@ -71,6 +75,7 @@ class Bijection {
   // must not compute it where it is declined.
   virtual Mapped map_to_latent(const Var& x, const Var& context, LogDet log_det) const = 0;
   virtual Mapped map_to_data(const Var& z, const Var& context, LogDet log_det) const = 0;
+  virtual void begin_with(const Tensor&, const Tensor&) {}  // see initialise()
 };
 
 using AnyBijection = Polymorphic<Bijection>;  // a value of any class that is derived from it

@@ -2,6 +2,10 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
+#include "flows/coupling_fused.h"
+
 namespace gradflow {
 
 Chain::Chain(std::vector<AnyBijection> layers) : layers_(std::move(layers)) {
@@ -17,23 +21,40 @@ Chain::Chain(std::vector<AnyBijection> layers) : layers_(std::move(layers)) {
   }
 }
 
-// The chain rule: the determinant of a product is the product of determinants.
-Mapped Chain::map_to_latent(const Var& x, const Var& context, LogDet log_det) const {
-  Mapped all{x};
-  for (auto layer = layers_.rbegin(); layer != layers_.rend(); ++layer) {
-    Mapped next = part_to_latent(**layer, all.points, context, log_det);
-    all = {std::move(next.points), added(all.log_det, next.log_det)};
+// The chain rule: the determinant of a product is the product of determinants. (Couplings, one
+// after another, are one operation if they can be.)
+Mapped Chain::mapped(Way way, const Var& points, const Var& context, LogDet log_det) const {
+  std::vector<const Bijection*> layers;
+  for (const AnyBijection& layer : layers_) layers.push_back(&*layer);
+  if (way == Way::to_latent) std::reverse(layers.begin(), layers.end());
+  Mapped all{points};
+  for (std::span rest = std::as_const(layers); !rest.empty();) {
+    const auto run = fused_run(rest, way, all.points, context, log_det);
+    const Mapped next = run ? run->mapped
+                        : way == Way::to_latent
+                            ? part_to_latent(*rest[0], all.points, context, log_det)
+                            : part_to_data(*rest[0], all.points, context, log_det);
+    all = {next.points, added(all.log_det, next.log_det)};
+    rest = rest.subspan(run ? run->layers : 1);
   }
   return all;
 }
 
+Mapped Chain::map_to_latent(const Var& x, const Var& context, LogDet log_det) const {
+  return mapped(Way::to_latent, x, context, log_det);
+}
+
 Mapped Chain::map_to_data(const Var& z, const Var& context, LogDet log_det) const {
-  Mapped all{z};
-  for (const AnyBijection& layer : layers_) {
-    Mapped next = part_to_data(*layer, all.points, context, log_det);
-    all = {std::move(next.points), added(all.log_det, next.log_det)};
+  return mapped(Way::to_data, z, context, log_det);
+}
+
+// Each layer by what those before it, from the data side, have made of the data.
+void Chain::begin_with(const Tensor& x, const Tensor& context) {
+  Tensor points = x;
+  for (auto layer = layers_.rbegin(); layer != layers_.rend(); ++layer) {
+    (*layer)->initialise(points, (*layer)->context() == 0 ? Tensor() : context);
+    points = part_to_latent(**layer, points, context, LogDet::no).points.value();
   }
-  return all;
 }
 
 std::vector<Tensor> Chain::states_to_latent(const Tensor& x, const Tensor& context) const {

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "flows/bijection.h"
+#include "flows/univariate/plain.h"
 
 namespace gradflow {
 
@@ -37,6 +38,8 @@ class Chain final : public Bijection {
  private:
   Mapped map_to_latent(const Var& x, const Var& context, LogDet log_det) const override;
   Mapped map_to_data(const Var& z, const Var& context, LogDet log_det) const override;
+  Mapped mapped(Way way, const Var& points, const Var& context, LogDet log_det) const;
+  void begin_with(const Tensor& x, const Tensor& context) override;
 
   std::vector<AnyBijection> layers_;
   Index context_ = 0;

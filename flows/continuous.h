@@ -20,7 +20,7 @@ namespace gradflow {
 
 struct ContinuousOptions {         // how it is solved
   Tableau tableau = runge_kutta4;  // by which method
-  Fixed fixed = {50};              // in how many steps
+  Steps steps = {50};              // how time is cut
   // For Hutchinson's estimate of the divergence: e (D), the same at every point and time, so that
   // what is integrated is a function. Exact without one.
   std::optional<Tensor> probe = {};
@@ -36,7 +36,7 @@ class Continuous final : public Bijection {
   const char* name() const override { return "Continuous"; }
   Index dim() const override { return network_.dim; }
   Index context() const override { return network_.context; }
-  Passes passes() const override;
+  Passes passes() const override;  // 0 for adaptive steps: it is not known beforehand
   void visit(const Visitor& visitor) override { network_.visit(visitor); }
 
  private:

@@ -30,10 +30,13 @@ class Coupling final : public Bijection {
   Coupling(Index dim, Univariate univariate, const ConditionerOptions& options, Rng& rng,
            const CouplingOptions& more = {});
 
-  Index kept() const { return kept_; }                          // how many coordinates stay
-  const Univariate& univariate() const { return univariate_; }  // how the others move
-  std::span<Mlp> networks() { return networks_; }               // one for each raw number, or one
-  std::span<const Mlp> networks() const { return networks_; }   // the same
+  Index kept() const { return kept_; }                           // how many coordinates stay
+  const Univariate& univariate() const { return *univariate_; }  // how the others move
+  // The same, for who needs it for longer than the coupling may live.
+  const std::shared_ptr<const Univariate>& shared_univariate() const { return univariate_; }
+  bool moves_kept() const { return free_.has_value(); }        // whether these move, too
+  std::span<Mlp> networks() { return networks_; }              // one for each raw number, or one
+  std::span<const Mlp> networks() const { return networks_; }  // the same
 
   const char* name() const override { return "Coupling"; }
   Index dim() const override { return dim_; }
@@ -44,6 +47,8 @@ class Coupling final : public Bijection {
  private:
   Mapped map_to_latent(const Var& x, const Var& context, LogDet log_det) const override;
   Mapped map_to_data(const Var& z, const Var& context, LogDet log_det) const override;
+  Mapped composed_to_latent(const Var& x, const Var& context, LogDet log_det) const;
+  Mapped composed_to_data(const Var& z, const Var& context, LogDet log_det) const;
   // The raw numbers of the coordinates that move, from those that stay: (B, M R).
   Var raw(const Var& kept, const Var& context) const {
     return interleaved(with_context(kept, context, context_), networks_);
@@ -51,7 +56,7 @@ class Coupling final : public Bijection {
   Var raw_of_kept(Index B) const { return broadcast_to(*free_, {B, free_->shape()[1]}); }
 
   Index dim_, kept_, context_;
-  Univariate univariate_;
+  std::shared_ptr<const Univariate> univariate_;  // shared by copies: it never changes
   std::vector<Mlp> networks_;
   std::optional<Parameter> free_;  // (1, kept R): the raw numbers of kept coordinates, if they move
 };

@@ -9,15 +9,18 @@
 #include <optional>
 
 #include "autograd/ops.h"
+#include "nn/activation_fused.h"
 
 namespace gradflow {
 
 struct Activation {
   const char* name;               // as settings and files know it
   Var (*function)(const Var& x);  // element by element
-  // The slope a of max(x, 0) + a min(x, 0), if it is that: such a function can be applied within
-  // the products of a fused network (mlp_fused.h).
+  // For fused networks, either of two; an activation without them is applied operation by
+  // operation. The slope a of max(x, 0) + a min(x, 0), if it is that: it can be applied within the
+  // products. Or a loop over plain numbers, and their derivatives (activation_fused.h).
   std::optional<real> slope = {};
+  void (*plain)(Index n, real* v, real* slopes) = nullptr;
 
   Var operator()(const Var& x) const { return function(x); }  // of any shape
 };
@@ -30,9 +33,11 @@ inline constexpr real kLeakySlope = real(0.01);  // where x is negative
 inline constexpr Activation leaky_relu{
     "leaky_relu", [](const Var& x) { return gradflow::leaky_relu(x, kLeakySlope); }, kLeakySlope};
 inline constexpr Activation relu{"relu", gradflow::relu, real{0}};
-inline constexpr Activation tanh{"tanh", gradflow::tanh};
-inline constexpr Activation silu{"silu", gradflow::silu};
-inline constexpr Activation softplus{"softplus", gradflow::softplus};
+inline constexpr Activation tanh{"tanh", gradflow::tanh, {}, plain::tanh};
+inline constexpr Activation silu{"silu", gradflow::silu, {}, plain::silu};
+inline constexpr Activation gelu{"gelu", gradflow::gelu, {}, plain::gelu};
+inline constexpr Activation selu{"selu", gradflow::selu, {}, plain::selu};
+inline constexpr Activation softplus{"softplus", gradflow::softplus, {}, plain::softplus};
 
 }  // namespace activations
 }  // namespace gradflow

@@ -6,23 +6,48 @@
 #include <cmath>
 
 #include "autograd/watch.h"
+#include "nn/ranks.h"
+#include "tensor/kernels/lanes.h"
 #include "tensor/threads/parallel.h"
 
 namespace gradflow {
 namespace {
 
-// sum += share g, or sum = share g for the first of the terms. For the last one: returns the sum of
-// squares of what is then there.
-template <bool last>
-double add_share(const real* g, double share, bool first, real* sum, Index n) {
+// sum += share g, or sum = share g for the first of the terms.
+void add_share(const real* g, double share, bool first, real* sum, Index n) {
   const auto factor = static_cast<real>(share);
-  double square = 0;
-#pragma omp simd reduction(+ : square)
-  for (Index i = 0; i < n; ++i) {
-    sum[i] = factor * g[i] + (first ? 0 : sum[i]);
-    if constexpr (last) square += double{sum[i]} * double{sum[i]};
+  if (first) {
+#pragma omp simd
+    for (Index i = 0; i < n; ++i) sum[i] = factor * g[i];
+  } else {  // a loop of its own: of both in one the compiler makes no vectors
+#pragma omp simd
+    for (Index i = 0; i < n; ++i) sum[i] += factor * g[i];
   }
-  return square;
+}
+
+struct Term {  // of a sum of gradients
+  const real* gradient;
+  double share;
+};
+
+// sum (n) = sum over the terms, in their order, of share times gradient.
+void add_terms(const std::vector<Term>& terms, real* sum, Index n) {
+  parallel_parts(n, [&](Index, Index begin, Index end) {
+    for (const Term& term : terms)
+      add_share(term.gradient + begin, term.share, &term == &terms.front(), sum + begin,
+                end - begin);
+  });
+}
+
+// Of all numbers, taken in parts that do not depend on the number of threads.
+double norm_of(const real* x, Index n) {
+  std::vector<double> squares(static_cast<std::size_t>(parts_of(n)));
+  parallel_parts(n, [&](Index part, Index begin, Index end) {
+    squares[static_cast<std::size_t>(part)] = sum_of_squares(x + begin, end - begin);
+  });
+  double total = 0;
+  for (const double square : squares) total += square;
+  return std::sqrt(total);
 }
 
 }  // namespace
@@ -37,15 +62,21 @@ double BatchGradient::compute(const Data& data, std::span<const Index> rows, con
   const Index size = std::ssize(rows), count = std::min(std::ssize(shards_), size);
   require(size >= 1, "BatchGradient: {} rows given; at least 1", size);
   const std::span shards = std::span(shards_).first(static_cast<std::size_t>(count));
-  parallel_for(count, [&](Index s) {
+  for (Index s = 0; s < count; ++s) {
     Shard& shard = shards[static_cast<std::size_t>(s)];
     shard.rows.assign(rows.begin() + size * s / count, rows.begin() + size * (s + 1) / count);
     shard.share = static_cast<double>(shard.rows.size()) / static_cast<double>(size);
     shard.rng = rng.fork(static_cast<std::uint64_t>(s));
-    run(shard, data);
+  }
+  std::vector<double> losses(shards.size());
+  const Index begin = own_begin(count, rank()), end = own_begin(count, rank() + 1);
+  parallel_for(end - begin, [&](Index k) {
+    const auto s = static_cast<std::size_t>(begin + k);
+    losses[s] = run(shards[s], data);
   });
+  complete(losses.data(), count);
   double loss = 0;
-  for (const Shard& shard : shards) loss += shard.share * shard.loss;
+  for (std::size_t s = 0; s < losses.size(); ++s) loss += shards[s].share * losses[s];
   add_up(shards);
   if (!std::isfinite(loss) || !std::isfinite(norm_))
     throw NonFiniteError(fmt::format("the {} is not finite (loss {}): {}",
@@ -54,8 +85,8 @@ double BatchGradient::compute(const Data& data, std::span<const Index> rows, con
   return loss;
 }
 
-// On a tape of its own.
-void BatchGradient::run(Shard& shard, const Data& data) const {
+// On a tape of its own. Returns the mean loss over the shard's rows.
+double BatchGradient::run(Shard& shard, const Data& data) const {
   shard.gradient = {};  // that of the step before; its buffer can be used again
   Rng rng = shard.rng;
   Tape tape(weights_);
@@ -63,28 +94,45 @@ void BatchGradient::run(Shard& shard, const Data& data) const {
   require<GraphError>(loss.tracked(),
                       "BatchGradient: a loss that depends on none of the weights given; hint: are "
                       "they the parameters of this model?");
-  shard.loss = loss.item();
   shard.gradient = tape.backward(loss).flat();
+  return loss.item();
 }
 
-// gradient = sum over the shards, in their order, of share times the shard's. And its norm, from
-// parts that do not depend on the number of threads.
+// gradient = sum over the shards, in their order, of share times the shard's; and its norm. Of
+// several ranks each adds up the numbers that are its own, of all shards.
 void BatchGradient::add_up(std::span<const Shard> shards) {
   const Index count = weights_.count();
   real* const all = gradient_.mutable_data();
-  std::vector<double> squares(static_cast<std::size_t>(parts_of(count)));
-  parallel_parts(count, [&](Index part, Index begin, Index end) {
-    const Index n = end - begin;
-    real* const sum = all + begin;
-    for (std::size_t s = 0; s + 1 < shards.size(); ++s)
-      add_share<false>(shards[s].gradient.data() + begin, shards[s].share, s == 0, sum, n);
-    const Shard& last = shards.back();
-    squares[static_cast<std::size_t>(part)] =
-        add_share<true>(last.gradient.data() + begin, last.share, shards.size() == 1, sum, n);
-  });
-  double total = 0;
-  for (const double square : squares) total += square;
-  norm_ = std::sqrt(total);
+  std::vector<Term> terms;
+  if (ranks() == 1) {
+    for (const Shard& shard : shards) terms.push_back({shard.gradient.data(), shard.share});
+    add_terms(terms, all, count);
+  } else {
+    const Index begin = own_begin(count, rank()), n = own_begin(count, rank() + 1) - begin;
+    const Tensor columns = own_columns(shards);
+    for (std::size_t s = 0; s < shards.size(); ++s)
+      terms.push_back({columns.data() + static_cast<Index>(s) * n, shards[s].share});
+    add_terms(terms, all + begin, n);
+    complete(all, count);
+  }
+  norm_ = norm_of(all, count);
+}
+
+// The numbers that this rank adds up, of the gradients of all shards: (shards, own numbers).
+Tensor BatchGradient::own_columns(std::span<const Shard> shards) const {
+  const Index S = std::ssize(shards), count = weights_.count();
+  const auto begin = [count](Index r) { return own_begin(count, r); };
+  const Index first = own_begin(S, rank()), end = own_begin(S, rank() + 1);
+  Tensor own_rows(Shape{(end - first) * count});
+  real* out = own_rows.mutable_data();
+  for (Index q = 0; q < ranks(); ++q)
+    for (Index s = first; s < end; ++s) {
+      const real* row = shards[static_cast<std::size_t>(s)].gradient.data();
+      out = std::copy(row + begin(q), row + begin(q + 1), out);
+    }
+  Tensor columns(Shape{S, begin(rank() + 1) - begin(rank())});
+  exchange(own_rows.data(), S, count, columns.mutable_data());
+  return columns;
 }
 
 // Looks at every number, of the data and then of the step, which runs again: where is the first

@@ -2,8 +2,9 @@
 //
 // The one idea: a batch is cut into a fixed number of shards; each shard records a tape of its own,
 // with random numbers of its own, and the shards' gradients are added up in their order. So the
-// result does not depend at all on the number of threads: any number gives the same bits. It does
-// depend on the number of shards: by rounding, and in which random numbers each row meets.
+// result does not depend at all on the number of threads, or of processes (ranks.h), that share the
+// shards: any number gives the same bits. It does depend on the number of shards: by rounding, and
+// in which random numbers each row meets.
 //
 // Read next: experiments/run/training.h, the loop around it.
 #pragma once
@@ -35,12 +36,12 @@ class BatchGradient {
   struct Shard {              // a part of a batch, and what it gave
     std::vector<Index> rows;  // of the data
     Rng rng{0};               // its own, as it was before the loss
-    double loss = 0;          // mean over the rows
     double share = 0;         // of the batch's rows
     Tensor gradient;          // (all parameters' numbers)
   };
-  void run(Shard& shard, const Data& data) const;
+  double run(Shard& shard, const Data& data) const;
   void add_up(std::span<const Shard> shards);
+  Tensor own_columns(std::span<const Shard> shards) const;
   std::string cause(std::span<const Shard> shards, const Data& data) const;
 
   const Loss loss_;

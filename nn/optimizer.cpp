@@ -5,6 +5,8 @@
 #include <cmath>
 #include <numbers>
 
+#include "tensor/kernels/lanes.h"
+#include "tensor/kernels/vector_math.h"
 #include "tensor/map.h"
 #include "tensor/threads/parallel.h"
 
@@ -86,8 +88,8 @@ void Adam::begin_step() {
   m_ = state_.at("m").mutable_data();
   v_ = state_.at("v").mutable_data();
   const double t = static_cast<double>(steps_);
-  step_size_ = static_cast<real>(learning_rate / (1 - std::pow(options_.beta1, t)));
-  root_ = 1 / static_cast<real>(std::sqrt(1 - std::pow(options_.beta2, t)));
+  step_size_ = static_cast<real>(learning_rate / (1 - math::pow(options_.beta1, t)));
+  root_ = 1 / static_cast<real>(std::sqrt(1 - math::pow(options_.beta2, t)));
 }
 
 void Adam::update(real* p, const real* g, Index offset, Index n) {
@@ -118,12 +120,7 @@ void Sgd::update(real* p, const real* g, Index offset, Index n) {
 }
 
 double norm(const Tensor& gradient) {
-  double total = 0;
-  const real* g = gradient.data();
-  const Index n = gradient.size();
-#pragma omp simd reduction(+ : total)
-  for (Index i = 0; i < n; ++i) total += double{g[i]} * double{g[i]};
-  return std::sqrt(total);
+  return std::sqrt(sum_of_squares(gradient.data(), gradient.size()));
 }
 
 void clip_norm(Tensor& gradient, double largest) {
@@ -139,7 +136,7 @@ Schedule cosine_schedule(double rate, Index epochs) {
   return [rate, epochs](Index epoch) {
     if (epoch >= epochs) return 0.0;
     const double progress = static_cast<double>(epoch) / static_cast<double>(epochs);
-    return rate * (1 + std::cos(std::numbers::pi * progress)) / 2;
+    return rate * (1 + math::cos(std::numbers::pi * progress)) / 2;
   };
 }
 

@@ -99,7 +99,8 @@ class Sgd final : public Optimizer {
   real* u_ = nullptr;  // in this step
 };
 
-// The Euclidean norm of a flat gradient.
+// The Euclidean norm of a flat gradient, as a number. (That of a Var is an operation, with a
+// derivative: autograd/reductions.h.)
 double norm(const Tensor& gradient);
 // The factor that brings a gradient that is longer than `largest` down to that; 1 for others
 // (Pascanu et al., "On the difficulty of training recurrent neural networks", 2013, algorithm 1).

@@ -2,12 +2,13 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
+#include <set>
 
 namespace gradflow {
 
 void Visitor::operator()(const std::string& name, Parameter& parameter) const {
-  trained_(prefix_ + name, parameter);
+  on_tensor_(
+      prefix_ + name, parameter.value(), [&](const Tensor& x) { parameter = x; }, &parameter);
 }
 
 void Visitor::operator()(const std::string& name, Tensor& fixed) const {
@@ -15,32 +16,35 @@ void Visitor::operator()(const std::string& name, Tensor& fixed) const {
 }
 
 void Visitor::operator()(const std::string& name, const Tensor& value, const Set& set) const {
-  fixed_(prefix_ + name, value, set);
+  on_tensor_(prefix_ + name, value, set, nullptr);
 }
 
-namespace detail {
 namespace {
 
-// Every tensor of a model, by name: what it is now, and how it is set. Throws GraphError for two of
-// one name.
+// Every tensor of a model, in the order of its visit: what it is now, and how it is set. Throws
+// GraphError for two of one name.
 struct Entry {
+  std::string name;
   Tensor value;
   Visitor::Set set;
-  bool trained;
+  Parameter* trained;
 };
-std::map<std::string, Entry> entries(const Visit& visit) {
-  std::map<std::string, Entry> all;
-  const auto add = [&all](const std::string& name, Entry entry) {
-    require<GraphError>(all.emplace(name, std::move(entry)).second,
+std::vector<Entry> entries(const AnyModel& model) {
+  std::vector<Entry> all;
+  std::set<std::string> names;
+  model.visit(Visitor([&](const std::string& name, const Tensor& value, const Visitor::Set& set,
+                          Parameter* trained) {
+    require<GraphError>(names.insert(name).second,
                         "visit: two tensors named \"{}\" given; each name once", name);
-  };
-  visit(Visitor(
-      [&](const std::string& name, Parameter& parameter) {
-        add(name, {parameter.value(), [&parameter](const Tensor& x) { parameter = x; }, true});
-      },
-      [&](const std::string& name, const Tensor& value, const Visitor::Set& set) {
-        add(name, {value, set, false});
-      }));
+    all.push_back({name, value, set, trained});
+  }));
+  return all;
+}
+
+NamedTensors tensors_of(const AnyModel& model, bool trained, bool fixed) {
+  NamedTensors all;
+  for (const Entry& entry : entries(model))
+    if (entry.trained ? trained : fixed) all.emplace(entry.name, entry.value);
   return all;
 }
 
@@ -52,53 +56,47 @@ std::string listed(const std::vector<std::string>& names) {
 
 }  // namespace
 
-Parameters parameters(const Visit& visit) {
-  entries(visit);  // no name twice
+Parameters parameters_of(const AnyModel& model) {
   Parameters list;
-  visit(Visitor(
-      [&](const std::string& name, Parameter& parameter) {
-        list.push_back({name, &parameter});
-      },
-      [](const std::string&, const Tensor&, const Visitor::Set&) {}));
+  for (const Entry& entry : entries(model))
+    if (entry.trained) list.push_back({entry.name, entry.trained});
   return list;
 }
 
-NamedTensors tensors(const Visit& visit, bool trained, bool fixed) {
-  NamedTensors all;
-  for (const auto& [name, entry] : entries(visit))
-    if (entry.trained ? trained : fixed) all.emplace(name, entry.value);
-  return all;
-}
+NamedTensors tensors(const AnyModel& model) { return tensors_of(model, true, true); }
+NamedTensors trained_tensors(const AnyModel& model) { return tensors_of(model, true, false); }
+NamedTensors fixed_tensors(const AnyModel& model) { return tensors_of(model, false, true); }
 
-Index count(const Visit& visit) {
+Index count(const AnyModel& model) {
   Index numbers = 0;
-  for (const auto& [name, x] : tensors(visit, true, false)) numbers += x.size();
+  for (const auto& [name, x] : trained_tensors(model)) numbers += x.size();
   return numbers;
 }
 
-void load(const Visit& visit, const NamedTensors& tensors) {
-  const auto own = entries(visit);
+void load(const AnyModel& model, const NamedTensors& tensors) {
+  const std::vector<Entry> own = entries(model);
   std::vector<std::string> missing, left_over;
-  for (const auto& [name, entry] : own)
-    if (!tensors.contains(name)) missing.push_back(name);
+  std::set<std::string> names;
+  for (const Entry& entry : own) {
+    names.insert(entry.name);
+    if (!tensors.contains(entry.name)) missing.push_back(entry.name);
+  }
   for (const auto& [name, x] : tensors)
-    if (!own.contains(name)) left_over.push_back(name);
+    if (!names.contains(name)) left_over.push_back(name);
   require(missing.empty() && left_over.empty(),
           "load: tensors of another model given; missing: {}; too many: {}", listed(missing),
           listed(left_over));
-  for (const auto& [name, entry] : own)
-    require(tensors.at(name).shape() == entry.value.shape(),
-            "load: {} given for \"{}\"; {} is required", tensors.at(name).shape(), name,
+  for (const Entry& entry : own)
+    require(tensors.at(entry.name).shape() == entry.value.shape(),
+            "load: {} given for \"{}\"; {} is required", tensors.at(entry.name).shape(), entry.name,
             entry.value.shape());
   try {
-    for (const auto& [name, entry] : own) entry.set(tensors.at(name));
+    for (const Entry& entry : own) entry.set(tensors.at(entry.name));
   } catch (...) {  // one that is not trained made no sense
-    for (const auto& [name, entry] : own) entry.set(entry.value);
+    for (const Entry& entry : own) entry.set(entry.value);
     throw;
   }
 }
-
-}  // namespace detail
 
 NamedTensors with_prefix(const NamedTensors& tensors, const std::string& prefix) {
   NamedTensors result;

@@ -36,10 +36,10 @@ class Visitor {
   // Takes a tensor that is not trained, when a model is loaded. Throws ShapeError if it makes no
   // sense.
   using Set = std::function<void(const Tensor&)>;
-  using OnTrained = std::function<void(const std::string& name, Parameter& parameter)>;
-  using OnFixed = std::function<void(const std::string& name, const Tensor& value, const Set& set)>;
-  Visitor(OnTrained trained, OnFixed fixed)
-      : trained_(std::move(trained)), fixed_(std::move(fixed)) {}
+  // Told of each tensor: its value now, how to set it, and which Parameter it is, if it is trained.
+  using OnTensor = std::function<void(const std::string& name, const Tensor& value, const Set& set,
+                                      Parameter* trained)>;
+  explicit Visitor(OnTensor on_tensor) : on_tensor_(std::move(on_tensor)) {}
 
   // A member that is trained.
   void operator()(const std::string& name, Parameter& parameter) const;
@@ -55,60 +55,44 @@ class Visitor {
 
  private:
   Visitor(const Visitor& outer, std::string prefix)
-      : trained_(outer.trained_), fixed_(outer.fixed_), prefix_(std::move(prefix)) {}
+      : on_tensor_(outer.on_tensor_), prefix_(std::move(prefix)) {}
 
-  OnTrained trained_;
-  OnFixed fixed_;
+  OnTensor on_tensor_;
   std::string prefix_;  // of all names
 };
 
-namespace detail {
-using Visit = std::function<void(const Visitor&)>;  // a model's visit()
-Parameters parameters(const Visit& visit);
-NamedTensors tensors(const Visit& visit, bool trained, bool fixed);
-void load(const Visit& visit, const NamedTensors& tensors);
-Index count(const Visit& visit);
-template <class Model>
-Visit visit_of(
-    const Model& model) {  // visit() is not const, since it hands out what can be changed
-  return [&model](const Visitor& visitor) { const_cast<Model&>(model).visit(visitor); };
-}
-inline Visit visit_of(const Parameters& list) {  // a list of them is as good as a model
-  return [&list](const Visitor& visitor) {
-    for (const auto& [name, parameter] : list) visitor(name, *parameter);
-  };
-}
-}  // namespace detail
+// A model, as the functions below take it: what has a visit(), or a list of Parameters.
+class AnyModel {
+ public:
+  // Refers to what it is made from.
+  template <class Model>  // its visit() is not const, since it hands out what can be changed
+  requires requires(Model& model, const Visitor& visitor) { model.visit(visitor); }
+  AnyModel(const Model& model)
+      : visit([&model](const Visitor& visitor) { const_cast<Model&>(model).visit(visitor); }) {}
+  // The same.
+  AnyModel(const Parameters& list)
+      : visit([&list](const Visitor& visitor) {
+          for (const auto& [name, parameter] : list) visitor(name, *parameter);
+        }) {}
+
+  std::function<void(const Visitor&)> visit;  // shows its tensors
+};
 
 // What is trained: the model must outlive the list, and not move as long as that is used.
+Parameters parameters_of(const AnyModel& model);
 template <class Model>
-Parameters parameters(Model& model) {
-  return detail::parameters(detail::visit_of(model));
+Parameters parameters(Model& model) {  // so not of a temporary
+  return parameters_of(model);
 }
 // The number of numbers that are trained.
-template <class Model>
-Index count(const Model& model) {
-  return detail::count(detail::visit_of(model));
-}
+Index count(const AnyModel& model);
 // Everything that belongs to it; only what is trained; only what is not. Copies share storage.
-template <class Model>
-NamedTensors tensors(const Model& model) {
-  return detail::tensors(detail::visit_of(model), true, true);
-}
-template <class Model>
-NamedTensors trained_tensors(const Model& model) {
-  return detail::tensors(detail::visit_of(model), true, false);
-}
-template <class Model>
-NamedTensors fixed_tensors(const Model& model) {
-  return detail::tensors(detail::visit_of(model), false, true);
-}
+NamedTensors tensors(const AnyModel& model);
+NamedTensors trained_tensors(const AnyModel& model);
+NamedTensors fixed_tensors(const AnyModel& model);
 // Sets everything. Throws ShapeError, with both lists, if something is missing or left over, and
 // for one of another shape; nothing is changed then.
-template <class Model>
-void load(Model& model, const NamedTensors& tensors) {
-  detail::load(detail::visit_of(model), tensors);
-}
+void load(const AnyModel& model, const NamedTensors& tensors);
 
 // Sets all parameters. Throws ShapeError, naming the first, if one is missing or of another shape.
 void assign(const Parameters& parameters, const NamedTensors& values);

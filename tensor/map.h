@@ -48,68 +48,13 @@ inline Axes axes_of(const Shape& result, std::span<const Tensor* const> operands
   return axes;
 }
 
-// True for functions whose vector and scalar forms give the same bits: rounded as they must be, or
-// not at all. Others, exp say, do not: the two are different programs.
-template <class F>
-constexpr bool kExact = false;
-template <>
-inline constexpr bool kExact<std::plus<>> = true;
-template <>
-inline constexpr bool kExact<std::minus<>> = true;
-template <>
-inline constexpr bool kExact<std::multiplies<>> = true;
-template <>
-inline constexpr bool kExact<std::divides<>> = true;
-template <>
-inline constexpr bool kExact<std::identity> = true;
-
-// The innermost loops; each Step is std::integral_constant 0 or 1.
+// The innermost loop; each Step is std::integral_constant 0 or 1. What f makes of a number does not
+// depend on where it stands, in a vector or in what is left over: it is arithmetic whose every bit
+// is fixed (kernels/vector_math.h), or a call of the same function.
 template <class F, std::size_t... k, class... Step>
-void run_exact(real* out, Index n, F f, const Pointers& in, std::index_sequence<k...>,
-               Step... step) {
+void run(real* out, Index n, F f, const Pointers& in, std::index_sequence<k...>, Step... step) {
 #pragma omp simd
   for (Index i = 0; i < n; ++i) out[i] = f(in[k][i * step]...);
-}
-
-// The same in blocks, each a whole number of vectors, so that no number is left to the scalar form
-// of f: what f makes of a number does not depend on where it stands. An operand that stands still
-// has its number everywhere in one block. Not inlined: the compiler would see it there, and call
-// the scalar form after all.
-constexpr Index kBlock = 16;
-template <class F, std::size_t... k, class... Step>
-[[gnu::noinline]] void run_blocks(real* out, Index n, F f, Pointers in, std::index_sequence<k...>,
-                                  Step... step) {
-  for (Index begin = 0; begin < n; begin += kBlock)
-#pragma omp simd
-    for (Index i = 0; i < kBlock; ++i) out[begin + i] = f(in[k][begin * step + i]...);
-}
-
-// The numbers of an operand for one block, of which `n` are read.
-inline void fill_block(real* block, const real* in, Index n, Index step) {
-  std::fill_n(block, kBlock, *in);
-  if (step == 1) std::copy_n(in, n, block);
-}
-
-// A last block that is not whole begins earlier; if there is nothing earlier, it is filled up.
-template <class F, std::size_t... k, class... Step>
-void run(real* out, Index n, F f, Pointers in, std::index_sequence<k...> all, Step... step) {
-  if constexpr (kExact<F>) return run_exact(out, n, f, in, all, step...);
-  real filled[sizeof...(k)][kBlock];
-  const auto fill = [&](std::size_t operand, Index from) {
-    fill_block(filled[operand], in[operand], n, from);
-    in[operand] = filled[operand];
-  };
-  if (n < kBlock) {
-    real result[kBlock];
-    (fill(k, step), ...);
-    run_blocks(result, kBlock, f, in, all, step...);
-    std::copy_n(result, n, out);
-  } else {
-    ((step == 0 ? fill(k, 0) : void()), ...);
-    const Index whole = n / kBlock * kBlock, last = n - kBlock;
-    run_blocks(out, whole, f, in, all, step...);
-    if (whole < n) run_blocks(out + last, kBlock, f, {in[k] + last * step...}, all, step...);
-  }
 }
 
 // Turns each operand's run-time step into a compile-time one, then runs the loop.
@@ -138,15 +83,6 @@ void walk(const Axes& axes, std::size_t level, real*& out, F f, Pointers in) {
   }
 }
 
-// x as a tensor of a shape that it broadcasts to, each number where it is read.
-inline Tensor repeated(const Tensor& x, const Shape& shape) {
-  Tensor y(shape);
-  real* out = y.mutable_data();
-  const Tensor* const operand = &x;
-  walk<1>(axes_of(shape, {&operand, 1}), Shape::kMaxRank - 1, out, std::identity(), {x.data()});
-  return y;
-}
-
 // y = f(operands) where each is read number by number, or is one number.
 template <std::size_t N, class F>
 void map_line(Tensor& y, const std::array<const Tensor*, N>& operands, F f) {
@@ -161,19 +97,11 @@ void map_line(Tensor& y, const std::array<const Tensor*, N>& operands, F f) {
 
 // y = f(operands) where some are repeated along some axes.
 template <std::size_t N, class F>
-void map_axes(Tensor& y, std::array<const Tensor*, N> operands, F f) {
-  const Axes axes = axes_of(y.shape(), operands);
-  if (kExact<F> || axes[0].size >= kBlock) {
-    Pointers in{};
-    for (std::size_t k = 0; k < N; ++k) in[k] = operands[k]->data();
-    real* out = y.mutable_data();
-    return walk<N>(axes, Shape::kMaxRank - 1, out, f, in);
-  }
-  std::array<Tensor, N> copies;  // the rows are too short for blocks of their own
-  for (std::size_t k = 0; k < N; ++k)
-    if (operands[k]->size() != y.size() && operands[k]->size() != 1)
-      operands[k] = &(copies[k] = repeated(*operands[k], y.shape()));
-  map_line<N>(y, operands, f);
+void map_axes(Tensor& y, const std::array<const Tensor*, N>& operands, F f) {
+  Pointers in{};
+  for (std::size_t k = 0; k < N; ++k) in[k] = operands[k]->data();
+  real* out = y.mutable_data();
+  walk<N>(axes_of(y.shape(), operands), Shape::kMaxRank - 1, out, f, in);
 }
 
 template <std::size_t N, class F>

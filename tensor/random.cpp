@@ -1,10 +1,8 @@
-#include "tensor/kernels/vector_math.h"
-// ^ first: it must come before <cmath>
-
 #include <algorithm>
-#include <numbers>
+#include <cmath>
 #include <numeric>
 
+#include "tensor/kernels/vector_math.h"
 #include "tensor/map.h"
 #include "tensor/random.h"
 
@@ -29,13 +27,12 @@ real upper_bits(std::uint32_t word) {
 }
 constexpr real kUnit = real{1} / (1 << 24);
 
-// u in (0, 1) from the first `pairs` words, a = 2 pi v from the others.
-void fill_polar(const std::vector<std::uint32_t>& word, Index pairs, real* u, real* a) {
-  constexpr real kTurn = 2 * std::numbers::pi_v<real>;
+// u in (0, 1) from the first `pairs` words, v in [0, 1) from the others.
+void fill_polar(const std::vector<std::uint32_t>& word, Index pairs, real* u, real* v) {
   const std::uint32_t* const first = word.data();
   for (Index i = 0; i < pairs; ++i) {
     u[i] = kUnit * (upper_bits(first[i]) + real{0.5});  // never 0: log u stays finite
-    a[i] = kTurn * kUnit * upper_bits(first[pairs + i]);
+    v[i] = kUnit * upper_bits(first[pairs + i]);
   }
 }
 
@@ -87,21 +84,19 @@ Tensor Rng::uniform(const Shape& shape, real from, real to) {
   return x;
 }
 
-// Box and Muller, 1958: if u and v are uniform in (0, 1), then r cos a and r sin a are independent
-// normals, with r = sqrt(-2 log u) and a = 2 pi v.
+// Box and Muller, 1958: if u and v are uniform in (0, 1), then r cos(2 pi v) and r sin(2 pi v) are
+// independent normals, with r = sqrt(-2 log u).
 Tensor Rng::normal(const Shape& shape) {
   Tensor z(shape);
   const Index pairs = (z.size() + 1) / 2;
-  Tensor r(Shape{pairs}), a(Shape{pairs});
-  fill_polar(words(2 * pairs), pairs, r.mutable_data(), a.mutable_data());
+  Tensor r(Shape{pairs}), v(Shape{pairs});
+  fill_polar(words(2 * pairs), pairs, r.mutable_data(), v.mutable_data());
   using kernel::map;
-  r = map("normal", r, [](real u) { return std::sqrt(-2 * std::log(u)); });
-  // In loops of their own: of a sine and a cosine side by side the compiler makes a single call
-  // that has no vector form.
-  const auto x = [](real radius, real angle) { return radius * std::cos(angle); };
-  const auto y = [](real radius, real angle) { return radius * std::sin(angle); };
-  real* const middle = std::copy_n(map("normal", r, a, x).data(), pairs, z.mutable_data());
-  std::copy_n(map("normal", r, a, y).data(), z.size() - pairs, middle);
+  r = map("normal", r, [](real u) { return std::sqrt(-2 * math::log(u)); });
+  const auto x = [](real radius, real turn) { return radius * math::cos_of_turns(turn); };
+  const auto y = [](real radius, real turn) { return radius * math::sin_of_turns(turn); };
+  real* const middle = std::copy_n(map("normal", r, v, x).data(), pairs, z.mutable_data());
+  std::copy_n(map("normal", r, v, y).data(), z.size() - pairs, middle);
   return z;
 }
 

@@ -5,7 +5,7 @@
 #   tests/run.sh sanitize    the same tests under the address and undefined-behaviour sanitizers
 #   tests/run.sh clang       the same tests as clang builds them, its warnings taken for errors
 #   tests/run.sh thread      those that use threads, under clang's thread sanitizer
-#   tests/run.sh no-blas     without OpenBLAS: large products by loops of our own
+#   tests/run.sh no-blas     without OpenBLAS: all products by our own
 #   tests/run.sh no-threads  without OpenMP: one thread
 #   tests/run.sh plain       without either, and for any processor (no -march=native)
 #
@@ -14,6 +14,8 @@
 #
 # More, each with --help:
 #   tests/tools/kill.sh 40         kills trainings at random moments and goes on with --resume
+#   tests/tools/hashes.sh          the same weights from other compilers and on other processors
+#   tests/tools/ranks.sh 20        several processes (MPI) train one model; one of them is killed
 #   tests/tools/fuzz.sh 60         fuzzes each reader of files
 #   tests/tools/valgrind.sh        a short training of each experiment under valgrind
 #   tests/tools/tidy.sh            clang-tidy

@@ -1,9 +1,11 @@
 #include "experiments/data/moons.h"
 
 #include <algorithm>
-#include <array>
 #include <cmath>
 #include <numbers>
+
+#include "experiments/data/blurred.h"
+#include "tensor/kernels/vector_math.h"
 
 namespace gradflow {
 namespace {
@@ -11,9 +13,9 @@ namespace {
 constexpr double kPi = std::numbers::pi;
 
 // The place on a moon's arc that belongs to an angle.
-std::array<double, 2> on_moon(Index moon, double angle) {
-  const double c = std::cos(angle), s = std::sin(angle);
-  return moon == 0 ? std::array{c, s} : std::array{1 - c, 0.5 - s};
+Point2 on_moon(Index moon, double angle) {
+  const double c = math::cos(angle), s = math::sin(angle);
+  return moon == 0 ? Point2{c, s} : Point2{1 - c, 0.5 - s};
 }
 
 // From a point to the upper half of the unit circle: along the radius, or to one of its ends.
@@ -37,31 +39,13 @@ Data sample_moons(Index n, Rng& rng, double noise) {
   return data;
 }
 
-// p(x, y) = the mean over both moons and all angles of N((x, y); on_moon(angle), noise^2 I)
-double moons_density(double x, double y, double noise) {
-  constexpr int kAngles = 400;
-  double sum = 0;
-  for (Index moon = 0; moon < 2; ++moon)
-    for (int i = 0; i < kAngles; ++i) {
-      const auto [u, v] = on_moon(moon, (i + 0.5) * kPi / kAngles);
-      sum += std::exp(-0.5 * ((x - u) * (x - u) + (y - v) * (y - v)) / (noise * noise));
-    }
-  return sum / (2 * kAngles) / (2 * kPi * noise * noise);
-}
-
-double mean_moons_log_density(const Tensor& points, double noise) {
-  double sum = 0;
-  for (Index i = 0; i < points.rows(); ++i)
-    sum += std::log(moons_density(points.data()[2 * i], points.data()[2 * i + 1], noise));
-  return sum / static_cast<double>(points.rows());
-}
-
-DataSet moons() {
-  return {.name = "moons",
-          .classes = {"upper", "lower"},
-          .sample = [](Index n, Rng& rng) { return sample_moons(n, rng); },
-          .log_density = log_of([](double x, double y) { return moons_density(x, y); }),
-          .entropy = 1.0076};
+DataSet moons(double noise) {
+  const auto arc = [](Index moon) {
+    return Curve{[moon](double angle) { return on_moon(moon, angle); }, {0, kPi}};
+  };
+  DataSet set = blurred("moons", {arc(0), arc(1)}, noise, {"upper", "lower"});
+  set.sample = [noise](Index n, Rng& rng) { return sample_moons(n, rng, noise); };
+  return set;
 }
 
 double distance_to_moons(double x, double y) {

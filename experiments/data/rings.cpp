@@ -5,8 +5,12 @@
 #include <numbers>
 
 #include "tensor/error.h"
+#include "tensor/kernels/vector_math.h"
 
 namespace gradflow {
+namespace {
+constexpr Limits kAround{{-1.2, 5.2}, {-2.2, 1.2}};
+}
 
 Tensor sample_rings(Index n, Rng& rng) {
   constexpr Index kBlock = 4096;  // candidates at a time; about 36 % are on a ring
@@ -37,8 +41,8 @@ Data sample_rings_by_class(Index n, Rng& rng) {
     const Index label = i / each;
     const Ring& ring = kRings[static_cast<std::size_t>(label)];
     const double r = radii.data()[i], angle = angles.data()[i];
-    out[2 * i] = static_cast<real>(ring.x + r * std::cos(angle));
-    out[2 * i + 1] = static_cast<real>(ring.y + r * std::sin(angle));
+    out[2 * i] = static_cast<real>(ring.x + r * math::cos(angle));
+    out[2 * i + 1] = static_cast<real>(ring.y + r * math::sin(angle));
     data.labels[static_cast<std::size_t>(i)] = label;
   }
   return data;
@@ -68,14 +72,22 @@ DataSet rings() {
                 return Data{sample_rings(n, rng), {}};
               },
           .log_density = log_of(rings_density),
-          .entropy = 1.8572};
+          .entropy = 1.8572,
+          .mean = {2, -0.420780},
+          .deviation = {1.590533, 0.845131},
+          .limits = kAround,
+          .edges = true};
 }
 
 DataSet rings_by_class() {
-  DataSet result{.name = "rings by class",
+  DataSet result{.name = "rings_by_class",
                  .sample = sample_rings_by_class,
                  .log_density = log_of(rings_by_class_density),
-                 .entropy = 1.8998};
+                 .entropy = 1.8998,
+                 .mean = {2, -0.4},
+                 .deviation = {1.581962, 0.861745},
+                 .limits = kAround,
+                 .edges = true};
   for (const Ring& ring : kRings) result.classes.emplace_back(ring.name);
   return result;
 }
@@ -85,7 +97,7 @@ double distance_to_band(double x, double y, int ring) {
   for (int i = 0; i < std::ssize(kRings); ++i) {
     if (ring >= 0 && i != ring) continue;
     const Ring& r = kRings[static_cast<std::size_t>(i)];
-    const double radius = std::hypot(x - r.x, y - r.y);
+    const double dx = x - r.x, dy = y - r.y, radius = std::sqrt(dx * dx + dy * dy);
     nearest = std::min(nearest, std::max({kInnerRadius - radius, radius - kOuterRadius, 0.0}));
   }
   return nearest;

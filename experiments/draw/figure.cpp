@@ -175,13 +175,6 @@ void frame(Sheet& sheet, const PointFigure& figure, const Grid& grid, std::size_
             gnuplot_quoted(left ? figure.y_label : ""));
 }
 
-void palette(Sheet& sheet, const Interval& range) {  // viridis
-  sheet.say(
-      "set palette maxcolors 0 defined (0 '#440154', 1 '#482878', 2 '#3e4a89', 3 '#31688e', "
-      "4 '#26828e', 5 '#1f9e89', 6 '#35b779', 7 '#6ece58', 8 '#b5de2b', 9 '#fde725')");
-  sheet.say("set cbrange [{}:{}]", range.low, range.high);
-}
-
 // For one panel only, or it would be drawn as often as there are panels.
 void color_bar(Sheet& sheet, const ColorBar& bar, const Grid& grid) {
   const Ticks ticks = nice_ticks(bar.range, 5);

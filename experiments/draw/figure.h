@@ -20,7 +20,7 @@
 #include <vector>
 
 #include "experiments/draw/gnuplot.h"
-#include "experiments/metrics/plane.h"
+#include "experiments/data/plane.h"
 
 namespace gradflow {
 
@@ -40,8 +40,7 @@ inline constexpr Color faint = 0xC4C9D0;  // a cloud that stays in the backgroun
 inline constexpr Color grey = 0x6F7680;   // lines that guide the eye
 }  // namespace colors
 
-using Point2 = std::array<double, 2>;  // x, y
-using Points2 = std::vector<Point2>;   // in the order they are drawn or joined
+using Points2 = std::vector<Point2>;  // in the order they are drawn or joined
 
 // Points that are not finite are kept in the CSV and left out of the drawing, here and below.
 struct Cloud {

@@ -34,6 +34,13 @@ void check_range(Interval range, const std::string& name) {
                fmt::format("no range: {} to {}", range.low, range.high));
 }
 
+void palette(Sheet& sheet, const Interval& range) {  // viridis
+  sheet.say(
+      "set palette maxcolors 0 defined (0 '#440154', 1 '#482878', 2 '#3e4a89', 3 '#31688e', "
+      "4 '#26828e', 5 '#1f9e89', 6 '#35b779', 7 '#6ece58', 8 '#b5de2b', 9 '#fde725')");
+  sheet.say("set cbrange [{}:{}]", range.low, range.high);
+}
+
 Sheet::Sheet(std::string name, double width, double height, bool markup) : name_(std::move(name)) {
   const bool plain = !name_.empty() && name_.find_first_of("/\n") == std::string::npos &&
                      name_.front() != '-' && name_.front() != '.';

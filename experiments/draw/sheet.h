@@ -59,6 +59,10 @@ class Sheet {
   std::size_t rows_ = 0;
 };
 
+// The colours of numbers in this range: viridis, which is read alike by the colour-blind and in
+// grey.
+void palette(Sheet& sheet, const Interval& range);
+
 // One row below the figure that explains its colours. Its entries are its own, not those of plots:
 // points are larger there and opaque, and what several panels share appears once.
 class Legend {

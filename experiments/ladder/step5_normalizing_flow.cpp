@@ -25,8 +25,8 @@ void run(const std::filesystem::path& out) {
   const Data fresh = sample_moons(10'000, rng);  // never trained on
   const Standardize unit = Standardize::of(fresh.points);
   const auto standardized = [&](const Tensor& x) { return unit.to_latent(x).points.value(); };
-  const double floor =
-      -mean_moons_log_density(fresh.points) - sum(log(Var(unit.deviation()))).item();
+  const double floor = -mean(Var(moons().log_density(fresh.points))).item() -
+                       sum(log(Var(unit.deviation()))).item();
 
   Flow flow = real_nvp(2, {.layers = 8, .network = {.hidden = {32, 32}}}, rng);
   Weights weights(parameters(flow));

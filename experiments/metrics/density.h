@@ -7,8 +7,8 @@
 #include <functional>
 #include <vector>
 
+#include "experiments/data/plane.h"
 #include "experiments/data/rings.h"
-#include "experiments/metrics/plane.h"
 #include "flows/linear/standardize.h"
 
 namespace gradflow {

@@ -9,8 +9,8 @@
 #include <array>
 #include <string_view>
 
-#include "experiments/page/report_data.h"
 #include "experiments/data/rings.h"
+#include "experiments/page/report_data.h"
 
 namespace gradflow {
 
@@ -51,7 +51,7 @@ struct FigureText {
   std::string_view stem, name, caption, alt;
 };
 
-inline constexpr std::array<FigureText, 23> kFigures{{
+inline constexpr std::array<FigureText, 25> kFigures{{
     {"fig01_nf_validation_loss", "Figure 1",
      "Normalizing flow: the validation loss, the sum of −log det and −log p<sub>z</sub>.",
      "Line plot of three losses over the epochs."},
@@ -117,6 +117,14 @@ inline constexpr std::array<FigureText, 23> kFigures{{
     {"extra_losses", "Losses",
      "What is left to win: each model’s loss less its floor, on a logarithmic scale.",
      "Line plot of three distances to the floor that fall over the epochs."},
+    {"extra_spline_density", "Splines",
+     "The density of the data, that of the report’s affine couplings, and that of spline "
+     "couplings, "
+     "in one colour scale.",
+     "Heat maps: even bands in the shape of the rings, a blurred and a sharp approximation."},
+    {"extra_spline_loss", "Splines, loss",
+     "The validation loss with splines and with affine maps, and the floor of both.",
+     "Line plot of two losses that fall over the epochs, one to near the floor."},
 }};
 
 }  // namespace gradflow

@@ -55,6 +55,7 @@ Report parse_report(const std::string& content, const std::string& name) {
           object_or_null(child(json, "flow_matching")),
           object_or_null(child(json, "conditional_flow_matching")),
           object_or_null(child(json, "beyond")),
+          object_or_null(child(json, "spline_flow")),
           {}};
 }
 

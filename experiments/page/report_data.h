@@ -22,8 +22,8 @@ using Numbers = std::vector<double>;
 inline constexpr double kAbsent = std::numeric_limits<double>::quiet_NaN();
 
 struct Report {
-  Json normalizing_flow, flow_matching, conditional, beyond;  // null: there is no such run
-  std::map<std::string, std::string, std::less<>> pictures;   // PNG and GIF files by stem
+  Json normalizing_flow, flow_matching, conditional, beyond, spline;  // null: no such run
+  std::map<std::string, std::string, std::less<>> pictures;           // PNG and GIF files by stem
 };
 
 // Reads report.json and the pictures in `folder`. Throws std::runtime_error.

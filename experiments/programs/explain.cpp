@@ -183,7 +183,7 @@ std::vector<Density> densities(const TrainedFlow& flow, const TrainedField& fiel
   constexpr Index kSamples = 10'000;
   Rng rng = Rng(1).fork(700);
   const Flow carried(
-      Continuous(field.model.network, {.tableau = midpoint, .fixed = {kDensitySteps}}));
+      Continuous(field.model.network, {.tableau = midpoint, .steps = {kDensitySteps}}));
   return {{"data", "the data, exactly", exact_density_on(grid, flow.units)},
           {"normalizing_flow", "normalizing flow",
            density_on(grid, [&](const Tensor& y) { return flow.model.log_prob(y).value(); }),

@@ -7,6 +7,7 @@
 #include "experiments/draw/gallery.h"
 #include "experiments/draw/views.h"
 #include "experiments/programs/models.h"
+#include "flows/matching/density.h"
 
 namespace gradflow {
 namespace {
@@ -71,12 +72,16 @@ RoundTrip round_trip(const FlowMatching& model, Index steps) {
 
 json measure_points(const FlowMatching& model) {
   const RoundTrip trip = round_trip(model, kSteps);
+  // Through the network's kinks a solver converges slowly: hence many steps.
+  const Scored scored = log_prob_with_error(model, five_points(), {}, {.steps = 200});
   json points = json::array();
   for (std::size_t i = 0; i < kFivePoints.size(); ++i) {
     const Index row = static_cast<Index>(i);
     points.push_back({{"y", {kFivePoints[i][0], kFivePoints[i][1]}},
                       {"z", {trip.z.at({row, 0}), trip.z.at({row, 1})}},
-                      {"round_trip_error", trip.errors[i]}});
+                      {"round_trip_error", trip.errors[i]},
+                      {"log_prob", scored.log_prob.at({row})},
+                      {"log_prob_error", scored.error.at({row})}});
   }
   return points;
 }

@@ -21,6 +21,11 @@ Flow make_normalizing_flow(const NormalizingFlowSettings& settings, Rng& rng) {
   return real_nvp(2, options, rng);
 }
 
+Flow make_spline_flow(Rng& rng) {
+  return spline_coupling(2, {.layers = 6, .network = {.hidden = {64, 64}}, .spline = {.bins = 32}},
+                         rng);
+}
+
 FlowMatching make_flow_matching(Rng& rng) { return {2, {}, rng}; }
 
 FlowMatching make_conditional_flow_matching(Rng& rng) {

@@ -9,8 +9,8 @@
 #include "experiments/data/rings.h"
 #include "experiments/draw/gallery.h"
 #include "experiments/draw/views.h"
+#include "experiments/programs/flow_measures.h"
 #include "experiments/programs/models.h"
-#include "tensor/threads/parallel.h"
 
 namespace gradflow {
 namespace {
@@ -18,59 +18,9 @@ namespace {
 using nlohmann::json;
 
 constexpr const char* kName = "normalizing_flow";
-constexpr Index kValidationPoints = 50'000;
-constexpr Index kMeasuredSamples = 10'000;
-
-// The means over a set of points of -log p and of its two parts; on the training's threads.
-Metrics validate(const Flow& flow, const Tensor& points) {
-  constexpr Index kChunk = 1000;
-  const Index n = points.rows(), chunks = (n + kChunk - 1) / kChunk;
-  struct Sums {
-    double prior, log_det;
-  };
-  std::vector<Sums> sums(static_cast<std::size_t>(chunks));
-  parallel_for(chunks, [&](Index i) {
-    const auto parts = flow.log_prob_parts(points.rows(i * kChunk, std::min(n, (i + 1) * kChunk)));
-    sums[static_cast<std::size_t>(i)] = {sum(parts.prior).item(), sum(parts.log_det).item()};
-  });
-  Sums total{0, 0};
-  for (const Sums& s : sums) total = {total.prior + s.prior, total.log_det + s.log_det};
-  const double prior = total.prior / static_cast<double>(n);
-  const double log_det = total.log_det / static_cast<double>(n);
-  return {{"validation_nll", -prior - log_det}, {"log_prior", prior}, {"log_det", log_det}};
-}
-
-// What becomes of the report's five points.
-json measure_points(const Flow& flow) {
-  const Tensor y = five_points();
-  const Tensor z = flow.bijection->to_latent(y).points.value();
-  const Tensor back = flow.bijection->to_data(z).points.value();
-  const auto parts = flow.log_prob_parts(y);
-  const Tensor log_prob = parts.total().value();
-  json points = json::array();
-  for (Index i = 0; i < y.rows(); ++i)
-    points.push_back({{"y", {y.at({i, 0}), y.at({i, 1})}},
-                      {"z", {z.at({i, 0}), z.at({i, 1})}},
-                      {"log_prob", log_prob.at({i})},
-                      {"log_prior", parts.prior.value().at({i})},
-                      {"round_trip_error", std::hypot(back.at({i, 0}) - y.at({i, 0}),
-                                                      back.at({i, 1}) - y.at({i, 1}))}});
-  return points;
-}
 
 json measure(const Trained<Flow>& trained, const RunOptions& options) {
-  Rng rng = Rng(options.training.seed).fork(100);
-  const Tensor samples = trained.in_data_units(trained.model.sample(kMeasuredSamples, rng));
-  const std::vector<double> nll = metric(trained.history, "validation_nll");
-  const double on_ring = share_on_rings(samples);
-  say("{}: validation NLL {:.4f} (floor {:.4f}), {:.1f} % of {} samples on a ring\n", kName,
-      nll.back(), kNllFloor, 100 * on_ring, kMeasuredSamples);
-  return {{"validation_nll", nll},
-          {"log_det", metric(trained.history, "log_det")},
-          {"log_prior", metric(trained.history, "log_prior")},
-          {"on_ring", on_ring},
-          {"within_0.05", share_on_rings(samples, 0.05)},
-          {"points", measure_points(trained.model)}};
+  return measure_flow(kName, trained, options);
 }
 
 // Figure 1: the loss and its two parts.
@@ -172,7 +122,7 @@ int main(int argc, char** argv) {
        .loss = [](const Flow& flow, const Data& batch,
                   Rng&) { return -mean(flow.log_prob(batch.points)); },
        .validation_points = kValidationPoints,
-       .validate = validate,
+       .validate = validate_flow,
        .measure = measure,
        .figures = figures});
 }

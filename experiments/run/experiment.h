@@ -43,6 +43,7 @@ struct Experiment {
   DataSet data = {};                         // what is learned
   std::function<Model(Rng& rng)> make = {};  // as the settings say; not trained
   std::function<Var(const Model& model, const Data& batch, Rng& rng)> loss = {};
+  TrainingOptions training = {};  // unless the command line says otherwise
 
   // After each epoch, on points that are not trained on; if there is anything to validate.
   Index validation_points = 0;
@@ -101,6 +102,7 @@ template <class Model>
 int run(const Experiment<Model>& experiment, RunOptions& options) {
   const Settings settings = settings_of(options) + experiment.settings;
   std::optional<Trained<Model>> trained;
+  if (options.figures_only && rank() != 0) return 0;
   if (options.figures_only)
     trained = load_trained(experiment.name, options, experiment.settings, experiment.make);
   Rng rng = Rng(options.training.seed).fork(1), model_rng(options.training.seed);
@@ -113,6 +115,7 @@ int run(const Experiment<Model>& experiment, RunOptions& options) {
     Outcome outcome = train(*trained, experiment, data, options, stop, settings);
     if (outcome.stopped_by != 0) return 128 + outcome.stopped_by;
     trained->history = std::move(outcome.history);
+    if (rank() != 0) return 0;  // the first shows what all have made
   }
   const Farewell farewell(going_on(options));
   if (stop.signal() != 0) {  // it came when the training had just ended
@@ -132,7 +135,8 @@ int run(const Experiment<Model>& experiment, RunOptions& options) {
 // the program should end.
 template <class Model>
 int run_experiment(int argc, char** argv, const Experiment<Model>& experiment) {
-  RunOptions options;
+  const RanksScope ranks;
+  RunOptions options{.training = experiment.training};
   if (const auto end = parse_options(argc, argv, experiment.about, options, experiment.settings))
     return *end;
   return run_program(options, [&] { return detail::run(experiment, options); });

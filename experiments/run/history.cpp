@@ -30,7 +30,8 @@ std::string to_text(const History& history) {
   return json{{"epochs", epochs},
               {"lengths", history.lengths},
               {"seconds", history.seconds},
-              {"steps_per_second", history.steps_per_second}}
+              {"steps_per_second", history.steps_per_second},
+              {"library_products", history.library_products}}
       .dump();
 }
 
@@ -52,6 +53,7 @@ History history_from(const std::string& text) {
   if (history.epochs.empty()) throw FileError("it has no epochs");
   if (object.contains("lengths"))
     for (const json& length : object["lengths"]) history.lengths.push_back(length);
+  history.library_products = object.value("library_products", false);
   history.seconds = number_from(object.at("seconds"));
   history.steps_per_second = number_from(object.at("steps_per_second"));
   return history;

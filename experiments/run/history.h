@@ -13,6 +13,7 @@ struct History {  // of a training, and the hash of what came out
   double seconds = 0;
   double steps_per_second = 0;
   std::string weights_hash = {};
+  bool library_products = false;  // whether a product was left to a library: other bits elsewhere
 };
 
 // All but the hash, as one line of JSON; and back: throws FileError, or what the JSON library

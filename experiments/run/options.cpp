@@ -80,7 +80,15 @@ std::optional<int> parse(CLI::App& app, int argc, char** argv) {
 Settings settings_of(RunOptions& options) {
   return settings_of(options.training) +
          Settings{
-             setting("points", options.points, Range<Index>{100, 100'000'000}, "Training points")};
+             setting("points", options.points, Range<Index>{100, 100'000'000}, "Training points"),
+             setting("arithmetic", options.arithmetic,
+                     OneOf{{name_of(Arithmetic::fused), name_of(Arithmetic::portable)}},
+                     "How products add: fused, one rounding a term (slow without the processor's "
+                     "multiply-add), or portable, two. Each gives the same weights everywhere"),
+             setting("products", options.products,
+                     OneOf{{name_of(Products::fastest), name_of(Products::ours)}},
+                     "Who computes large products: fastest, OpenBLAS, whose last bits depend on "
+                     "the processor; or ours. All that the report trains are small")};
 }
 
 std::optional<int> parse_options(int argc, char** argv, const std::string& description,

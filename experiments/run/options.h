@@ -7,6 +7,7 @@
 
 #include "experiments/run/settings.h"
 #include "experiments/run/training.h"
+#include "tensor/kernels/arithmetic.h"
 
 namespace gradflow {
 
@@ -15,7 +16,9 @@ namespace gradflow {
 struct RunOptions {
   TrainingOptions training;
   Index points = 250'000;
-  int threads = 0;  // 0: all processors
+  int threads = 0;                                           // 0: all processors
+  std::string arithmetic = name_of(gradflow::arithmetic());  // tensor/kernels/arithmetic.h
+  std::string products = name_of(gradflow::products());
   std::filesystem::path out = "results";
   bool resume = false, figures_only = false, quick = false;
   bool svg = false, pdf = false;

@@ -47,14 +47,14 @@ void ProgressBar::clear() {
   drawn_ = false;
 }
 
-std::string progress_line(const Progress& p, Index columns) {
+std::string progress_line(const Progress& p, Index columns, const std::string& note) {
   const double share = (static_cast<double>(p.epoch - 1) +
                         static_cast<double>(p.step) / static_cast<double>(p.steps)) /
                        static_cast<double>(p.epochs);
   const Index steps_left = (p.epochs - p.epoch + 1) * p.steps - p.step;
   const std::string percent = fmt::format("{:3.0f}%", 100 * share);
   const std::string epoch = fmt::format("{} epoch {}/{}", percent, p.epoch, p.epochs);
-  const std::string loss = fmt::format("{}  loss {:.4f}", epoch, p.loss);
+  const std::string loss = fmt::format("{}  loss {:.4f}{}", epoch, p.loss, note);
   const std::string left = duration_text(static_cast<double>(steps_left) / p.steps_per_second);
   const std::string all = fmt::format("{}  {:.0f} steps/s  ETA {}", loss, p.steps_per_second, left);
   const Index room = columns - 1;
@@ -65,10 +65,10 @@ std::string progress_line(const Progress& p, Index columns) {
   return "";
 }
 
-void ProgressBar::on_step(const Progress& progress) {
+void ProgressBar::on_step(const Progress& progress, const std::string& note) {
   if (!terminal_ || now() - last_drawn_ < 0.1) return;
   last_drawn_ = now();
-  say("\r\033[K{}", progress_line(progress, terminal_width()));
+  say("\r\033[K{}", progress_line(progress, terminal_width(), note));
   drawn_ = true;
 }
 

@@ -16,7 +16,8 @@ class ProgressBar {
   ProgressBar(const ProgressBar&) = delete;
   ProgressBar& operator=(const ProgressBar&) = delete;
 
-  void on_step(const Progress& progress);  // redraws the bar, ten times a second at most
+  // Redraws the bar, ten times a second at most. `note`: what else is known, behind the loss.
+  void on_step(const Progress& progress, const std::string& note = {});
   void on_epoch(const Epoch& epoch, Index epochs);
 
  private:
@@ -30,6 +31,6 @@ class ProgressBar {
 
 // What it draws: as much of it as fits into one line of a terminal of so many columns. The last
 // column is left free, since a full line moves the cursor to the next one.
-std::string progress_line(const Progress& progress, Index columns);
+std::string progress_line(const Progress& progress, Index columns, const std::string& note = {});
 
 }  // namespace gradflow

@@ -71,6 +71,7 @@ json report_basics(Index parameters, const History& history, const Settings& set
           {"steps_per_second", history.steps_per_second},
           {"seed", parse<std::uint64_t>(texts.at("seed"))},
           {"weights_hash", history.weights_hash},
+          {"library_products", history.library_products},
           {"options", texts}};
 }
 

@@ -2,7 +2,8 @@
 //
 // The one idea: nothing that is printed is worth the work of an hour. A terminal that has been
 // closed, a pipe whose reader has gone, a full disk: whoever prints goes on. That something was
-// lost is said at the end, by the program (see all_was_said).
+// lost is said at the end, by the program (see all_was_said). Of several processes that train one
+// model (nn/ranks.h) the first speaks.
 #pragma once
 
 #include <fmt/format.h>
@@ -11,9 +12,12 @@
 #include <string>
 #include <utility>
 
+#include "nn/ranks.h"
+
 namespace gradflow {
 
 inline void say_to(std::FILE* file, const std::string& text) {
+  if (rank() != 0) return;
   std::fwrite(text.data(), 1, text.size(), file);
   std::fflush(file);
 }

@@ -3,11 +3,14 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <chrono>
 #include <new>
+#include <thread>
 
 #include "experiments/run/files/checkpoint.h"
 #include "experiments/run/progress.h"
 #include "experiments/run/say.h"
+#include "nn/ranks.h"
 #include "tensor/threads/parallel.h"
 
 namespace gradflow {
@@ -40,6 +43,15 @@ RunIdentity identity(const Trainable& model, const RunOptions& options, const Se
   return identity_of(options.training, model.data.size(), texts, model.constants);
 }
 
+// What is wrong on all ranks the first says, and ends them all; what this one alone has met, it
+// says itself when that has not come about.
+void say_alone(const std::string& text) {
+  std::this_thread::sleep_for(std::chrono::seconds(2));
+  std::fwrite(text.data(), 1, text.size(), stderr);
+  std::fflush(stderr);
+  end_all_ranks(1);
+}
+
 // What a person should know before a run goes on for another number of epochs than it was made for.
 void tell_lengths(const std::string& name, const TrainingState& state, Index epochs) {
   if (state.lengths.empty() || state.lengths.back() == epochs) return;
@@ -68,6 +80,7 @@ Outcome train_and_save(const Trainable& model, const RunOptions& options, const 
     write_log(options.out / (model.name + "_log.csv"), epochs);
   };
   hooks.stop = &stop.requested();
+  check_same(model.name + ": the settings", fmt::format("{}", texts_of(settings)));
   const std::filesystem::path checkpoint = options.out / (model.name + ".checkpoint.safetensors");
   keep_checkpoints(hooks, model.parameters, checkpoint, options.resume,
                    identity(model, options, settings));
@@ -77,21 +90,32 @@ Outcome train_and_save(const Trainable& model, const RunOptions& options, const 
       tell_lengths(model.name, state, training.epochs);
       return state;
     };
+  if (rank() != 0) hooks.validate = {}, hooks.on_epoch = {}, hooks.save = {};  // the first does it
   Weights weights(model.parameters);
-  say("{}: {} parameters, {} points, {} epochs of batches of {}, seed {}, {} threads\n", model.name,
-      weights.count(), model.data.size(), training.epochs, training.batch, training.seed,
-      threads());
+  say("{}: {} parameters, {} points, {} epochs of batches of {}, seed {}, {} threads{}, {} "
+      "arithmetic\n",
+      model.name, weights.count(), model.data.size(), training.epochs, training.batch,
+      training.seed, threads(), ranks() > 1 ? fmt::format(" in each of {} processes", ranks()) : "",
+      options.arithmetic);
   const TrainingResult result = train(weights, model.loss, model.data, training, hooks);
   if (result.stopped) {
     complain("\n{}: stopped; saved in {}; go on with: {} --resume\n", options.program,
              checkpoint.string(), options.command);
     return {{}, stop.signal()};
   }
-  const History history{result.epochs, result.lengths, result.seconds, result.steps_per_second,
-                        hash_tensors(tensors(model.parameters))};
-  save_model(model, options, settings, history);
+  const History history{result.epochs,
+                        result.lengths,
+                        result.seconds,
+                        result.steps_per_second,
+                        hash_tensors(tensors(model.parameters)),
+                        library_has_multiplied()};
+  if (rank() == 0) save_model(model, options, settings, history);
   say("{}: trained in {:.1f} s, {:.0f} steps/s; weights {} in {}\n", model.name, history.seconds,
       history.steps_per_second, history.weights_hash, weights_file(model.name, options).string());
+  if (history.library_products)
+    say("{}: some products were OpenBLAS's: with another processor the last bits may differ; "
+        "--products ours keeps them\n",
+        model.name);
   return {history, 0};
 }
 
@@ -125,19 +149,26 @@ std::string going_on(const RunOptions& options) {
 }
 
 int run_program(const RunOptions& options, const std::function<int()>& body) {
+  std::string wrong;
   try {
     ignore_closed_pipes();
     if (options.threads > 0) set_threads(options.threads);
+    set_arithmetic(options.arithmetic == name_of(Arithmetic::fused) ? Arithmetic::fused
+                                                                    : Arithmetic::portable);
+    set_products(options.products == name_of(Products::ours) ? Products::ours : Products::fastest);
     std::filesystem::create_directories(options.out);
     const int code = body();
     if (code != 0 || all_was_said()) return code;
-    complain("{}: what it had to say could not all be written; its files are in {}\n",
-             options.program, options.out.string());
+    wrong = fmt::format("what it had to say could not all be written; its files are in {}",
+                        options.out.string());
   } catch (const std::bad_alloc&) {
-    complain("{}: out of memory; hint: fewer --points, or a smaller --batch\n", options.program);
+    wrong = "out of memory; hint: fewer --points, or a smaller --batch";
   } catch (const std::exception& error) {
-    complain("{}: {}\n", options.program, error.what());
+    wrong = error.what();
   }
+  if (rank() != 0) say_alone(fmt::format("{}: rank {}: {}\n", options.program, rank(), wrong));
+  complain("{}: {}\n", options.program, wrong);
+  if (ranks() > 1) end_all_ranks(1);  // the others may be waiting for this one
   return 1;
 }
 

@@ -7,6 +7,8 @@
 #include <cmath>
 #include <span>
 
+#include "nn/parameters.h"
+#include "nn/ranks.h"
 #include "tensor/threads/parallel.h"
 
 namespace gradflow {
@@ -34,7 +36,8 @@ class Trainer {
  public:
   Trainer(Weights& weights, const Loss& loss, const Data& data, const TrainingOptions& options,
           const TrainingHooks& hooks)
-      : data_(data),
+      : weights_(weights),
+        data_(data),
         options_(options),
         hooks_(hooks),
         optimizer_(weights),
@@ -43,6 +46,7 @@ class Trainer {
         steps_(steps_in_epoch(data.size(), options.batch)) {}
 
   TrainingResult run() {
+    broadcast(weights_.mutable_numbers(), weights_.count());
     if (hooks_.restore) state_ = hooks_.restore(optimizer_);
     const Index begun = std::ssize(state_.epochs) + (state_.step > 0);
     require(begun <= options_.epochs,
@@ -76,7 +80,7 @@ class Trainer {
       ++state_.step;
       ++steps_run_;
       if (hooks_.on_step) hooks_.on_step(progress());
-      if (hooks_.stop && hooks_.stop->load()) {
+      if (on_any_rank(hooks_.stop && hooks_.stop->load())) {
         stopped_ = true;
         state_.seconds = seconds_now() - began;
         return;
@@ -87,6 +91,9 @@ class Trainer {
                 optimizer_.learning_rate,
                 0,
                 {}};
+    if (ranks() > 1)  // all have taken the same steps
+      check_same(fmt::format("train: epoch {}: the weights", finished + 1),
+                 hash_tensors({{"weights", weights_.numbers()}}));
     if (hooks_.validate) epoch.metrics = hooks_.validate();
     epoch.seconds = seconds_now() - began;
     state_.epochs.push_back(epoch);
@@ -120,6 +127,7 @@ class Trainer {
     return {std::ssize(state_.epochs) + 1, options_.epochs, state_.step, steps_, loss, rate};
   }
 
+  Weights& weights_;
   const Data& data_;
   const TrainingOptions& options_;
   const TrainingHooks& hooks_;

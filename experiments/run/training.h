@@ -4,7 +4,8 @@
 // (nn/batch_gradient.h), so that any number of threads gives the same bits; and since randomness
 // comes from counters (tensor/random.h), the place where a run stands is (epoch, step): a run that
 // was stopped continues as if it had not been, if somebody keeps that place, the parameters and the
-// optimiser's memory (files/checkpoint.h).
+// optimiser's memory (files/checkpoint.h). Several processes may train one model together
+// (nn/ranks.h): all call train() with the same arguments, but for the hooks.
 //
 // In its simplest form, without all that, training is three lines:
 //   Tape tape(weights);
@@ -62,7 +63,8 @@ struct Progress {               // where a run stands within an epoch
   double steps_per_second = 0;  // of this run
 };
 
-// What the caller wants to see or say while it runs; each may be empty.
+// What the caller wants to see or say while it runs; each may be empty. Of several processes each
+// calls its own; `restore` is called by all or by none, and gives the same to all.
 struct TrainingHooks {
   std::function<Metrics()> validate = {};           // after each epoch
   std::function<void(const Epoch&)> on_epoch = {};  // after each epoch, and for those resumed from
@@ -94,7 +96,8 @@ inline Index steps_in_epoch(Index points, Index batch) {
 // new number from where it stands: 20 epochs that become 40 end at a rate near 0 and go on at half
 // of the first one. The result is good, but not that of a run of 40 from the start. Throws
 // ShapeError for options that make no sense; NonFiniteError, within the step, when a loss or a
-// gradient is not finite (the model then is as it was before that step).
+// gradient is not finite (the model then is as it was before that step); Error if the weights of
+// several processes have come to differ.
 TrainingResult train(Weights& weights, const Loss& loss, const Data& data,
                      const TrainingOptions& options, const TrainingHooks& hooks = {});
 

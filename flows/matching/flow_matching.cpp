@@ -16,12 +16,26 @@ constexpr Index kChunk = 128;
 FlowMatching::FlowMatching(Index dim, const FlowMatchingOptions& options, Rng& rng)
     : classes(options.classes == 0
                   ? std::nullopt
-                  : std::optional(Embedding(options.classes, options.class_dim, rng))),
+                  : std::optional(Embedding(options.classes + (options.withheld > 0),
+                                            options.class_dim, rng))),
       network(dim,
               {.hidden = options.hidden,
                .activation = options.activation,
-               .context = classes ? options.class_dim : 0},
-              rng) {}
+               .context = classes ? options.class_dim : 0,
+               .waves = options.waves},
+              rng),
+      withheld(options.withheld) {
+  require(
+      0 <= withheld && withheld < 1 && (withheld == 0 || classes),
+      "FlowMatching: a share of {} of the classes withheld given, of {} classes; from 0 to below "
+      "1, and 0 without classes",
+      withheld, options.classes);
+}
+
+Index FlowMatching::no_class() const {
+  require(withheld > 0, "FlowMatching::no_class: the classes of this model are never withheld");
+  return classes->table.value().rows() - 1;
+}
 
 Var FlowMatching::context(Index points, const Labels& labels) const {
   require(std::ssize(labels) == (classes ? points : 0),
@@ -35,28 +49,33 @@ Var FlowMatching::velocity(const Var& y, const Var& t, const Labels& labels) con
   return network(y, t, context(y.rows(), labels));
 }
 
-Var FlowMatching::loss(const Data& batch, Rng& rng, const Path& path,
-                       const Pairing& pairing) const {
+Var FlowMatching::loss(const Data& batch, Rng& rng, const Path& path, const Pairing& pairing,
+                       real blur) const {
   check_points("FlowMatching::loss", batch.points, dim());
   require(batch.size() >= 1, "FlowMatching::loss: no points given; at least 1");
-  return matching_loss(network.field(context(batch.size(), batch.labels)), batch, rng, path,
-                       pairing);
+  Labels told = batch.labels;
+  if (withheld > 0) {
+    const Tensor chance = rng.uniform({std::ssize(told)});
+    for (std::size_t i = 0; i < told.size(); ++i)
+      if (chance.values()[i] < withheld) told[i] = no_class();
+  }
+  return matching_loss(network.field(context(batch.size(), told)), batch, rng, path, pairing, blur);
 }
 
 std::vector<Tensor> FlowMatching::carry_states(const Tensor& points, const Span& span,
                                                const Labels& labels, const Tableau& tableau,
-                                               const Fixed& fixed) const {
+                                               const Steps& steps) const {
   check_points("FlowMatching::carry_states", points, dim());
   const Unrecorded unrecorded;
   std::vector<Tensor> states;
   for (const Var& state :
-       trajectory(network.field(context(points.rows(), labels)), points, span, tableau, fixed))
+       trajectory(network.field(context(points.rows(), labels)), points, span, tableau, steps))
     states.push_back(state.value());
   return states;
 }
 
 Tensor FlowMatching::carry(const Tensor& points, const Span& span, const Labels& labels,
-                           const Tableau& tableau, const Fixed& fixed) const {
+                           const Tableau& tableau, const Steps& steps) const {
   check_points("FlowMatching::carry", points, dim());
   const Unrecorded unrecorded;
   const Index n = points.rows();
@@ -67,17 +86,18 @@ Tensor FlowMatching::carry(const Tensor& points, const Span& span, const Labels&
     const Index begin = i * kChunk, end = std::min(n, begin + kChunk);
     const Var own = classes ? Var(known.rows(begin, end)) : no_context;
     parts[static_cast<std::size_t>(i)] =
-        integrate(network.field(own), points.rows(begin, end), span, tableau, fixed).value();
+        integrate(network.field(own), points.rows(begin, end), span, tableau, steps).value();
   });
   return kernel::concat(parts, 0);
 }
 
-Tensor FlowMatching::sample(Index n, Rng& rng, const Fixed& fixed) const {
-  return carry(rng.normal({n, dim()}), {0, 1}, {}, euler, fixed);
+Tensor FlowMatching::sample(Index n, Rng& rng, const Steps& steps, const Tableau& tableau) const {
+  return carry(rng.normal({n, dim()}), {0, 1}, {}, tableau, steps);
 }
 
-Tensor FlowMatching::sample(const Labels& labels, Rng& rng, const Fixed& fixed) const {
-  return carry(rng.normal({std::ssize(labels), dim()}), {0, 1}, labels, euler, fixed);
+Tensor FlowMatching::sample(const Labels& labels, Rng& rng, const Steps& steps,
+                            const Tableau& tableau) const {
+  return carry(rng.normal({std::ssize(labels), dim()}), {0, 1}, labels, tableau, steps);
 }
 
 void FlowMatching::visit(const Visitor& visitor) {

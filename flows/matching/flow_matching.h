@@ -20,6 +20,9 @@ struct FlowMatchingOptions {                        // what the network is
   Index classes = 0;                                // 0: unconditional
   Index class_dim = 10;                             // size of a class's vector
   Activation activation = activations::leaky_relu;  // between them
+  Index waves = 0;                                  // of time: velocity.h
+  // How often, in training, a class is withheld: guidance.h. 0: never, and no vector for that.
+  real withheld = 0;
 };
 
 struct FlowMatching {
@@ -34,26 +37,33 @@ struct FlowMatching {
   // y (B, D), t (B, 1) -> (B, D). Throws ShapeError for other shapes, and as context() does.
   Var velocity(const Var& y, const Var& t, const Labels& labels = {}) const;
 
-  // As loss.h says. Throws ShapeError for anything but points (B, D), at least one, and their
-  // labels.
+  // As loss.h says; whether a class is withheld is drawn first. Throws ShapeError for anything but
+  // points (B, D), at least one, and their labels.
   Var loss(const Data& batch, Rng& rng, const Path& path = straight,
-           const Pairing& pairing = independent) const;
+           const Pairing& pairing = independent, real blur = 0) const;
 
   // Points (B, D) carried along the field, e.g. {0, 1} from noise to data, {1, 0} back; nothing is
   // recorded. They are split among the threads; the result does not depend on their number.
   Tensor carry(const Tensor& points, const Span& span, const Labels& labels = {},
-               const Tableau& tableau = euler, const Fixed& fixed = {}) const;
-  // The same with every state on the way: fixed.steps + 1 tensors (B, D).
+               const Tableau& tableau = euler, const Steps& steps = {}) const;
+  // The same with every state on the way, the points themselves first.
   std::vector<Tensor> carry_states(const Tensor& points, const Span& span,
                                    const Labels& labels = {}, const Tableau& tableau = euler,
-                                   const Fixed& fixed = {}) const;
-  Tensor sample(Index n, Rng& rng, const Fixed& fixed = {}) const;               // (n, D)
-  Tensor sample(const Labels& labels, Rng& rng, const Fixed& fixed = {}) const;  // (B, D)
+                                   const Steps& steps = {}) const;
+  // (n, D); (B, D) for B labels.
+  Tensor sample(Index n, Rng& rng, const Steps& steps = {}, const Tableau& tableau = euler) const;
+  Tensor sample(const Labels& labels, Rng& rng, const Steps& steps = {},
+                const Tableau& tableau = euler) const;
 
   void visit(const Visitor& visitor);  // "classes.weight" if conditional, "network.0.weight", ...
 
+  // The label that says that no class is known: the one behind the last. Throws ShapeError if
+  // classes are never withheld.
+  Index no_class() const;
+
   std::optional<Embedding> classes;  // the vectors of the classes, if there are such
   VelocityNetwork network;           // their size is its context
+  real withheld;                     // how often a class is withheld by the loss
 };
 
 }  // namespace gradflow

@@ -15,13 +15,17 @@
 namespace gradflow {
 
 // Mean of |field(y_t, t) - velocity|^2 over the elements, at one random place, t ~ U(0, 1), of a
-// path to each of the batch's points (B, D), at least one, from y_0 ~ N(0, I). Draws y_0, then t.
+// path to each of the batch's points (B, D), at least one, from y_0 ~ N(0, I). With a blur the
+// place is drawn from N(y_t, blur^2 I), which the model then learns: the data's density, blurred so
+// (Tong et al., section 3.1, I-CFM). Draws y_0, what the pairing wants, t, and what blurs.
 inline Var matching_loss(const Field& field, const Data& batch, Rng& rng,
-                         const Path& path = straight, const Pairing& pairing = independent) {
-  const Tensor y_0 = pairing(rng.normal(batch.points.shape()), batch);
+                         const Path& path = straight, const Pairing& pairing = independent,
+                         real blur = 0) {
+  const Tensor y_0 = pairing(rng.normal(batch.points.shape()), batch, rng);
   const Tensor t = rng.uniform({batch.size(), 1});
   const auto [y_t, velocity] = path(y_0, batch.points, t);
-  return mean(square(field(y_t, t) - velocity));
+  const Var place = blur == 0 ? y_t : y_t + blur * rng.normal(y_t.shape());
+  return mean(square(field(place, t) - velocity));
 }
 
 }  // namespace gradflow

@@ -1,5 +1,9 @@
 // VelocityNetwork: a field that is learned: a network that is told the place and the time.
 //
+// By default its activation has a kink, which is quick to compute. For densities take a smooth one
+// (silu, tanh, softplus): through kinks the divergence jumps, and a solver of fourth order becomes
+// one of first order.
+//
 // Read next: loss.h, divergence.h.
 #pragma once
 
@@ -13,6 +17,9 @@ struct VelocityOptions {                            // what the network is
   std::vector<Index> hidden = {64, 64, 64, 64};     // sizes of the hidden layers
   Activation activation = activations::leaky_relu;  // between them
   Index context = 0;  // how many numbers are known of each point beside its coordinates
+  // In place of t the network is told cos(k pi t) and sin(k pi t), k = 1 ... waves; 0: t itself.
+  // With them it can change quickly in time where it must, near t = 1.
+  Index waves = 0;
 };
 
 struct VelocityNetwork {
@@ -21,7 +28,7 @@ struct VelocityNetwork {
 
   // y (B, D), t (B, 1), context (B, context) or none -> (B, D). Throws ShapeError for other shapes.
   Var operator()(const Var& y, const Var& t, const Var& context = no_context) const;
-  // What the network is given: [y, t, context].
+  // What the network is given: [y, t, context], or waves in place of t.
   Var input(const Var& y, const Var& t, const Var& context) const;
   // The same as a function of y and t alone, for the solvers. It refers to the network, which must
   // stay where it is as long as it is used.
@@ -29,8 +36,8 @@ struct VelocityNetwork {
   Field field(const Var& context = no_context) const&& = delete;
   void visit(const Visitor& visitor) { network.visit(visitor); }  // "0.weight", ...
 
-  Index dim, context;  // D; how many numbers
-  Mlp network;         // [y, t, context] -> velocity
+  Index dim, context, waves;  // D; how many numbers
+  Mlp network;                // [y, t, context] -> velocity
 };
 
 }  // namespace gradflow

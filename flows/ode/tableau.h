@@ -16,6 +16,7 @@
 // Read next: integrate.h.
 #pragma once
 
+#include <algorithm>
 #include <vector>
 
 namespace gradflow {
@@ -28,7 +29,16 @@ struct Tableau {
   std::vector<double> weights;            // b: their sum is 1
   // Of the difference to a method of another order, for methods that choose their own steps.
   std::vector<double> error_weights = {};
+  // Of the place in the middle of a step, for those that can be asked for any time (curve.h).
+  std::vector<double> middle_weights = {};
 };
+
+// True if the last stage looks at the end of the step: it is then the next one's first.
+inline bool first_same_as_last(const Tableau& tableau) {
+  const std::vector<double>&last = tableau.rows.back(), &b = tableau.weights;
+  return tableau.nodes.back() == 1 && b.back() == 0 && last.size() + 1 == b.size() &&
+         std::equal(last.begin(), last.end(), b.begin());
+}
 
 // One stage: along the slope at the beginning.
 inline const Tableau euler{.name = "euler", .order = 1, .nodes = {0}, .rows = {{}}, .weights = {1}};
@@ -52,5 +62,25 @@ inline const Tableau runge_kutta4{.name = "runge_kutta4",
                                   .nodes = {0, 0.5, 0.5, 1},
                                   .rows = {{}, {0.5}, {0, 0.5}, {0, 0, 1}},
                                   .weights = {1. / 6, 1. / 3, 1. / 3, 1. / 6}};
+
+// The usual one for adaptive steps: of fifth order, with an estimate of fourth. Dormand and Prince,
+// "A family of embedded Runge-Kutta formulae" (1980); the middle by Shampine (1986).
+inline const Tableau dormand_prince{
+    .name = "dormand_prince",
+    .order = 5,
+    .nodes = {0, 1. / 5, 3. / 10, 4. / 5, 8. / 9, 1, 1},
+    .rows = {{},
+             {1. / 5},
+             {3. / 40, 9. / 40},
+             {44. / 45, -56. / 15, 32. / 9},
+             {19372. / 6561, -25360. / 2187, 64448. / 6561, -212. / 729},
+             {9017. / 3168, -355. / 33, 46732. / 5247, 49. / 176, -5103. / 18656},
+             {35. / 384, 0, 500. / 1113, 125. / 192, -2187. / 6784, 11. / 84}},
+    .weights = {35. / 384, 0, 500. / 1113, 125. / 192, -2187. / 6784, 11. / 84, 0},
+    .error_weights = {71. / 57600, 0, -71. / 16695, 71. / 1920, -17253. / 339200, 22. / 525,
+                      -1. / 40},
+    .middle_weights = {6025192743. / 30085553152 / 2, 0, 51252292925. / 65400821598 / 2,
+                       -2691868925. / 45128329728 / 2, 187940372067. / 1594534317056 / 2,
+                       -1776094331. / 19743644256 / 2, 11237099. / 235043384 / 2}};
 
 }  // namespace gradflow

@@ -10,11 +10,6 @@
 namespace gradflow {
 
 // By one raw number, t.
-inline Univariate additive() {
-  return {"additive",
-          {"shift"},
-          [](const Var& x, const Var& t, LogDet) { return Mapped{x - t}; },
-          [](const Var& z, const Var& t, LogDet) { return Mapped{z + t}; }};
-}
+Univariate additive();
 
 }  // namespace gradflow

@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "flows/univariate/affine_fused.h"
+#include "flows/univariate_fused.h"
 
 namespace gradflow {
 namespace {
@@ -37,11 +38,6 @@ Univariate composed_affine(real bound) {
           }};
 }
 
-Univariate affine(real bound) {
-  Univariate map = composed_affine(bound);
-  map.fused_latent = fused_affine(Scaling::down, bound);
-  map.fused_data = fused_affine(Scaling::up, bound);
-  return map;
-}
+Univariate affine(real bound) { return with_fused(composed_affine(bound), plain_affine(bound)); }
 
 }  // namespace gradflow

@@ -14,10 +14,12 @@
 #pragma once
 
 #include <functional>
+#include <memory>
 #include <string>
 #include <vector>
 
 #include "flows/bijection.h"
+#include "flows/univariate/plain.h"
 
 namespace gradflow {
 
@@ -34,6 +36,8 @@ struct Univariate {
   // staying as they are.
   Map fused_latent = nullptr;
   Map fused_data = nullptr;
+  std::shared_ptr<const PlainMap> plain =
+      nullptr;  // the same as loops, if it has them (univariate_fused.h)
 
   Index size() const { return std::ssize(raws); }  // R
 
@@ -43,6 +47,10 @@ struct Univariate {
   }
   Mapped to_data(const Var& z, const Var& raw, LogDet log_det) const {
     return fused_data ? fused_data(z, raw, log_det) : last_columns(data, z, raw, log_det);
+  }
+  // The same without fast forms: what they mean.
+  Mapped composed(Way way, const Var& points, const Var& raw, LogDet log_det) const {
+    return last_columns(way == Way::to_latent ? latent : data, points, raw, log_det);
   }
 
  private:

@@ -6,7 +6,7 @@
 #include <functional>
 #include <vector>
 
-#include "tensor/kernels/buffer.h"
+#include "tensor/kernels/arithmetic.h"
 #include "tensor/kernels/gemm_parts.h"
 
 namespace gradflow {
@@ -27,14 +27,14 @@ void gemm_in_parts(Index m, Index n, Index k, MatrixView A, MatrixView B, real* 
 
 }  // namespace
 
-void kernel::gemm(Index m, Index n, Index k, MatrixView A, MatrixView B, const Bias& bias, real* C,
-                  const Epilogue& epilogue) {
+void kernel::gemm(Index m, Index n, Index k, const MatrixView& A, const MatrixView& B,
+                  const Bias& bias, real* C, const Epilogue& epilogue) {
   if (k > kLongestSum)
     gemm_in_parts(m, n, k, A, B, C);
-  else if (small_gemm(m, n, k, A, B, bias, C, epilogue))
-    return;
+  else if (is_large(m, n, k) && products() == Products::fastest && large_gemm(m, n, k, A, B, C))
+    note_library();
   else
-    large_gemm(m, n, k, A, B, C);
+    return small_gemm(m, n, k, A, B, bias, C, epilogue);
   finish(m, n, bias, epilogue, C);
 }
 
@@ -43,17 +43,27 @@ void finish(Index m, Index n, const Bias& bias, const Epilogue& epilogue, real* 
     for (Index j = 0; j < n; ++j)
       C[i * n + j] += bias.data[bias.kind == Bias::Kind::per_row ? i : j];
   if (epilogue.kind == Epilogue::Kind::none) return;
+  if (epilogue.kind == Epilogue::Kind::times) {
+#pragma omp simd
+    for (Index i = 0; i < m * n; ++i) C[i] *= epilogue.h[i];
+    return;
+  }
   const real* sign = epilogue.kind == Epilogue::Kind::leaky_relu ? C : epilogue.h;
 #pragma omp simd
   for (Index i = 0; i < m * n; ++i) C[i] = sign[i] > 0 ? C[i] : epilogue.slope * C[i];
 }
 
+std::string fitting_core(const std::string& core, bool has_avx2, bool has_avx512) {
+  return core == "Prescott" && has_avx2 ? has_avx512 ? "SkylakeX" : "Haswell" : core;
+}
+
 std::string blas_advice(const std::string& core, bool has_avx2, bool has_avx512) {
-  if (core != "Prescott" || !has_avx2) return "";
+  const std::string fitting = fitting_core(core, has_avx2, has_avx512);
+  if (fitting == core) return "";
   return fmt::format(
       "gradflow: OpenBLAS takes this processor for a {}, so that large matrix products take about "
       "four times as long as they need; hint: set OPENBLAS_CORETYPE={} before the program starts",
-      core, has_avx512 ? "SkylakeX" : "Haswell");
+      core, fitting);
 }
 
 }  // namespace gradflow

@@ -15,12 +15,19 @@
 namespace gradflow {
 namespace {
 
-std::string advice() {
-#if defined(__x86_64__)  // what the compiler knows of a processor has another name on each
-  return blas_advice(openblas_get_corename(), __builtin_cpu_supports("avx2"),
-                     __builtin_cpu_supports("avx512f"));
+// What the compiler knows of a processor has another name on each.
+bool has_avx2() {
+#if defined(__x86_64__)
+  return __builtin_cpu_supports("avx2");
 #else
-  return "";
+  return false;
+#endif
+}
+bool has_avx512() {
+#if defined(__x86_64__)
+  return __builtin_cpu_supports("avx512f");
+#else
+  return false;
 #endif
 }
 
@@ -33,7 +40,8 @@ void prepare() {
   const std::lock_guard lock(mutex);
   openblas_set_num_threads(1);
   static const bool said = [] {
-    if (const std::string text = advice(); !text.empty()) fmt::print(stderr, "{}\n", text);
+    const std::string text = blas_advice(openblas_get_corename(), has_avx2(), has_avx512());
+    if (!text.empty()) fmt::print(stderr, "{}\n", text);
     return true;
   }();
   static_cast<void>(said);
@@ -65,15 +73,17 @@ int blas_distance(MatrixView v, Index rows, Index columns) {
 
 }  // namespace
 
-void large_gemm(Index m, Index n, Index k, MatrixView A, MatrixView B, real* C) {
+bool large_gemm(Index m, Index n, Index k, const MatrixView& A, const MatrixView& B, real* C) {
   thread_local const bool prepared = (prepare(), true);
   static_cast<void>(prepared);
   blas_gemm<real>(blas_trans(A), blas_trans(B), blas_size(m), blas_size(n), blas_size(k), A.data,
                   blas_distance(A, m, k), B.data, blas_distance(B, k, n), C);
+  return true;
 }
 
 BlasInfo blas_info() {
-  return {openblas_get_config(), openblas_get_corename(),
+  const std::string core = openblas_get_corename();
+  return {openblas_get_config(), core, fitting_core(core, has_avx2(), has_avx512()),
           openblas_get_parallel() == OPENBLAS_OPENMP};
 }
 

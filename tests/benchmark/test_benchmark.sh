@@ -37,7 +37,7 @@ for workload in normalizing_flow flow_matching conditional sampling large_mlp; d
   run "$benchmark" "${short[@]}" --workload $workload --json $workload.json
   check "$workload: succeeds" [ "$status" -eq 0 ]
   check "$workload: says first which BLAS core there is" \
-    grep -qE '^BLAS core [A-Za-z0-9_]+ \((OpenBLAS |plain loops)' <(head -n 1 stdout)
+    grep -qE '^BLAS core [A-Za-z0-9_]+ \((OpenBLAS |ours)' <(head -n 1 stdout)
   check "$workload: a row of sane numbers" sane_row $workload $unit
   check "$workload: no other row" [ "$(grep -c 'gradflow' stdout)" -eq 1 ]
   for key in core threads shards "$workload" unit median min max rates peak_memory_mb \

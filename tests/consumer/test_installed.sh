@@ -17,7 +17,7 @@ runs readme/build/mine
 
 # A stricter project, and what else is installed.
 parts="double;run_double"
-[ -d moved/include/gradflow/experiments/draw ] && parts+=";draw"
+[ -d moved/include/gradflow/experiments/draw ] && parts+=";draw;table"
 project=(-S "$source_dir/tests/consumer/project" -DCMAKE_BUILD_TYPE=Release "-DPARTS=$parts")
 quietly cmake "${project[@]}" -B strict
 quietly cmake --build strict --target program program_double same bare layout layout_native
@@ -31,6 +31,12 @@ if [ -d moved/include/gradflow/experiments/draw ]; then
   quietly cmake --build strict --target figure
   quietly strict/figure
   [ -s figures/line.png ] || die "no figure was drawn"
+  # A table of their own: points on a bow.
+  awk 'BEGIN { srand(1); print "x,y"; for (i = 0; i < 2000; ++i) { x = 4 * rand() - 2
+    printf "%g,%g\n", x, x * x + 0.4 * rand() - 0.2 } }' >bow.csv
+  quietly cmake --build strict --target table
+  quietly strict/table
+  awk '/^log p/ { found = $3 > $5 + 2 } END { exit !found }' log || die "strict/table scores wrongly"
 fi
 fails "GRADFLOW_REAL.*does not agree" cmake "${project[@]}" -B both -DBOTH=ON
 fails "gradflow was installed without gradflow::wings" cmake "${project[@]}" -B wings -DPARTS=wings

@@ -1,11 +1,11 @@
 // The progress bar on terminals of any width: it is redrawn in its own line.
 #include "experiments/run/progress.h"
 
-#include <cstdio>
 #include <fcntl.h>
 #include <sys/ioctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
+#include <cstdio>
 
 #include <cstdlib>
 #include <string>

@@ -583,7 +583,7 @@ TEST_CASE("a checkpoint of another model is refused") {
   };
   Regression larger(0, 7);
   CHECK(contains(refused(parameters(larger), larger.loss()),
-                 "(6) given for \"0.bias\"; (7) is required"));
+                 "(6, 2) given for \"0.weight\"; (7, 2) is required"));
   Regression model;  // the same numbers under other names
   Parameters renamed = parameters(model);
   renamed[0].name = "first";

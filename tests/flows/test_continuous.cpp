@@ -296,7 +296,7 @@ TEST_CASE("a model of flow matching is a flow: its density integrates to 1, by c
   FlowMatching model(
       2, {.hidden = {16, 16}, .classes = 2, .class_dim = 3, .activation = activations::tanh}, rng);
   randomize(parameters(model), real(0.5), 11);
-  const Flow flow(Continuous(model.network, {.fixed = {20}}));
+  const Flow flow(Continuous(model.network, {.steps = {20}}));
   constexpr Index kCells = 120;
   constexpr double kSide = 16, kCell = kSide / double(kCells);
   for (const Index label : {0, 1}) {
@@ -324,7 +324,7 @@ TEST_CASE("a model of flow matching is a flow: its density integrates to 1, by c
 TEST_CASE("a continuous flow costs a divergence only where log_det is wanted") {
   Rng rng(13);
   VelocityNetwork network = random_network(2, 0, rng);
-  Continuous flow(network, {.tableau = heun, .fixed = {10}});
+  Continuous flow(network, {.tableau = heun, .steps = {10}});
   CHECK(flow.passes().to_latent == 20);
   CHECK(flow.passes().to_data == 20);
   const Weights weights(parameters(flow));
@@ -340,13 +340,13 @@ TEST_CASE("Hutchinson's estimate along a probe is right in the mean over probes"
   Rng rng(14);
   const VelocityNetwork network = random_network(3, 0, rng);
   const Tensor x = rng.normal({4, 3});
-  const Tensor exact = Continuous(network, {.fixed = {10}}).to_latent(x).log_det.value();
+  const Tensor exact = Continuous(network, {.steps = {10}}).to_latent(x).log_det.value();
   // All 8 probes of +-1 together: the terms beside the diagonal cancel exactly in the divergence.
   Var total = zeros({4});
   for (int k = 0; k < 8; ++k) {
     const Tensor e(Shape{3}, {k & 1 ? real(1) : real(-1), k & 2 ? real(1) : real(-1),
                               k & 4 ? real(1) : real(-1)});
-    const Mapped along = Continuous(network, {.fixed = {10}, .probe = e}).to_latent(x);
+    const Mapped along = Continuous(network, {.steps = {10}, .probe = e}).to_latent(x);
     CHECK(difference(along.log_det.value(), exact) != "");
     total = total + along.log_det;
   }
@@ -360,7 +360,7 @@ TEST_CASE("a continuous flow learns by likelihood") {
   Rng rng(15);
   const Tensor data = (2 + real(0.5) * rng.normal({256, 1})).value();
   Flow flow(Chain{Continuous(
-      VelocityNetwork(1, {.hidden = {8}, .activation = activations::tanh}, rng), {.fixed = {4}})});
+      VelocityNetwork(1, {.hidden = {8}, .activation = activations::tanh}, rng), {.steps = {4}})});
   Weights weights(parameters(flow));
   Adam adam(weights, {.learning_rate = 0.03});
   double loss = 0;

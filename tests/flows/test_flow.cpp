@@ -45,10 +45,6 @@ double integral(const Flow& flow, const std::function<double(double)>& g,
   return total * kCell * kCell;
 }
 
-using Recipe = Flow (*)(Index, const FlowOptions&, Rng&);
-const std::pair<const char*, Recipe> kRecipes[] = {
-    {"real_nvp", real_nvp}, {"nice", nice}, {"maf", maf}, {"iaf", iaf}};
-
 TEST_CASE("the density of a flow integrates to 1, whatever the context") {
   CHECK(integral(random_flow(), [](double p) { return p; }) == Approx(1).margin(1e-3));
   const Flow flow = random_flow(real(0.35), 2);
@@ -123,8 +119,11 @@ TEST_CASE("a new flow is the standard normal distribution, exactly") {
       Rng rng(15);
       const Flow flow = recipe(dim, {}, rng);
       const Tensor x = rng.normal({100, dim});
-      // Sums of squares in another order of the coordinates.
-      CHECK(difference(flow.log_prob(x), reference(standard_normal_log_prob(x).value()), 8) == "");
+      // Sums of squares in another order of the coordinates; and splines that are the identity up
+      // to some roundings in each of their 15 layers.
+      const double roundings = contains(name, "spline") ? 15 * 10 : 8;
+      CHECK(difference(flow.log_prob(x), reference(standard_normal_log_prob(x).value()),
+                       roundings) == "");
 
       const FlowOptions options{.network = {.start_as_identity = false}};
       const Flow random = recipe(dim, options, rng);
@@ -311,6 +310,16 @@ TEST_CASE("a flow begins at any base, which may be trained and know the context"
   CHECK(flow.log_prob(x, context).value().at({0}) == before);
 }
 
+TEST_CASE("a recipe is found by its name") {
+  CHECK(std::size(kRecipes) == 6);
+  for (const Recipe& known : kRecipes) CHECK(recipe(known.name).make == known.make);
+  CHECK(recipe("spline_coupling").make == spline_coupling);
+  CHECK(recipe("iaf").make == iaf);
+  CHECK(message_of<ShapeError>([] { recipe("glow"); }) ==
+        "recipe: \"glow\" given; one of real_nvp, nice, spline_coupling, spline_autoregressive, "
+        "maf, iaf");
+}
+
 TEST_CASE("flows that make no sense are refused, by the name of what was called") {
   Rng rng(22);
   CHECK(message_of<ShapeError>([&] { real_nvp(2, {.layers = 0}, rng); }) ==
@@ -321,7 +330,9 @@ TEST_CASE("flows that make no sense are refused, by the name of what was called"
     CAPTURE(dim);
     CHECK_THROWS_AS(real_nvp(dim, {}, rng), ShapeError);
     CHECK_THROWS_AS(nice(dim, {}, rng), ShapeError);
+    CHECK_THROWS_AS(spline_coupling(dim, {}, rng), ShapeError);
     if (dim < 1) CHECK_THROWS_AS(maf(dim, {}, rng), ShapeError);
+    if (dim < 1) CHECK_THROWS_AS(spline_autoregressive(dim, {}, rng), ShapeError);
   }
   CHECK(message_of<ShapeError>([&] { Flow(Permutation::reversal(3), StandardNormal(2)); }) ==
         "Flow: a bijection of 3 coordinates and a base of 2 given; the same of both");

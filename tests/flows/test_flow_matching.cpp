@@ -112,7 +112,7 @@ TEST_CASE("a pairing decides which noise goes where, a path how") {
   const Data data{rng.normal({6, 2}), {}};
   same = rng;
   const Tensor y_0 = same.normal({6, 2}), t = same.uniform({6, 1});
-  const Pairing reversed = [](const Tensor& noise, const Data& batch) {
+  const Pairing reversed = [](const Tensor& noise, const Data& batch, Rng&) {
     CHECK(batch.size() == 6);
     return kernel::gather(noise, {5, 4, 3, 2, 1, 0});
   };

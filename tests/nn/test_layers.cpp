@@ -248,10 +248,78 @@ TEST_CASE("an Mlp as one operation is its layers, one after another") {
     }
 }
 
+// Those of one table, and one without a fast form.
+const Activation kActivations[] = {activations::leaky_relu, activations::relu,
+                                   activations::tanh,       activations::silu,
+                                   activations::gelu,       activations::selu,
+                                   activations::softplus,   Activation{"sine", gradflow::sin}};
+
+TEST_CASE("an Mlp of any activation is its layers, one after another") {
+  for (const Activation& activation : kActivations)
+    for (const Index batch : {0, 1, 7, 16, 130}) {
+      CAPTURE(activation.name, batch);
+      Rng rng(24);
+      Mlp mlp({2, 5, 17, 3}, rng, activation);
+      const Tensor x = (3 * rng.normal({batch, 2})).value(), weights = rng.normal({batch, 3});
+      CHECK(difference(mlp(x).value(), reference(mlp.composed(x).value()), 100, 1) == "");
+      const Weights all(parameters(mlp));
+      Tape tape(all);
+      const Var v = tape.variable(x);
+      const Gradients fused = tape.backward(sum(weights * mlp(v)));
+      const Gradients composed = tape.backward(sum(weights * mlp.composed(v)));
+      CHECK(difference(fused[v].value(), reference(composed[v].value()), 200, 1) == "");
+      CHECK(difference(fused.flat(), reference(composed.flat()), 200 * 4, 10) == "");
+    }
+}
+
+// From far on the left, where all but one are flat, to far on the right: value and slope, wherever
+// a number stands.
+TEST_CASE("activations on plain memory are their operations") {
+  for (const Activation& activation : kActivations) {
+    if (!activation.plain) continue;
+    for (const Index n : {1, 15, 16, 37}) {
+      CAPTURE(activation.name, n);
+      const Tensor x = linspace(-30, 30, n);
+      Tensor value = x, alone = x, slopes(Shape{n});
+      activation.plain(n, value.mutable_data(), slopes.mutable_data());
+      activation.plain(n, alone.mutable_data(), nullptr);
+      Tape tape;
+      const Var v = tape.variable(x);
+      const Var y = activation(v);
+      CHECK(difference(value, reference(y.value()), 8, 1) == "");
+      CHECK(difference(alone, value) == "");
+      CHECK(difference(slopes, reference(tape.backward(y, ones(y.shape()))[v].value()), 16, 1) ==
+            "");
+      for (Index i = 0; i < n; ++i) {
+        real number = x.values()[static_cast<std::size_t>(i)], slope = 0;
+        activation.plain(1, &number, &slope);
+        CHECK(number == value.at({i}));
+        CHECK(slope == slopes.at({i}));
+      }
+    }
+  }
+}
+
+TEST_CASE("networks of every activation in the table are one operation on the tape") {
+  for (const Activation& activation : kActivations) {
+    CAPTURE(activation.name);
+    Rng rng(25);
+    Mlp mlp({2, 4, 4, 1}, rng, activation);
+    const Weights weights(parameters(mlp));
+    Tape tape(weights);
+    mlp(ones({3, 2}));
+    const bool fused = tape.size() == 2;  // the block of parameters, and the result
+    CHECK(fused == (activation.slope || activation.plain));
+  }
+}
+
 // In float too: second derivatives are compared with each other, not with differences.
 TEST_CASE("an Mlp as one operation has the second derivatives of its layers") {
   Rng rng(20);
-  Mlp mlp({2, 5, 5, 3}, rng);
+  const Activation activation =
+      GENERATE(from_range(std::begin(kActivations), std::end(kActivations)));
+  CAPTURE(activation.name);
+  Mlp mlp({2, 5, 5, 3}, rng, activation);
   const Tensor x = rng.normal({6, 2}), weights = rng.normal({6, 3});
   const Weights numbers(parameters(mlp));
   const auto second = [&](auto&& network) {

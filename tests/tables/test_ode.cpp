@@ -20,10 +20,11 @@ namespace {
 struct Row {
   const Tableau* tableau;
   Index steps;  // enough for the order to be seen, few enough for float to see the error
+  bool double_only = false;  // if there is no such number
 };
 // A new solver is added here.
-const Row kSolvers[] = {
-    {&euler, 100}, {&euler_right_end, 100}, {&midpoint, 50}, {&heun, 50}, {&runge_kutta4, 4}};
+const Row kSolvers[] = {{&euler, 100}, {&euler_right_end, 100}, {&midpoint, 50},
+                        {&heun, 50},   {&runge_kutta4, 4},      {&dormand_prince, 24, true}};
 
 void count(const char* check, const Row& row) { counted("solvers", check, row.tableau->name); }
 
@@ -58,6 +59,7 @@ double order(double error, double error_of_twice_the_steps) {
 TEST_CASE("each solver converges with its order", "[registry]") {
   for (const Row& row : kSolvers) {
     CAPTURE(row.tableau->name);
+    if (row.double_only && sizeof(real) < 8) continue;
     const Index n = row.steps;
     const auto near = [&](double measured) {
       return std::abs(measured - row.tableau->order) < 0.15;

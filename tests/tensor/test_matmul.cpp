@@ -5,12 +5,15 @@
 
 #include <cstdio>
 #include <cstdlib>
+#include <cstring>
 #include <filesystem>
 #include <limits>
 
 #include "autograd/ops.h"
 #include "tensor/error.h"
+#include "tensor/kernels/arithmetic.h"
 #include "tensor/kernels/gemm.h"
+#include "tensor/kernels/multiply_add.h"
 #include "tensor/map.h"
 #include "tensor/random.h"
 #include "tensor/reduce.h"
@@ -248,6 +251,128 @@ TEST_CASE("products that do not exist are refused") {
         }) == "linear: b (3) given for W (4, 3); b (4) is required");
 }
 
+// --- Whose bits are fixed ----------------------------------------------------------------------
+
+// An arithmetic, and who multiplies, for the rest of a scope.
+class With {
+ public:
+  explicit With(Arithmetic how, Products who = Products::fastest)
+      : arithmetic_(arithmetic()), products_(products()) {
+    set_arithmetic(how);
+    set_products(who);
+  }
+  ~With() {
+    set_arithmetic(arithmetic_);
+    set_products(products_);
+  }
+  With(const With&) = delete;
+  With& operator=(const With&) = delete;
+
+ private:
+  Arithmetic arithmetic_;
+  Products products_;
+};
+
+// One sum for each element, from the bias on and in the order of k.
+Tensor in_order(Arithmetic how, const Tensor& A, const Tensor& B, const Tensor& bias) {
+  const Index m = A.shape()[0], k = A.shape()[1], n = B.shape()[1];
+  Tensor C({m, n});
+  for (Index i = 0; i < m; ++i)
+    for (Index j = 0; j < n; ++j) {
+      real sum = bias.data()[j];
+      for (Index p = 0; p < k; ++p) {
+        const real a = A.data()[i * k + p], b = B.data()[p * n + j];
+        const real product = a * b;
+        sum = how == Arithmetic::fused ? std::fma(a, b, sum) : product + sum;
+      }
+      C.mutable_data()[i * n + j] = sum;
+    }
+  return C;
+}
+
+// However many columns there are, and so however the product is cut into vectors. (With a step of
+// B's along its rows of 1: products of a few rows or columns with others have sums of their own.)
+TEST_CASE("a product's bits are those of one sum after another, in both arithmetics") {
+  Rng rng(4);
+  for (const Arithmetic how : {Arithmetic::fused, Arithmetic::portable}) {
+    const With arithmetic(how);
+    for (const Index m : {1, 2, 5, 8, 17, 40})
+      for (const Index n : {2, 3, 5, 7, 8, 9, 15, 16, 31, 33, 64, 100})
+        for (const Index k : {0, 1, 7, 64, 130}) {
+          CAPTURE(name_of(how), m, n, k);
+          const Tensor A = rng.normal({m, k}), B = rng.normal({k, n}), bias = rng.normal({n});
+          const Bias columns{Bias::Kind::per_column, bias.data()};
+          REQUIRE(difference(product(A, B, false, false, columns), in_order(how, A, B, bias)) ==
+                  "");
+        }
+  }
+}
+
+TEST_CASE("a product's epilogue is that of its sum, however few columns there are") {
+  Rng rng(6);
+  for (const Index n : {1, 3, 5, 7, 9, 20}) {
+    const Tensor A = rng.normal({6, 10}), B = rng.normal({10, n}), h = rng.normal({6, n});
+    const Tensor plain = product(A, B, false, false);
+    const auto leaky = [](real v) { return v > 0 ? v : v * real(0.25); };
+    const auto gradient = [](real v, real s) { return s > 0 ? v : v * real(0.25); };
+    CHECK(difference(product(A, B, false, false, {}, {Epilogue::Kind::leaky_relu, real(0.25)}),
+                     map("leaky", plain, leaky)) == "");
+    CHECK(difference(product(A, B, false, false, {},
+                             {Epilogue::Kind::leaky_relu_gradient, real(0.25), h.data()}),
+                     map("gradient", plain, h, gradient)) == "");
+  }
+}
+
+// 1 + e, squared, is 1 + 2 e + e^2: the last term is lost where the product is rounded first.
+TEST_CASE("the two arithmetics are told apart by what a product's rounding loses") {
+  const real e = std::numeric_limits<real>::epsilon();
+  const Tensor A({8, 1}, 1 + e), B({1, 16}, 1 + e), bias({16}, -(1 + 2 * e));
+  const Bias columns{Bias::Kind::per_column, bias.data()};
+  const auto result = [&](Arithmetic how) {
+    const With arithmetic(how);
+    return product(A, B, false, false, columns);
+  };
+  CHECK(difference(result(Arithmetic::fused), Tensor({8, 16}, e * e)) == "");
+  CHECK(difference(result(Arithmetic::portable), zeros({8, 16})) == "");
+}
+
+TEST_CASE("large products are left to the library only if that is allowed, and it is known") {
+  const Tensor A = Rng(1).normal({4100, 600}), B = Rng(2).normal({600, 20});
+  {
+    const With ours(arithmetic(), Products::ours);
+    CHECK(difference(matmul(A, B), in_order(arithmetic(), A, B, zeros({20}))) == "");
+  }
+  {
+    const With fastest(arithmetic(), Products::fastest);
+    const Tensor C = matmul(A, B);
+    CHECK(library_has_multiplied() == !blas_info().config.empty());
+    CHECK(check(C, plain_product(A, B, zeros({})), 600) == "");
+  }
+}
+
+// Floats of all sizes, so that products and sums are rounded up and down, cancel, and leave the
+// range of numbers.
+TEST_CASE("multiply-add in software is that of the processor or of the C library") {
+  for (std::uint32_t i = 0; i < 300'000; ++i) {
+    const auto block = philox({i, 0, 0, 0}, {3, 5});
+    float x[3];
+    for (std::size_t k = 0; k < 3; ++k) {
+      const auto fraction = static_cast<float>(block[k] >> 8) + 1;
+      const int exponent = static_cast<int>(block[3] >> (8 * k) & 255) % (i % 2 ? 12 : 150);
+      x[k] = std::ldexp(block[k] & 1 ? fraction : -fraction, exponent - (i % 2 ? 30 : 100));
+    }
+    if (i % 5 == 0) x[2] = -x[0] * x[1];  // what is left is the product's rounding error
+    const float ours = software_fma(x[0], x[1], x[2]), exact = std::fma(x[0], x[1], x[2]);
+    CAPTURE(x[0], x[1], x[2], ours, exact);
+    REQUIRE(std::memcmp(&ours, &exact, sizeof ours) == 0);
+  }
+  constexpr float kInf = std::numeric_limits<float>::infinity();
+  CHECK(software_fma(3e38f, 2.f, 1.f) == kInf);
+  CHECK(software_fma(3e38f, 2.f, -3e38f) == 3e38f);
+  CHECK(std::isnan(software_fma(kInf, 0.f, 1.f)));
+  CHECK(std::isnan(software_fma(kInf, 1.f, -kInf)));
+}
+
 // With the pthread build of OpenBLAS two sets of threads fight for the processors.
 TEST_CASE("the library for large products is OpenBLAS in its OpenMP build, or none") {
   const BlasInfo blas = blas_info();
@@ -268,6 +393,10 @@ TEST_CASE("a library that does not know the processor is reported with the remed
       "about four times as long as they need; hint: set OPENBLAS_CORETYPE=Haswell before the "
       "program starts");
   CHECK(contains(blas_advice("Prescott", true, true), "OPENBLAS_CORETYPE=SkylakeX"));
+  CHECK(fitting_core("Prescott", true, true) == "SkylakeX");
+  CHECK(fitting_core("Prescott", true, false) == "Haswell");
+  CHECK(fitting_core("Prescott", false, false) == "Prescott");
+  CHECK(fitting_core("Zen", true, true) == "Zen");
   CHECK(blas_advice("Prescott", false, false).empty());  // it may be one
   for (const char* core : {"Haswell", "SkylakeX", "Zen", "Cooperlake", "Sandybridge", "ARMV8", ""})
     CHECK(blas_advice(core, true, true).empty());

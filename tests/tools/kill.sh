@@ -31,6 +31,7 @@ declare -A options=(
 start() {
   local out=$1
   shift
+  : > log  # now, and not when the process in the background gets there
   # shellcheck disable=SC2086  # several words
   env --default-signal=INT,TERM "$programs/$name" ${options[$name]} --out "$out" "$@" > log 2>&1 < /dev/null &
   pid=$!

@@ -8,6 +8,7 @@
 #include <sstream>
 
 #include "experiments/run/files/parse.h"
+#include "nn/ranks.h"
 #include "tensor/error.h"
 
 namespace gradflow {
@@ -169,8 +170,12 @@ void keep_checkpoints(TrainingHooks& hooks, const Parameters& parameters,
   };
   if (!resume) return;
   hooks.restore = [=](Optimizer& optimizer) {
-    return std::filesystem::exists(path) ? load_checkpoint(path, parameters, optimizer, run)
-                                         : TrainingState{};
+    // Of several processes the first reads.
+    if (!on_any_rank(rank() == 0 && std::filesystem::exists(path))) return TrainingState{};
+    std::string bytes = rank() == 0 ? read_file(path) : "";
+    broadcast(bytes);
+    const std::string name = path.string();
+    return restore_checkpoint(decode_tensors(bytes, name), name, parameters, optimizer, run);
   };
 }
 

@@ -1,7 +1,11 @@
-// Parts of the plane, of which figures and grids are made.
+// Points and parts of the plane, of which data sets, figures and grids are made.
 #pragma once
 
+#include <array>
+
 namespace gradflow {
+
+using Point2 = std::array<double, 2>;  // x, y
 
 struct Interval {  // of numbers, ends included
   double low = 0;

@@ -1,0 +1,36 @@
+#include "experiments/draw/stack.h"
+
+#include <fmt/format.h>
+
+#include "experiments/draw/gnuplot.h"
+#include "experiments/run/process.h"
+#include "experiments/run/say.h"
+
+namespace gradflow {
+
+namespace fs = std::filesystem;
+
+bool stack(const fs::path& directory, const std::vector<std::string>& names, const fs::path& to,
+           int percent) {
+  // Written under a fixed name, then renamed: convert would look for formats in a path with a `%`.
+  const fs::path draft = directory / "stack.png";
+  std::vector<std::string> words{"convert"};
+  for (const std::string& name : names) words.push_back("./" + name + ".png");
+  words.insert(words.end(), {"-background", "white", "-append", "-resize",
+                             fmt::format("{}%", percent), "-strip", draft.filename().string()});
+  const ProcessEnd end = run_process(directory, words, std::chrono::seconds(300));
+  if (end.kind == ProcessEnd::Kind::not_found) {
+    complain(
+        "{}: convert not found on PATH; it joins the pictures in {}; hint: apt install "
+        "imagemagick, then run again\n",
+        to.filename().string(), directory.string());
+    return false;
+  }
+  if (!end.succeeded() || !fs::exists(draft))
+    throw FigureError(fmt::format("{}: convert did not make it: {}", to.filename().string(),
+                                  last_line(end.messages)));
+  fs::rename(draft, to);
+  return true;
+}
+
+}  // namespace gradflow

@@ -1,0 +1,27 @@
+// DensityModel: anything that has learned a density. What is measured asks no more than this.
+//
+// Read next: truth.h, which measures it; baselines.h, three that are no flows.
+#pragma once
+
+#include <functional>
+
+#include "flows/flow.h"
+#include "flows/linear/standardize.h"
+
+namespace gradflow {
+
+struct DensityModel {
+  // Points (N, D) -> (N): log q of each, in nats.
+  std::function<Tensor(const Tensor& points)> log_density = {};
+  std::function<Tensor(Index n, Rng& rng)> sample = {};  // (n, D)
+  Index parameters = 0;                                  // the numbers that it has learned
+};
+
+// A flow, which is copied.
+DensityModel density_model(const Flow& flow, Index parameters);
+
+// A model of standardised points as one of the points themselves:
+//   log q(x) = log q'((x - mean) / deviation) - sum of log deviation
+DensityModel in_data_units(const DensityModel& standardized, const Standardize& units);
+
+}  // namespace gradflow

@@ -1,0 +1,73 @@
+#include "experiments/programs/flow_measures.h"
+
+#include <cmath>
+
+#include "experiments/data/rings.h"
+#include "tensor/threads/parallel.h"
+
+namespace gradflow {
+
+using nlohmann::json;
+
+Metrics validate_flow(const Flow& flow, const Tensor& points) {
+  constexpr Index kChunk = 1000;
+  const Index n = points.rows(), chunks = (n + kChunk - 1) / kChunk;
+  struct Sums {
+    double prior, log_det;
+  };
+  std::vector<Sums> sums(static_cast<std::size_t>(chunks));
+  parallel_for(chunks, [&](Index i) {
+    const auto parts = flow.log_prob_parts(points.rows(i * kChunk, std::min(n, (i + 1) * kChunk)));
+    sums[static_cast<std::size_t>(i)] = {sum(parts.prior).item(), sum(parts.log_det).item()};
+  });
+  Sums total{0, 0};
+  for (const Sums& s : sums) total = {total.prior + s.prior, total.log_det + s.log_det};
+  const double prior = total.prior / static_cast<double>(n);
+  const double log_det = total.log_det / static_cast<double>(n);
+  return {{"validation_nll", -prior - log_det}, {"log_prior", prior}, {"log_det", log_det}};
+}
+
+namespace {
+
+// What becomes of the report's five points, and the exact density there: that of all places on the
+// rings, or none (null: no JSON number is the logarithm of 0).
+json measure_points(const Trained<Flow>& trained) {
+  const Flow& flow = trained.model;
+  const Tensor y = five_points(), raw = trained.in_data_units(y);
+  const Tensor z = flow.bijection->to_latent(y).points.value();
+  const Tensor back = flow.bijection->to_data(z).points.value();
+  const auto parts = flow.log_prob_parts(y);
+  const Tensor log_prob = parts.total().value();
+  json points = json::array();
+  for (Index i = 0; i < y.rows(); ++i) {
+    const bool on_ring = rings_density(raw.at({i, 0}), raw.at({i, 1})) > 0;
+    points.push_back({{"y", {y.at({i, 0}), y.at({i, 1})}},
+                      {"z", {z.at({i, 0}), z.at({i, 1})}},
+                      {"log_prob", log_prob.at({i})},
+                      {"exact_log_prob", on_ring ? json(-kNllFloor) : json()},
+                      {"log_prior", parts.prior.value().at({i})},
+                      {"round_trip_error", std::hypot(back.at({i, 0}) - y.at({i, 0}),
+                                                      back.at({i, 1}) - y.at({i, 1}))}});
+  }
+  return points;
+}
+
+}  // namespace
+
+json measure_flow(const char* name, const Trained<Flow>& trained, const RunOptions& options) {
+  constexpr Index kMeasuredSamples = 10'000;
+  Rng rng = Rng(options.training.seed).fork(100);
+  const Tensor samples = trained.in_data_units(trained.model.sample(kMeasuredSamples, rng));
+  const std::vector<double> nll = metric(trained.history, "validation_nll");
+  const double on_ring = share_on_rings(samples);
+  say("{}: validation NLL {:.4f} (floor {:.4f}), {:.1f} % of {} samples on a ring\n", name,
+      nll.back(), kNllFloor, 100 * on_ring, kMeasuredSamples);
+  return {{"validation_nll", nll},
+          {"log_det", metric(trained.history, "log_det")},
+          {"log_prior", metric(trained.history, "log_prior")},
+          {"on_ring", on_ring},
+          {"within_0.05", share_on_rings(samples, 0.05)},
+          {"points", measure_points(trained)}};
+}
+
+}  // namespace gradflow

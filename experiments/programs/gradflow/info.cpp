@@ -1,0 +1,62 @@
+// gradflow info: what a model is, on what it was trained, how well.
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <cmath>
+
+#include "experiments/programs/gradflow/verbs.h"
+#include "experiments/run/say.h"
+
+namespace gradflow {
+namespace {
+
+std::string size_of(const TableModel& model) {
+  const Architecture& a = model.architecture;
+  if (is_mixture(a.kind))
+    return fmt::format("{} Gaussians{}", a.components,
+                       model.conditions.groups() > 1 ? " for each combination of classes" : "");
+  return fmt::format("{} layers, networks of {} x {} units, {} parameters", a.layers, a.depth,
+                     a.units, count(model.flow));
+}
+
+std::string line_of(const Condition& c) {
+  if (c.classes.empty())
+    return fmt::format("given      {}: a number, {:.4g} ± {:.4g}\n", c.name, c.mean, c.deviation);
+  return fmt::format("given      {}: one of {}\n", c.name, fmt::join(c.classes, ", "));
+}
+
+std::string table_of(const std::string& what, const std::map<std::string, Reached>& all) {
+  std::string text;
+  for (const auto& [kind, r] : all)
+    text +=
+        fmt::format("{:<10} {:<14} {:>10.4f} ± {:.4f} nats a row\n", what, kind, r.mean, r.error);
+  return text;
+}
+
+}  // namespace
+
+std::string description_of(const TableModel& model) {
+  const Facts& facts = model.facts;
+  std::string text = fmt::format("model      {}: {}\n", model.architecture.kind, size_of(model));
+  text += fmt::format("columns    {}\n", fmt::join(model.columns, ", "));
+  for (const Condition& c : model.conditions.columns) text += line_of(c);
+  text += fmt::format(
+      "trained on {}: {} rows ({} to train on, {} to validate, {} to test, seed {})\n",
+      facts.source, facts.rows, facts.training, facts.validation, facts.test, facts.seed);
+  text += fmt::format("in         {:.1f} s{}\n", facts.seconds,
+                      facts.stopped ? ", stopped before its end" : "");
+  text += table_of("validation", facts.on_validation) + table_of("test", facts.on_test);
+  for (const std::string& warning : facts.warnings) text += "warning    " + warning + "\n";
+  return text + fmt::format("hash       {}\n", model.hash());
+}
+
+int run_info(const std::filesystem::path& model) {
+  say("{}", description_of(load_model(model_file(model))));
+  return 0;
+}
+
+std::filesystem::path model_file(const std::filesystem::path& given) {
+  return std::filesystem::is_directory(given) ? given / "model.safetensors" : given;
+}
+
+}  // namespace gradflow

@@ -1,0 +1,303 @@
+#include "experiments/table/model.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <nlohmann/json.hpp>
+
+#include "experiments/table/mixture_base.h"
+#include "flows/chain.h"
+#include "flows/continuous.h"
+#include "flows/recipes.h"
+#include "tensor/threads/parallel.h"
+
+namespace gradflow {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+constexpr const char* kFormat = "gradflow table model 1";
+constexpr Index kChunk = 512;  // rows that are scored as one batch
+const std::string kFlow = "flow.";
+
+Tensor columns_of(const Tensor& rows, Index begin, Index end) {
+  return kernel::slice(rows, 1, begin, end);
+}
+
+std::vector<Mixture> standard_groups(const Architecture& a, Index dim,
+                                     const Conditions& conditions) {
+  return std::vector(static_cast<std::size_t>(conditions.groups()),
+                     standard_mixture(a.components, dim + conditions.reals()));
+}
+
+Flow trained_flow(const Architecture& a, Index D, Index context, Rng& rng) {
+  FlowOptions options{.layers = a.layers};
+  options.network.hidden.assign(static_cast<std::size_t>(a.depth), a.units);
+  options.network.activation = activations::relu;
+  options.network.context = context;
+  // Couplings need a column to look at; of a single one a masked flow knows what to make.
+  if (a.kind == "affine" && D > 1) return real_nvp(D, options, rng);
+  if (a.kind == "spline") {
+    options.spline.box = 5;  // values may lie far out
+    if (D > 2) options.permuting = Permuting::lu;
+    return D > 1 ? spline_coupling(D, options, rng) : spline_autoregressive(D, options, rng);
+  }
+  if (a.kind == "flow-matching")
+    return {Continuous(VelocityNetwork(
+        D, {.hidden = options.network.hidden, .activation = activations::silu, .context = context},
+        rng))};
+  return maf(D, options, rng);
+}
+
+// --- what is saved beside the tensors ---
+
+Json to_json(const Reached& r) { return {{"mean", r.mean}, {"se", r.error}}; }
+Json to_json(const std::map<std::string, Reached>& all) {
+  Json json = Json::object();
+  for (const auto& [kind, reached] : all) json[kind] = to_json(reached);
+  return json;
+}
+std::map<std::string, Reached> reached_from(const Json& json) {
+  std::map<std::string, Reached> all;
+  for (const auto& [kind, r] : json.items()) all[kind] = {r.at("mean"), r.at("se")};
+  return all;
+}
+
+Json to_json(const Facts& facts) {
+  Json json{{"source", facts.source},
+            {"rows", facts.rows},
+            {"dropped", facts.dropped},
+            {"training", facts.training},
+            {"validation", facts.validation},
+            {"test", facts.test},
+            {"seed", facts.seed},
+            {"seconds", facts.seconds},
+            {"stopped", facts.stopped},
+            {"on_validation", to_json(facts.on_validation)},
+            {"on_test", to_json(facts.on_test)},
+            {"warnings", facts.warnings}};
+  if (facts.over_simple) json["over_simple"] = to_json(*facts.over_simple);
+  json["histories"] = Json::object();
+  for (const auto& [kind, history] : facts.histories) json["histories"][kind] = to_text(history);
+  return json;
+}
+
+Facts facts_from(const Json& json) {
+  Facts facts{.source = json.at("source"),
+              .rows = json.at("rows"),
+              .dropped = json.at("dropped"),
+              .training = json.at("training"),
+              .validation = json.at("validation"),
+              .test = json.at("test"),
+              .seed = json.at("seed"),
+              .seconds = json.at("seconds"),
+              .stopped = json.at("stopped"),
+              .on_validation = reached_from(json.at("on_validation")),
+              .on_test = reached_from(json.at("on_test")),
+              .histories = {},
+              .over_simple = {},
+              .warnings = json.at("warnings")};
+  if (json.contains("over_simple"))
+    facts.over_simple = Reached{json["over_simple"].at("mean"), json["over_simple"].at("se")};
+  for (const auto& [kind, text] : json.at("histories").items())
+    facts.histories[kind] = history_from(text.get<std::string>());
+  return facts;
+}
+
+Json to_json(const Conditions& conditions) {
+  Json json = Json::array();
+  for (const Condition& c : conditions.columns)
+    json.push_back(
+        {{"name", c.name}, {"classes", c.classes}, {"mean", c.mean}, {"deviation", c.deviation}});
+  return json;
+}
+
+Conditions conditions_from(const Json& json) {
+  constexpr Index kMostGroups = 100'000;
+  Conditions conditions;
+  double groups = 1;
+  for (const Json& c : json) {
+    conditions.columns.push_back({c.at("name"), c.at("classes"), c.at("mean"), c.at("deviation")});
+    const Condition& column = conditions.columns.back();
+    groups *= static_cast<double>(std::max<std::size_t>(1, column.classes.size()));
+    require<FileError>(groups <= kMostGroups && column.deviation > 0,
+                       "its conditions make no sense");
+  }
+  return conditions;
+}
+
+const std::string& text_of(const TensorFile& file, const std::string& key) {
+  const auto found = file.metadata.find(key);
+  require<FileError>(found != file.metadata.end(), "it has no \"{}\"", key);
+  return found->second;
+}
+
+// Sizes are believed only as far as tensors of these sizes are there.
+void take_components(const TensorFile& file, Architecture& architecture) {
+  if (!is_mixture(architecture.kind)) return;
+  const Tensor& weights = file.at(kFlow + "base.0.weights");
+  require<FileError>(weights.rank() == 1 && weights.size() >= 1, "its mixture has no weights");
+  architecture.components = weights.size();
+}
+
+TableModel decode(const TensorFile& file) {
+  require<FileError>(text_of(file, "format") == kFormat, "it is a \"{:.40}\", not a \"{}\"",
+                     text_of(file, "format"), kFormat);
+  Architecture architecture;
+  read_texts(architecture.list(), file.metadata);
+  take_components(file, architecture);
+  const std::vector<std::string> columns = Json::parse(text_of(file, "columns"));
+  const Index D = std::ssize(columns);
+  require<FileError>(D >= 1, "it has no columns");
+  const Conditions conditions = conditions_from(Json::parse(text_of(file, "conditions")));
+  const std::vector<double> grid = Json::parse(text_of(file, "grid"));
+  require<FileError>(std::ssize(grid) == D, "its grid is not that of its columns");
+  Rng rng(0);
+  TableModel model{
+      architecture,
+      columns,
+      conditions,
+      grid,
+      make_flow(architecture, Standardize(zeros(Shape{D}), ones(Shape{D})), conditions, rng),
+      facts_from(Json::parse(text_of(file, "facts"))),
+      file.at("ranks")};
+  load(model.flow, with_prefix(file.all(), kFlow));
+  return model;
+}
+
+}  // namespace
+
+bool is_mixture(const std::string& kind) { return kind == "gaussian" || kind == "mixture"; }
+
+Settings Architecture::list() {
+  return {setting("model", kind, OneOf{kKinds}, "What is fitted"),
+          setting("layers", layers, Range<Index>{1, 100}, "Layers of a flow"),
+          setting("units", units, Range<Index>{1, 4096}, "Units of its networks' hidden layers"),
+          setting("depth", depth, Range<Index>{1, 10}, "How many hidden layers"),
+          setting("components", components, Range<Index>{1, 10'000}, "Gaussians of a mixture")};
+}
+
+Flow make_flow(const Architecture& a, const Standardize& units, const Conditions& conditions,
+               Rng& rng) {
+  const Index D = units.dim();
+  if (is_mixture(a.kind))
+    return Flow(Chain{units}, MixtureBase(D, conditions, standard_groups(a, D, conditions)));
+  return {Chain{trained_flow(a, D, conditions.size(), rng).bijection, units}};
+}
+
+Reached reached(const std::vector<double>& log_p) {
+  const auto n = static_cast<double>(log_p.size());
+  double mean = 0, squares = 0;
+  for (const double x : log_p) mean += x / n;
+  for (const double x : log_p) squares += (x - mean) * (x - mean);
+  return {mean, n > 1 ? std::sqrt(squares / (n - 1) / n) : 0};
+}
+
+std::vector<std::string> TableModel::all_columns() const {
+  std::vector<std::string> all = columns;
+  for (const Condition& condition : conditions.columns) all.push_back(condition.name);
+  return all;
+}
+
+std::string TableModel::hash() const { return hash_tensors(tensors(flow)); }
+
+Tensor dequantised(const Tensor& points, const std::vector<double>& grid, Rng& rng) {
+  if (std::ranges::all_of(grid, [](double width) { return width == 0; })) return points;
+  Tensor noise = rng.uniform(points.shape());
+  real* const out = noise.mutable_data();
+  const Index D = points.shape()[1];
+  for (Index i = 0; i < noise.size(); ++i)
+    out[i] = points.data()[i] + static_cast<real>(grid[static_cast<std::size_t>(i % D)]) * out[i];
+  return noise;
+}
+
+std::vector<double> log_prob(const TableModel& model, const Tensor& rows, const Rng& rng) {
+  const Index N = rows.rows(), D = model.dim(), all = rows.shape()[1];
+  std::vector<double> log_p(static_cast<std::size_t>(N));
+  parallel_for((N + kChunk - 1) / kChunk, [&](Index chunk) {
+    const Index begin = chunk * kChunk, end = std::min(N, begin + kChunk);
+    const Tensor part = rows.rows(begin, end);
+    Rng noise = rng.fork(static_cast<std::uint64_t>(chunk));
+    const Tensor points = dequantised(columns_of(part, 0, D), model.grid, noise);
+    const Var given = all > D ? Var(model.conditions.encode(columns_of(part, D, all))) : no_context;
+    const Tensor scores = model.flow.log_prob(points, given).value();
+    std::copy_n(scores.data(), end - begin, log_p.data() + begin);
+  });
+  return log_p;
+}
+
+Tensor sample(const TableModel& model, const Tensor& given, Rng& rng) {
+  const Index n = given.rows(), D = model.dim();
+  const Var context =
+      model.conditions.size() > 0 ? Var(model.conditions.encode(given)) : no_context;
+  Tensor samples = model.flow.sample(n, rng, context);
+  for (Index c = 0; c < D; ++c) {
+    const double width = model.grid[static_cast<std::size_t>(c)];
+    if (width == 0) continue;
+    real* const out = samples.mutable_data();
+    for (Index i = 0; i < n; ++i)
+      out[i * D + c] = static_cast<real>(std::floor(out[i * D + c] / width) * width);
+  }
+  return samples;
+}
+
+double rank(const TableModel& model, double log_p) {
+  const auto ranks = model.ranks.values();
+  const auto below = std::ranges::lower_bound(ranks, static_cast<real>(log_p)) - ranks.begin();
+  return static_cast<double>(below) / static_cast<double>(std::max<std::size_t>(1, ranks.size()));
+}
+
+void save_model(const std::filesystem::path& path, const TableModel& model) {
+  TensorFile file;
+  for (const auto& [name, x] : tensors(model.flow)) file.tensors[kFlow + name] = x;
+  file.tensors["ranks"] = model.ranks;
+  Architecture architecture = model.architecture;
+  file.metadata = texts_of(architecture.list());
+  file.metadata["format"] = kFormat;
+  file.metadata["columns"] = Json(model.columns).dump();
+  file.metadata["conditions"] = to_json(model.conditions).dump();
+  file.metadata["grid"] = Json(model.grid).dump();
+  file.metadata["facts"] = to_json(model.facts).dump();
+  file.metadata["hash"] = model.hash();
+  save_tensors(path, file);
+}
+
+TableModel model_in(const TensorFile& file, const std::string& name) {
+  try {
+    TableModel model = decode(file);
+    require<FileError>(model.hash() == text_of(file, "hash"),
+                       "its tensors are not those of its hash");
+    return model;
+  } catch (const std::exception& error) {  // of JSON, or one of ours
+    throw FileError(fmt::format("load: {}: not a model of a table: {:.200}", name, error.what()));
+  }
+}
+
+TableModel load_model(const std::filesystem::path& path) {
+  return model_in(load_tensors(path), path.string());
+}
+
+Flow load_flow(const std::filesystem::path& path) { return load_model(path).flow; }
+
+std::string fit_json(const TableModel& model) {
+  const Facts& facts = model.facts;
+  const std::string& kind = model.architecture.kind;
+  Json json{{"rows", facts.rows}, {"columns", model.columns}, {"model", kind}};
+  const auto& reached = facts.on_test.empty() ? facts.on_validation : facts.on_test;
+  const auto own = reached.find(kind);
+  json["log_prob_test"] = own == reached.end() ? Json() : Json(own->second.mean);
+  json["se"] = own == reached.end() ? Json() : Json(own->second.error);
+  json["baselines"] = Json::object();
+  for (const char* baseline : {"gaussian", "mixture", "kde"})
+    json["baselines"][baseline] =
+        reached.contains(baseline) ? Json(reached.at(baseline).mean) : Json();
+  json["seconds"] = facts.seconds;
+  json["hash"] = model.hash();
+  json["given"] = to_json(model.conditions);
+  json["dequantised"] = model.grid;
+  json["facts"] = to_json(facts);
+  return json.dump(2) + "\n";
+}
+
+}  // namespace gradflow

@@ -1,0 +1,30 @@
+// Output: lines of text, to standard output or into a file, which appears when it is whole.
+//
+// Read next: ../run/files/file.h, the same for what fits in memory.
+#pragma once
+
+#include <cstdio>
+#include <string>
+
+namespace gradflow {
+
+class Output {
+ public:
+  // "-": standard output. Throws FileError, as all that follow, if it cannot be written.
+  explicit Output(std::string path);
+  ~Output();  // without finish() no file is left
+  Output(const Output&) = delete;
+  Output& operator=(const Output&) = delete;
+
+  void write(const std::string& text);
+  void finish();  // all is on the disk, under its name
+
+ private:
+  [[noreturn]] void fail() const;
+  bool to_file() const { return path_ != "-"; }
+
+  std::string path_, temporary_;
+  std::FILE* file_;
+};
+
+}  // namespace gradflow

@@ -1,0 +1,63 @@
+// RowReader: the rows of a table, one after another, whatever the format.
+//
+// The one idea: what the formats have in common is small: columns with names, and rows of numbers.
+// So a table that fills memory, and one that passes through a program (read, score, write, next),
+// are read alike.
+//
+// Read next: csv.h, the largest of them; ../table.h, which gathers the rows.
+#pragma once
+
+#include <limits>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "experiments/table/read/source.h"
+#include "tensor/real.h"
+
+namespace gradflow {
+
+class RowReader {
+ public:
+  virtual ~RowReader() = default;
+  RowReader() = default;
+  RowReader(const RowReader&) = delete;
+  RowReader& operator=(const RowReader&) = delete;
+
+  const std::string& source() const { return source_; }             // for messages
+  const std::vector<std::string>& names() const { return names_; }  // of all columns
+  // Which columns next() is to give, in which order; at first all of them. The others are not
+  // looked at: they may hold texts.
+  void select(std::vector<Index> columns);
+  const std::vector<Index>& selected() const { return selected_; }
+
+  // The next row, one number for each selected column: NaN where it is missing. False at the end.
+  // Throws FileError, naming row and column, for what is no number.
+  virtual bool next(std::span<double> row) = 0;
+  Index row() const { return row_; }  // the number of rows that next() has given
+  // Where that row is, for messages: "row 16 (line 17)".
+  virtual std::string place() const;
+  // That row as it stands in its file, all columns, or as it would stand in a CSV file; and what
+  // separates its fields.
+  virtual std::string text() const = 0;
+  virtual char delimiter() const { return ','; }
+
+ protected:
+  std::string source_ = {};
+  std::vector<std::string> names_ = {};
+  std::vector<Index> selected_ = {};
+  Index row_ = 0;
+
+  void name_columns(Index count);  // "x1", "x2", ...: where a format has no names
+  virtual void on_select() {}
+};
+
+inline constexpr double kMissing = std::numeric_limits<double>::quiet_NaN();
+
+// A reader for whatever the bytes are: CSV or TSV, .npy, .npz, safetensors, or one of these within
+// gzip. `array` names one of an archive of several. Throws FileError for anything else, and says
+// how to convert what is well known.
+std::unique_ptr<RowReader> read_rows(Source source, const std::string& array = {});
+
+}  // namespace gradflow

@@ -1,0 +1,281 @@
+#include "experiments/table/table.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <cmath>
+#include <deque>
+#include <numeric>
+#include <utility>
+
+#include "tensor/random.h"
+
+namespace gradflow {
+namespace {
+
+constexpr Index kPiece = 1 << 24;  // numbers; memory that is never written takes none
+
+// Rows of unknown number. They become one tensor at the end, and what has been copied is given back
+// at once: so they are never in memory twice.
+class Gathered {
+ public:
+  explicit Gathered(Index columns)
+      : columns_(columns), rows_in_piece_(std::max<Index>(1, kPiece / columns)) {}
+
+  void add(std::span<const double> row) {
+    if (rows_ == std::ssize(pieces_) * rows_in_piece_)
+      pieces_.push_back(std::make_unique_for_overwrite<real[]>(
+          static_cast<std::size_t>(rows_in_piece_ * columns_)));
+    real* const to = pieces_.back().get() + rows_ % rows_in_piece_ * columns_;
+    for (std::size_t i = 0; i < row.size(); ++i) to[i] = static_cast<real>(row[i]);
+    ++rows_;
+  }
+  Tensor take() {
+    Tensor all({rows_, columns_});
+    real* to = all.mutable_data();
+    for (Index left = rows_; left > 0; left -= rows_in_piece_) {
+      to = std::copy_n(pieces_.front().get(), std::min(left, rows_in_piece_) * columns_, to);
+      pieces_.pop_front();
+    }
+    return all;
+  }
+
+ private:
+  Index columns_, rows_in_piece_, rows_ = 0;
+  std::deque<std::unique_ptr<real[]>> pieces_ = {};
+};
+
+std::vector<std::string> columns_to_read(const RowReader& rows, const ReadOptions& options) {
+  std::vector<std::string> columns = options.columns;
+  std::vector<Index> without = find_columns(rows, options.except);
+  for (const Index i : find_columns(rows, options.last)) without.push_back(i);
+  for (std::size_t i = 0; i < rows.names().size() && options.columns.empty(); ++i)
+    if (std::ranges::find(without, static_cast<Index>(i)) == without.end())
+      columns.push_back(rows.names()[i]);
+  columns.insert(columns.end(), options.last.begin(), options.last.end());
+  require<FileError>(!columns.empty(), "read: {}: no columns are left", rows.source());
+  return columns;
+}
+
+// The first number that is missing, infinite or beyond `real`: its place in the row and what it is.
+struct Unusable {
+  std::size_t place;
+  const char* what;
+};
+std::optional<Unusable> find_unusable(std::span<const double> row) {
+  constexpr double kLargest = std::numeric_limits<real>::max();
+  for (std::size_t i = 0; i < row.size(); ++i) {
+    if (std::abs(row[i]) <= kLargest) continue;
+    return Unusable{i, std::isnan(row[i])   ? "it is missing"
+                       : std::isinf(row[i]) ? "it is infinite"
+                                            : "it is too large"};
+  }
+  return {};
+}
+
+// Sorted values of a column, of 100 000 rows at most: rows come in the order of a shuffle, or as
+// they were measured, and either will do.
+std::vector<real> sorted_column(const Tensor& values, Index column) {
+  const Index rows = std::min<Index>(values.rows(), 100'000), columns = values.shape()[1];
+  std::vector<real> sorted(static_cast<std::size_t>(rows));
+  for (Index i = 0; i < rows; ++i)
+    sorted[static_cast<std::size_t>(i)] = values.data()[i * columns + column];
+  std::ranges::sort(sorted);
+  return sorted;
+}
+
+// How often the most frequent value occurs.
+Index most_repeated(const std::vector<real>& sorted) {
+  Index most = 0, run = 0;
+  for (std::size_t i = 0; i < sorted.size(); ++i) {
+    run = i > 0 && sorted[i] == sorted[i - 1] ? run + 1 : 1;
+    most = std::max(most, run);
+  }
+  return most;
+}
+
+bool repeats(const std::vector<real>& sorted) {
+  return most_repeated(sorted) > std::max<Index>(1, std::ssize(sorted) / 100);
+}
+
+double smallest_gap(const std::vector<real>& sorted) {
+  double gap = 0;
+  for (std::size_t i = 1; i < sorted.size(); ++i) {
+    const double here = double{sorted[i]} - double{sorted[i - 1]};
+    if (here > 0 && (gap == 0 || here < gap)) gap = here;
+  }
+  return gap;
+}
+
+void warn_of_outliers(const Table& table, const std::vector<ColumnStatistics>& statistics,
+                      std::vector<std::string>& warnings) {
+  constexpr double kFar = 10;
+  for (std::size_t c = 0; c < statistics.size(); ++c) {
+    const auto& [mean, deviation, low, high] = statistics[c];
+    const double far = std::max(high - mean, mean - low) / deviation;
+    if (deviation > 0 && far > kFar)
+      warnings.push_back(fmt::format(
+          "column \"{}\": a value is {:.0f} deviations from the mean; a logarithm may help, or "
+          "leaving it out",
+          table.names[c], far));
+  }
+}
+
+// Rows in another order, in place: row i of the result is row order[i]. Each cycle of the
+// permutation is followed once round.
+void permute_rows(real* values, Index columns, std::vector<Index> order) {
+  std::vector<real> first(static_cast<std::size_t>(columns));
+  const auto row = [&](Index i) { return values + i * columns; };
+  const auto at = [&](Index i) -> Index& { return order[static_cast<std::size_t>(i)]; };
+  for (Index start = 0; start < std::ssize(order); ++start) {
+    std::copy_n(row(start), columns, first.data());
+    Index to = start;
+    while (at(to) != start) {
+      std::copy_n(row(at(to)), columns, row(to));
+      to = std::exchange(at(to), to);  // a place that is done points to itself
+    }
+    std::copy_n(first.data(), columns, row(to));
+    at(to) = to;
+  }
+}
+
+}  // namespace
+
+std::vector<Index> find_columns(const RowReader& rows, const std::vector<std::string>& names) {
+  std::vector<Index> found;
+  for (const std::string& name : names) {
+    const auto at = std::ranges::find(rows.names(), name);
+    require<FileError>(at != rows.names().end(), "read: {}: no column \"{}\"; it has: {:.300}",
+                       rows.source(), name, fmt::format("{}", fmt::join(rows.names(), ", ")));
+    const Index index = at - rows.names().begin();
+    require<FileError>(std::ranges::find(found, index) == found.end(),
+                       "read: {}: column \"{}\" is asked for twice", rows.source(), name);
+    found.push_back(index);
+  }
+  return found;
+}
+
+bool next_whole_row(RowReader& rows, std::span<double> row, Missing missing, Index& dropped) {
+  while (rows.next(row)) {
+    const std::optional<Unusable> unusable = find_unusable(row);
+    if (!unusable) return true;
+    const auto column = static_cast<std::size_t>(rows.selected()[unusable->place]);
+    require<FileError>(missing == Missing::drop,
+                       "read: {}: {}, column \"{}\": {}; hint: --missing drop leaves such rows out",
+                       rows.source(), rows.place(), rows.names()[column], unusable->what);
+    ++dropped;
+  }
+  return false;
+}
+
+Table read_table(const std::string& path, const ReadOptions& options) {
+  return read_table(open_source(path), options);
+}
+
+Table read_table(Source source, const ReadOptions& options) {
+  const auto rows = read_rows(std::move(source), options.array);
+  Table table{columns_to_read(*rows, options), {}, 0};
+  rows->select(find_columns(*rows, table.names));
+  std::vector<double> row(table.names.size());
+  Gathered gathered(table.columns());
+  while (next_whole_row(*rows, row, options.missing, table.dropped)) gathered.add(row);
+  table.values = gathered.take();
+  return table;
+}
+
+// Two passes: the mean first, so that a large mean costs no digits of the deviation.
+std::vector<ColumnStatistics> statistics_of(const Tensor& values) {
+  const Index N = values.rows(), D = values.shape()[1];
+  require(N >= 1, "statistics_of: {} given; at least one row", values.shape());
+  std::vector<ColumnStatistics> columns(static_cast<std::size_t>(D));
+  const real* x = values.data();
+  for (Index c = 0; c < D; ++c) columns[static_cast<std::size_t>(c)] = {0, 0, x[c], x[c]};
+  for (Index i = 0; i < N; ++i)
+    for (ColumnStatistics& column : columns) {
+      const double value = *x++;
+      column.mean += value;
+      column.low = std::min(column.low, value);
+      column.high = std::max(column.high, value);
+    }
+  for (ColumnStatistics& column : columns) column.mean /= static_cast<double>(N);
+  x = values.data();
+  for (Index i = 0; i < N; ++i)
+    for (ColumnStatistics& column : columns) {
+      const double away = *x++ - column.mean;
+      column.deviation += away * away;
+    }
+  for (ColumnStatistics& column : columns)
+    column.deviation = std::sqrt(column.deviation / static_cast<double>(N));
+  return columns;
+}
+
+std::vector<std::string> check_table(const Table& table, const CheckOptions& options) {
+  const Index N = table.rows(), D = table.columns(), least = std::max<Index>(20, 2 * D);
+  require<FileError>(N >= least, "table: {} rows given; {} columns need at least {}{}", N, D, least,
+                     table.dropped > 0 ? fmt::format(" ({} were dropped)", table.dropped) : "");
+  const std::vector<ColumnStatistics> statistics = statistics_of(table.values);
+  std::vector<std::string> warnings;
+  for (std::size_t c = 0; c < statistics.size(); ++c) {
+    const ColumnStatistics& column = statistics[c];
+    const std::string& name = table.names[c];
+    const bool constant = column.low == column.high;
+    require<FileError>(options.constant_allowed || !constant,
+                       "table: column \"{}\" is constant, {}; its density would be infinite; hint: "
+                       "leave it out with --columns",
+                       name, column.low);
+    const double resolution = std::max(std::abs(column.low), std::abs(column.high)) *
+                              std::numeric_limits<real>::epsilon();
+    require<FileError>(constant || column.deviation > 100 * resolution,
+                       "table: column \"{}\" has a deviation of {:.3g} about {:.9g}, which numbers "
+                       "of {} bytes do not resolve; hint: subtract {:.9g}",
+                       name, column.deviation, column.mean, sizeof(real), column.mean);
+    const std::vector<real> sorted = sorted_column(table.values, static_cast<Index>(c));
+    if (!constant && !options.constant_allowed && repeats(sorted))
+      warnings.push_back(fmt::format(
+          "column \"{}\": {:.1f} % of its values are the same number, and a density may become as "
+          "high there as it likes; --dequantise adds noise of width {:.4g}",
+          name,
+          100 * static_cast<double>(most_repeated(sorted)) / static_cast<double>(sorted.size()),
+          smallest_gap(sorted)));
+  }
+  warn_of_outliers(table, statistics, warnings);
+  if (N < 20 * D)
+    warnings.push_back(fmt::format(
+        "{} rows for {} columns: few; do not expect much more than of a Gaussian", N, D));
+  return warnings;
+}
+
+std::vector<double> grid_of(const Table& table) {
+  std::vector<double> grid;
+  std::vector<std::size_t> constant;
+  double smallest = 0;
+  for (Index c = 0; c < table.columns(); ++c) {
+    const std::vector<real> sorted = sorted_column(table.values, c);
+    const bool is_constant = sorted.empty() || sorted.front() == sorted.back();
+    const double gap = !is_constant && repeats(sorted) ? smallest_gap(sorted) : 0;
+    if (is_constant) constant.push_back(grid.size());
+    if (gap > 0 && (smallest == 0 || gap < smallest)) smallest = gap;
+    grid.push_back(gap);
+  }
+  for (const std::size_t c : constant) grid[c] = smallest > 0 ? smallest : 1;
+  return grid;
+}
+
+Split split(Table table, const SplitOptions& options) {
+  const Index N = table.rows();
+  const auto share = [&](double of) { return static_cast<Index>(std::llround(of * double(N))); };
+  const bool sensible =
+      options.validation > 0 && options.test >= 0 && options.validation + options.test < 1;
+  require<FileError>(sensible, "split: shares of {} and {} given; above 0, and below 1 together",
+                     options.validation, options.test);
+  const Index validation = share(options.validation), test = share(options.test),
+              training = N - validation - test;
+  require<FileError>(validation >= 1 && training >= 2, "split: {} rows given, too few to split", N);
+  Tensor values = std::move(table.values);
+  permute_rows(values.mutable_data(), table.columns(), Rng(options.seed).fork(0).permutation(N));
+  return {std::move(table.names), values.rows(0, training),
+          values.rows(training, training + validation), values.rows(training + validation, N)};
+}
+
+}  // namespace gradflow

@@ -1,0 +1,84 @@
+// Table: the columns of a file that a model is to learn, as one tensor.
+//
+// The one idea: a large table is in memory once. Rows are gathered in pieces as they are read,
+// shuffled in place, and the parts into which they are split are views.
+//
+//   Table table = read_table("measured.csv", {.columns = {"x", "y"}});
+//   check_table(table);
+//   const Split parts = split(std::move(table), {.seed = 1});
+//
+// Read next: read/row_reader.h, what can be read; fit.h, what is done with it.
+#pragma once
+
+#include <optional>
+
+#include "experiments/table/read/row_reader.h"
+#include "tensor/tensor.h"
+
+namespace gradflow {
+
+struct Table {
+  std::vector<std::string> names = {};  // of its columns
+  Tensor values = {};                   // (rows, columns)
+  Index dropped = 0;                    // rows that were left out, since something was missing
+
+  Index rows() const { return values.rows(); }
+  Index columns() const { return std::ssize(names); }
+};
+
+enum class Missing { refuse, drop };  // what becomes of rows in which a number is missing
+
+struct ReadOptions {
+  std::vector<std::string> columns = {};  // in this order; empty: all
+  std::vector<std::string> except = {};   // of all, but for these
+  std::vector<std::string> last = {};     // behind the others, whichever these are
+  Missing missing = Missing::refuse;
+  std::string array = {};  // of an archive with several: its name
+};
+
+// From a file, "-" or an open source. Throws FileError, naming row and column, for what is missing
+// or not finite (unless such rows are dropped) and for numbers that `real` does not hold; if there
+// is no such column, or one is asked for twice; and as the readers do.
+Table read_table(const std::string& path, const ReadOptions& options = {});
+Table read_table(Source source, const ReadOptions& options = {});
+
+// Where columns of these names are among all. Throws FileError, with a list, for one that is not.
+std::vector<Index> find_columns(const RowReader& rows, const std::vector<std::string>& names);
+
+// The next row without anything missing: reads on until there is one, or throws FileError, as
+// `missing` says. False at the end. Counts what it leaves out.
+bool next_whole_row(RowReader& rows, std::span<double> row, Missing missing, Index& dropped);
+
+// What a column looks like.
+struct ColumnStatistics {
+  double mean = 0, deviation = 0;  // with N under the root
+  double low = 0, high = 0;
+};
+std::vector<ColumnStatistics> statistics_of(const Tensor& values);  // (N, D), at least one row
+
+// Throws FileError, naming the column, for one that is constant (a density would be infinite) or so
+// far from 0 that `real` cannot resolve it; and for fewer rows than sense: 20, or twice the
+// columns. Returns what a person should know, a line each: repeated values, outliers, many columns.
+struct CheckOptions {
+  bool constant_allowed = false;  // where noise will be added
+};
+std::vector<std::string> check_table(const Table& table, const CheckOptions& options = {});
+
+// The grid on which a column's values lie: the smallest gap between two of them, if more than one
+// in a hundred rows has the same value; 0 where they do not repeat. That of a constant column is
+// the smallest of the others, or 1. (columns)
+std::vector<double> grid_of(const Table& table);
+
+// A table in three parts, by a shuffle with this seed.
+struct SplitOptions {
+  std::uint64_t seed = 0;
+  double validation = 0.1, test = 0.1;  // shares of the rows
+};
+struct Split {
+  std::vector<std::string> names = {};
+  Tensor training = {}, validation = {}, test = {};  // views of one tensor
+};
+// Throws FileError if the training or the validation part would be empty, or shares make no sense.
+Split split(Table table, const SplitOptions& options = {});
+
+}  // namespace gradflow

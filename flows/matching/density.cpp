@@ -1,0 +1,190 @@
+#include "flows/matching/density.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "tensor/threads/parallel.h"
+
+namespace gradflow {
+namespace {
+
+constexpr Index kChunk = 128;  // points that a thread scores at a time
+
+// Half the size of the steps, or a tenth of the tolerance.
+Steps finer(const Steps& steps) {
+  if (const Fixed* fixed = steps.fixed()) return 2 * fixed->steps;
+  Adaptive adaptive = *steps.adaptive();
+  adaptive.relative /= 10;
+  adaptive.absolute /= 10;
+  return adaptive;
+}
+
+// --- Euler's steps ---
+
+struct Linearised {  // a field at a time, and its Jacobian: (B, D), and (B, D) for each row of it
+  Tensor v;
+  std::vector<Tensor> J;
+};
+
+Linearised linearised(const Field& field, const Tensor& y, double t) {
+  Tape tape;
+  const Var at = tape.variable(y);
+  const Var v = field(at, Tensor({y.rows(), 1}, static_cast<real>(t)));
+  Linearised all{v.value(), {}};
+  const Index B = y.rows(), D = y.shape()[1];
+  for (Index i = 0; i < D; ++i)
+    all.J.push_back(v.tracked() ? tape.backward(v, kernel::pad(ones({B, 1}), 1, i, D))[at].value()
+                                : zeros(y.shape()));
+  return all;
+}
+
+// I + h J at point b, as (a, b; c, d); on a line d = 1.
+struct Matrix {
+  double a = 1, b = 0, c = 0, d = 1;
+  double det() const { return a * d - b * c; }
+};
+Matrix step_matrix(const Linearised& field, Index point, double h) {
+  const Index D = field.v.shape()[1];
+  const auto entry = [&](Index i, Index j) {
+    return h * double{field.J[static_cast<std::size_t>(i)].data()[point * D + j]};
+  };
+  Matrix m{.a = 1 + entry(0, 0)};
+  if (D == 2) m = {m.a, entry(0, 1), entry(1, 0), 1 + entry(1, 1)};
+  return m;
+}
+
+void check(const Tensor& points, Index steps) {
+  require(points.rank() == 2 && (points.shape()[1] == 1 || points.shape()[1] == 2),
+          "euler density: points {} given; (B, 1) or (B, 2) are required", points.shape());
+  require(steps >= 1, "euler density: {} steps given; at least 1", steps);
+}
+
+// Takes log |det| of the step from y, at t, of size h, off log p.
+void pay(std::vector<double>& log_prob, const Field& field, const Tensor& y, double t, double h) {
+  const Linearised at = linearised(field, y, t);
+  for (Index b = 0; b < y.rows(); ++b) {
+    const double det = step_matrix(at, b, h).det();
+    require<NonFiniteError>(det > 0,
+                            "euler density: a determinant of {} at t = {}; more than 0; hint: more "
+                            "steps",
+                            det, t);
+    log_prob[static_cast<std::size_t>(b)] -= std::log(det);
+  }
+}
+
+std::vector<double> prior(const Tensor& noise) {
+  const Tensor log_prob = standard_normal_log_prob(noise).value();
+  return {log_prob.values().begin(), log_prob.values().end()};
+}
+
+Tensor to_tensor(const std::vector<double>& values) {
+  Tensor result(Shape{std::ssize(values)});
+  std::transform(values.begin(), values.end(), result.mutable_data(),
+                 [](double value) { return static_cast<real>(value); });
+  return result;
+}
+
+// y with y + h v(y, t) = x, by Newton's method; a step that makes things worse is halved.
+Tensor undone(const Field& field, const Tensor& x, double t, double h) {
+  const Index B = x.rows(), D = x.shape()[1];
+  const auto missed = [&](const Tensor& y, const Tensor& v) {  // y + h v - x: (B, D)
+    Tensor rest = (Var(y) - x).value();
+    kernel::add_in_place(rest, v, static_cast<real>(h));
+    return rest;
+  };
+  const auto size = [&](const Tensor& rest, Index b) {
+    return D == 1 ? std::abs(double{rest.data()[b]})
+                  : std::hypot(double{rest.data()[2 * b]}, double{rest.data()[2 * b + 1]});
+  };
+  const auto precision = [&](Index b) {
+    return 16 * double{std::numeric_limits<real>::epsilon()} * (1 + size(x, b));
+  };
+  Tensor y = x, direction = zeros(x.shape());
+  std::vector<double> before(static_cast<std::size_t>(B), HUGE_VAL);
+  for (int round = 0; round < 100; ++round) {
+    const Linearised at = linearised(field, y, t);
+    const Tensor rest = missed(y, at.v);
+    bool done = true;
+    real *place = y.mutable_data(), *move = direction.mutable_data();
+    for (Index b = 0; b < B; ++b) {
+      const double error = size(rest, b);
+      if (error <= precision(b)) continue;
+      done = false;
+      double& last = before[static_cast<std::size_t>(b)];
+      if (error >= last) {  // back by half of the last move
+        for (Index i = b * D; i < (b + 1) * D; ++i) place[i] -= move[i] /= 2;
+        continue;
+      }
+      last = error;
+      const Matrix m = step_matrix(at, b, h);
+      const double r_0 = rest.data()[b * D], r_1 = D == 2 ? double{rest.data()[b * D + 1]} : 0.;
+      const double moves[2] = {-(m.d * r_0 - m.b * r_1) / m.det(),
+                               -(m.a * r_1 - m.c * r_0) / m.det()};
+      for (Index i = 0; i < D; ++i)
+        place[b * D + i] += move[b * D + i] = static_cast<real>(moves[i]);
+    }
+    if (done) return y;
+  }
+  throw NonFiniteError(fmt::format(
+      "euler density: no place at t = {} found that leads to a point; hint: more steps", t));
+}
+
+}  // namespace
+
+Tensor log_prob(const FlowMatching& model, const Tensor& points, const Labels& labels,
+                const ContinuousOptions& solver) {
+  check_points("log_prob", points, model.dim());
+  const Unrecorded unrecorded;
+  const Flow flow(Continuous(model.network, solver));
+  const Index n = points.rows();
+  const Tensor known = model.context(n, labels).value();
+  std::vector<Tensor> parts(
+      static_cast<std::size_t>(std::max<Index>(1, (n + kChunk - 1) / kChunk)));
+  parallel_for(std::ssize(parts), [&](Index i) {
+    const Index begin = i * kChunk, end = std::min(n, begin + kChunk);
+    const Var own = model.classes ? Var(known.rows(begin, end)) : no_context;
+    parts[static_cast<std::size_t>(i)] = flow.log_prob(points.rows(begin, end), own).value();
+  });
+  return kernel::concat(parts, 0);
+}
+
+Scored log_prob_with_error(const FlowMatching& model, const Tensor& points, const Labels& labels,
+                           const ContinuousOptions& solver) {
+  ContinuousOptions better = solver;
+  better.steps = finer(solver.steps);
+  const Tensor coarse = log_prob(model, points, labels, solver);
+  const Tensor fine = log_prob(model, points, labels, better);
+  return {fine, abs(Var(fine) - coarse).value()};
+}
+
+EulerCarried euler_carried(const Field& field, const Tensor& noise, Index steps) {
+  check(noise, steps);
+  const Unrecorded unrecorded;
+  Tensor y = noise;
+  std::vector<double> log_prob = prior(noise);
+  const double h = 1 / static_cast<double>(steps);
+  for (Index step = 0; step < steps; ++step) {
+    const double t = static_cast<double>(step) * h;
+    pay(log_prob, field, y, t, h);
+    y = integrate(field, y, {t, t + h}, euler, 1).value();
+  }
+  return {y, to_tensor(log_prob)};
+}
+
+Tensor euler_log_prob(const Field& field, const Tensor& points, Index steps) {
+  check(points, steps);
+  const Unrecorded unrecorded;
+  Tensor y = points;
+  std::vector<double> paid(static_cast<std::size_t>(points.rows()));
+  const double h = 1 / static_cast<double>(steps);
+  for (Index step = steps - 1; step >= 0; --step) {
+    const double t = static_cast<double>(step) * h;
+    y = undone(field, y, t, h);
+    pay(paid, field, y, t, h);
+  }
+  std::vector<double> log_prob = prior(y);
+  for (std::size_t b = 0; b < log_prob.size(); ++b) log_prob[b] += paid[b];
+  return to_tensor(log_prob);
+}
+
+}  // namespace gradflow

@@ -1,0 +1,80 @@
+// PlainMlp: an Mlp on plain memory, for the fused operations that contain one (mlp_fused.h,
+// flows/coupling_fused.h). What it computes is written in mlp.cpp; nobody needs to read this to
+// understand the models.
+//
+// The one idea: a batch lies features first, h (width, B) instead of (B, width), so that a layer is
+// the same product transposed, W h instead of h W^T. It is then the batch, and not the width, that
+// is cut into vectors: the narrow layers of a coupling's networks (1-8-8-8-8-1), and the narrow
+// ends of wide networks, cost no more than their share. Bias and activation are applied while the
+// product is in registers (kernel::gemm).
+//
+// Read next: plain_mlp.cpp.
+#pragma once
+
+#include <memory_resource>
+#include <vector>
+
+#include "nn/mlp.h"
+
+namespace gradflow {
+
+// out (n, m) = in (m, n) turned.
+void turn(const real* in, Index m, Index n, real* out);
+
+// Adds a network's parameters to a list, as they are visited.
+void append_parameters(const Mlp& network, std::vector<const Parameter*>& list);
+
+class PlainMlp {
+ public:
+  // Of this network as it is now. Its numbers are the network's own, which must stay as they are,
+  // until use_copy() has shown others: in a block of numbers in which those of this network begin
+  // at `begin`, each layer's weights before its biases, as parameters are visited. What it needs
+  // of memory it takes from `memory`, which outlives it.
+  PlainMlp(const Mlp& network, Index begin, std::pmr::memory_resource* memory);
+
+  // Whether the activation is one that can be done on plain memory.
+  static bool knows(const Mlp& network) {
+    return network.layers.size() == 1 || network.activation.slope || network.activation.plain;
+  }
+
+  Index in() const { return layers_.front().in; }   // the size of the input
+  Index out() const { return layers_.back().out; }  // the size of the output
+  Index end() const { return begin_of_next_; }      // of its numbers in the block
+  Index kept() const {
+    return activation_.plain ? 2 * hidden_ : hidden_;
+  }                                         // rows of B numbers, from forward to backward
+  Index widest() const { return widest_; }  // layer's size, input and output included
+
+  // Its numbers are those in this block from now on.
+  void use_copy(const real* block);
+
+  enum class Slopes { no, yes };  // of the activations: whether they are wanted for the way back
+  // y (out, B) of x (in, B). What is kept (kept(), B) is for the way back.
+  void forward(Index B, const real* x, real* kept, real* y, Slopes wanted) const;
+
+  // The gradient of x from that of y, which is in d (out, B); and, unless `gradients` is null, that
+  // of the block, in its place there. d and `spare`, (widest(), B) each, are both written to.
+  // Returns where the gradient of x (in, B) is: in one of them, or null if it is not wanted.
+  const real* backward(Index B, const real* x, const real* kept, real* d, real* spare, bool want_dx,
+                       real* gradients) const;
+
+  // What it means, for the numbers of a block: x (B, in) -> (B, out).
+  Var composed(const Var& x, const Var& block) const;
+
+ private:
+  struct Layer {
+    Index in, out;
+    Index at;     // of its numbers in the block: W (out, in), then b (out)
+    Index given;  // the row of what is kept where its input begins; not of the first layer's.
+                  // hidden_ rows behind are the slopes of the activation that it came from
+    const real *W, *b;
+    Index b_at() const { return at + in * out; }
+  };
+
+  std::pmr::vector<Layer> layers_;
+  Activation activation_;
+  Index begin_of_next_, widest_ = 0;
+  Index hidden_ = 0;  // units in all hidden layers
+};
+
+}  // namespace gradflow

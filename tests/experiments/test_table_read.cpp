@@ -1,0 +1,422 @@
+// Tables as they are found in the world: what is read of them, and what is said of those that
+// cannot be read.
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+#include <zlib.h>
+
+#include <cmath>
+#include <cstring>
+
+#include "experiments/run/files/safetensors.h"
+#include "experiments/table/read/csv.h"
+#include "experiments/table/read/npy.h"
+#include "experiments/table/table.h"
+#include "tensor/random.h"
+#include "tests/catch.h"
+
+namespace gradflow {
+namespace {
+
+Table read(const std::string& bytes, const ReadOptions& options = {}) {
+  return read_table(memory_source("t", bytes), options);
+}
+
+// Names, then rows, in short: "a b | 1 2 | 3 4".
+std::string as_text(const Table& table) {
+  std::string text = fmt::format("{}", fmt::join(table.names, " "));
+  for (Index i = 0; i < table.rows(); ++i) {
+    text += " |";
+    for (Index c = 0; c < table.columns(); ++c)
+      text += fmt::format(" {:g}", table.values.at({i, c}));
+  }
+  return text;
+}
+
+std::string error_of(const std::string& bytes, const ReadOptions& options = {}) {
+  try {
+    read(bytes, options);
+  } catch (const FileError& error) {
+    return error.what();
+  }
+  return "nothing is wrong";
+}
+
+std::string gzip(const std::string& bytes, int window = 15 + 16) {
+  z_stream stream{};
+  REQUIRE(deflateInit2(&stream, 6, Z_DEFLATED, window, 8, Z_DEFAULT_STRATEGY) == Z_OK);
+  std::string packed(deflateBound(&stream, bytes.size()) + 64, '\0');
+  std::string copy = bytes;
+  stream.next_in = reinterpret_cast<Bytef*>(copy.data());
+  stream.avail_in = static_cast<uInt>(copy.size());
+  stream.next_out = reinterpret_cast<Bytef*>(packed.data());
+  stream.avail_out = static_cast<uInt>(packed.size());
+  REQUIRE(deflate(&stream, Z_FINISH) == Z_STREAM_END);
+  packed.resize(stream.total_out);
+  deflateEnd(&stream);
+  return packed;
+}
+
+template <class Number>
+std::string bytes_of(const std::vector<Number>& numbers) {
+  return {reinterpret_cast<const char*>(numbers.data()), numbers.size() * sizeof(Number)};
+}
+
+std::string npy(const std::string& header, const std::string& data, char version = 1) {
+  std::string text = std::string(kNpyMagic) + version + '\0';
+  const auto length = static_cast<std::uint32_t>(header.size());
+  text.append(reinterpret_cast<const char*>(&length), version == 1 ? 2 : 4);
+  return text + header + data;
+}
+
+std::string header(const std::string& descr, const std::string& shape, bool fortran = false) {
+  return fmt::format("{{'descr': '{}', 'fortran_order': {}, 'shape': {}, }}\n", descr,
+                     fortran ? "True" : "False", shape);
+}
+
+// A zip file by the book: members, directory, end. The last byte of each name tells the method.
+struct Packed {
+  std::string name, bytes;
+  bool deflated = false;
+};
+std::string zip(const std::vector<Packed>& members) {
+  const auto number = [](std::uint64_t value, std::size_t width) {
+    return std::string(reinterpret_cast<const char*>(&value), width);
+  };
+  std::string file, directory;
+  for (const auto& [name, bytes, deflated] : members) {
+    const std::string packed = deflated ? gzip(bytes, -15) : bytes;
+    const auto sum =
+        crc32(0, reinterpret_cast<const Bytef*>(bytes.data()), static_cast<uInt>(bytes.size()));
+    const std::string about = number(20, 2) + number(0, 2) + number(deflated ? 8 : 0, 2) +
+                              number(0, 4) + number(sum, 4) + number(packed.size(), 4) +
+                              number(bytes.size(), 4) + number(name.size(), 2) + number(0, 2);
+    directory += "PK\x01\x02" + number(20, 2) + about + number(0, 2 + 2 + 2) + number(0, 4) +
+                 number(file.size(), 4) + name;
+    file += "PK\x03\x04" + about + name + packed;
+  }
+  const std::string end = "PK\x05\x06" + number(0, 4) + number(members.size(), 2) +
+                          number(members.size(), 2) + number(directory.size(), 4) +
+                          number(file.size(), 4) + number(0, 2);
+  return file + directory + end;
+}
+
+const std::string kTwo = npy(header("<f8", "(2, 2)"), bytes_of<double>({1, 2, 3, 4}));
+
+}  // namespace
+
+TEST_CASE("A table as text: delimiters, names, quotes, line ends, numbers of all kinds",
+          "[table]") {
+  struct Row {
+    const char* what;
+    std::string bytes, read;
+  };
+  const Row rows[] = {
+      {"commas and names", "a,b\n1,2\n3,4\n", "a b | 1 2 | 3 4"},
+      {"no names", "1,2\n3,4\n", "x1 x2 | 1 2 | 3 4"},
+      {"no line end at the end", "a,b\n1,2\n3,4", "a b | 1 2 | 3 4"},
+      {"semicolons", "a;b\n1;2\n", "a b | 1 2"},
+      {"tabs", "a\tb c\n1\t2\n", "a b c | 1 2"},
+      {"blanks", "  a  b\n 1   2\n3 4  \n", "a b | 1 2 | 3 4"},
+      {"blanks and tabs behind a line of blanks", "1  2\n3\t4\n", "x1 x2 | 1 2 | 3 4"},
+      {"numpy.savetxt", "# a b\n1.0e+00 2.0e+00\n", "a b | 1 2"},
+      {"one column", "a\n1\n2\n", "a | 1 | 2"},
+      {"Windows", "a,b\r\n1,2\r\n", "a b | 1 2"},
+      {"a byte order mark",
+       "\xef\xbb\xbf"
+       "a,b\n1,2\n",
+       "a b | 1 2"},
+      {"empty lines", "\na,b\n\n1,2\n  \n3,4\n\n", "a b | 1 2 | 3 4"},
+      {"quotes", "\"a, of \"\"b\"\"\",\"c\nd\"\n\"1\", \"2\" \n", "a, of \"b\" c\nd | 1 2"},
+      {"signs, exponents, blanks", "a,b,c,d\n +1.5e-3 ,-2E2,.5,5.\n",
+       "a b c d | 0.0015 -200 0.5 5"},
+      {"names that are words and numbers", "a,2\n1,2\n", "a 2 | 1 2"},
+      {"names from elsewhere", "größe,мера\n1,2\n", "größe мера | 1 2"},
+      {"a number too small for anything", "a\n1e-999\n", "a | 0"},
+      {"only names", "a,b\n", "a b"},
+      {"gzip", gzip("a,b\n1,2\n"), "a b | 1 2"},
+      {"two members of gzip", gzip("a,b\n1,") + gzip("2\n"), "a b | 1 2"},
+  };
+  for (const Row& row : rows) {
+    INFO(row.what);
+    CHECK(as_text(read(row.bytes)) == row.read);
+  }
+}
+
+TEST_CASE("Lines and fields may lie across the pieces in which bytes arrive", "[table]") {
+  const std::string bytes = "a,\"b\nc\"\r\n1,2\r\n\"3\",4\r\n";
+  for (std::size_t piece = 1; piece <= bytes.size(); ++piece) {
+    INFO("pieces of " << piece);
+    const Source source("t", [&, at = std::size_t{0}](char* to, std::size_t size) mutable {
+      const std::size_t count = std::min({size, piece, bytes.size() - at});
+      std::copy_n(bytes.data() + at, count, to);
+      at += count;
+      return count;
+    });
+    CHECK(as_text(read_table(source)) == "a b\nc | 1 2 | 3 4");
+  }
+}
+
+TEST_CASE("A large table as text, and one wide line", "[table]") {
+  std::string bytes = "a,b,c\n";
+  for (int i = 0; i < 200'000; ++i) bytes += fmt::format("{},{},{}\n", i, 2 * i, i % 7);
+  const Table table = read(bytes);
+  REQUIRE(table.rows() == 200'000);
+  bool right = true;
+  for (Index i = 0; i < table.rows(); ++i)
+    right &= table.values.at({i, 0}) == static_cast<real>(i) &&
+             table.values.at({i, 1}) == static_cast<real>(2 * i) &&
+             table.values.at({i, 2}) == static_cast<real>(i % 7);
+  CHECK(right);
+  std::string wide;
+  for (int line = 0; line < 3; ++line)
+    for (int i = 0; i < 400'000; ++i) wide += fmt::format("{}{}", i, i + 1 < 400'000 ? ',' : '\n');
+  const Table of_wide = read(wide);
+  CHECK(of_wide.values.shape() == Shape{3, 400'000});
+  CHECK(of_wide.values.at({2, 399'999}) == 399'999);
+}
+
+TEST_CASE("Columns are chosen by name, in any order; the others may hold anything", "[table]") {
+  const std::string bytes = "a,who,b,c\n1,Ada,2,\n3,\"Grace, H.\",4,x\n";
+  CHECK(as_text(read(bytes, {.columns = {"b", "a"}})) == "b a | 2 1 | 4 3");
+  CHECK(as_text(read(bytes, {.except = {"who", "c"}})) == "a b | 1 2 | 3 4");
+}
+
+TEST_CASE("Rows in which something is missing are refused, or left out and counted", "[table]") {
+  for (const char* missing : {"", " ", "NA", "n/a", "nan", "NaN", "-nan", "NULL", "None", "?", "-",
+                              "inf", "-Infinity", "1e39", "\"\""}) {
+    INFO(missing);
+    const std::string bytes = fmt::format("a,b\n1,2\n3,{}\n5,6\n", missing);
+    CHECK(contains(error_of(bytes), "row 2 (line 3), column \"b\": it is "));
+    CHECK(contains(error_of(bytes), "--missing drop"));
+    const Table table = read(bytes, {.missing = Missing::drop});
+    CHECK(as_text(table) == "a b | 1 2 | 5 6");
+    CHECK(table.dropped == 1);
+  }
+}
+
+TEST_CASE("Arrays of numpy", "[table]") {
+  struct Row {
+    const char* what;
+    std::string bytes, read;
+  };
+  const Row rows[] = {
+      {"<f8", kTwo, "x1 x2 | 1 2 | 3 4"},
+      {"<f4", npy(header("<f4", "(2, 1)"), bytes_of<float>({1.5F, -2})), "x1 | 1.5 | -2"},
+      {"<i8", npy(header("<i8", "(1, 2)"), bytes_of<std::int64_t>({-7, 8})), "x1 x2 | -7 8"},
+      {"<i4", npy(header("<i4", "(1, 2)"), bytes_of<std::int32_t>({-7, 8})), "x1 x2 | -7 8"},
+      {"<i2", npy(header("<i2", "(1, 2)"), bytes_of<std::int16_t>({-7, 8})), "x1 x2 | -7 8"},
+      {"|i1", npy(header("|i1", "(1, 2)"), "\xf9\x08"), "x1 x2 | -7 8"},
+      {"<u8", npy(header("<u8", "(1, 1)"), bytes_of<std::uint64_t>({8})), "x1 | 8"},
+      {"<u4", npy(header("<u4", "(1, 1)"), "\xff\xff\xff\xff"), "x1 | 4.29497e+09"},
+      {"<u2", npy(header("<u2", "(1, 1)"), "\xff\xff"), "x1 | 65535"},
+      {"|u1", npy(header("|u1", "(1, 1)"), "\xff"), "x1 | 255"},
+      {"|b1", npy(header("|b1", "(1, 2)"), std::string("\0\1", 2)), "x1 x2 | 0 1"},
+      {"one axis", npy(header("<f4", "(2,)"), bytes_of<float>({1, 2})), "x1 | 1 | 2"},
+      {"no rows", npy(header("<f4", "(0, 2)"), ""), "x1 x2"},
+      {"Fortran order", npy(header("<f8", "(2, 2)", true), bytes_of<double>({1, 3, 2, 4})),
+       "x1 x2 | 1 2 | 3 4"},
+      {"version 2", npy(header("<f4", "(1, 1)"), bytes_of<float>({1}), 2), "x1 | 1"},
+      {"version 3", npy(header("<f4", "(1, 1)"), bytes_of<float>({1}), 3), "x1 | 1"},
+      {"gzip", gzip(kTwo), "x1 x2 | 1 2 | 3 4"},
+      {"npz, stored", zip({{"a.npy", kTwo}}), "x1 x2 | 1 2 | 3 4"},
+      {"npz, deflated", zip({{"a.npy", kTwo, true}}), "x1 x2 | 1 2 | 3 4"},
+      {"npz beside other things", zip({{"a.npy", kTwo, true}, {"readme", "b"}}),
+       "x1 x2 | 1 2 | 3 4"},
+  };
+  for (const Row& row : rows) {
+    INFO(row.what);
+    CHECK(as_text(read(row.bytes)) == row.read);
+  }
+  const std::string two = zip({{"a.npy", kTwo}, {"b.npy", rows[1].bytes, true}});
+  CHECK(as_text(read(two, {.array = "b"})) == rows[1].read);
+  CHECK(contains(error_of(two), "several arrays; it has: a, b; hint: --array"));
+  CHECK(contains(error_of(two, {.array = "c"}), "no array \"c\"; it has: a, b"));
+}
+
+TEST_CASE("Tensors of a safetensors file", "[table]") {
+  const std::string one = encode_tensors({.tensors = {{"a", Tensor({{1, 2}, {3, 4}})}}});
+  CHECK(as_text(read(one)) == "x1 x2 | 1 2 | 3 4");
+  const std::string two =
+      encode_tensors({.tensors = {{"a", ones({2, 2, 2})}, {"b", ones(Shape{2})}}});
+  CHECK(as_text(read(two, {.array = "b"})) == "x1 | 1 | 1");
+  CHECK(contains(error_of(two), "2 tensors"));
+  CHECK(contains(error_of(two), "--array"));
+  CHECK(contains(error_of(two, {.array = "a"}), "(2, 2, 2); (rows, columns)"));
+  CHECK(contains(error_of(two, {.array = "c"}), "no tensor \"c\""));
+}
+
+TEST_CASE("Files that are no tables are refused in one line that says why", "[table]") {
+  struct Row {
+    const char* what;
+    std::string bytes, expected;
+  };
+  const std::string f4 = bytes_of<float>({1, 2});
+  const std::string packed = gzip("a,b\n1,2\n3,4\n5,6\n");
+  std::string wrong_sum = zip({{"a.npy", kTwo}});
+  wrong_sum[wrong_sum.find("PK\x01\x02") - 1] ^= 1;  // the last byte of the data
+  std::string directory_lost = zip({{"a.npy", kTwo}});
+  directory_lost.resize(directory_lost.size() - 30);
+  const Row rows[] = {
+      {"empty", "", "read: t: it is empty"},
+      {"blank", "\n \n\n", "read: t: it has no line"},
+      {"a picture", std::string("\x89PNG\r\n\x1a\n\0\0\0\rIHDR", 16), "row 1 (line 2)"},
+      {"zeros", std::string(100, '\0'), "a zero byte in its first line"},
+      {"UTF-16",
+       std::string("\xff\xfe"
+                   "a\0,\0",
+                   6),
+       "iconv"},
+      {"Parquet", "PAR1...", "read_parquet"},
+      {"HDF5", "\x89HDF\r\n\x1a\n", "h5py"},
+      {"a spreadsheet", zip({{"xl/workbook.xml", "<a/>"}}), "must be saved as CSV"},
+      {"a word", "a,b\n1,2\n3,four\n", "row 2 (line 3), column \"b\": \"four\" is no number"},
+      {"a decimal comma", "a;b\n1,5;2\n",
+       "row 1 (line 2), column \"a\": \"1,5\" is no number; hint: "
+       "decimals need a point"},
+      {"hexadecimal", "a\n0x1\n", "\"0x1\" is no number"},
+      {"too few fields", "a,b\n1,2\n3\n", "row 2 (line 3) has 1 fields; 2 are required"},
+      {"too many fields", "a,b\n1,2,3\n", "row 1 (line 2) has 3 fields"},
+      {"a name twice", "a,b,a\n1,2,3\n", "two columns are named \"a\""},
+      {"an open quote", "a,b\n1,\"2\n3,4\n", "a quote that begins in line 2 does not end"},
+      {"gzip, cut short", packed.substr(0, packed.size() / 2), "compressed data is cut short"},
+      {"gzip, without its end", packed.substr(0, packed.size() - 3),
+       "compressed data is cut short"},
+      {"gzip, something behind it", packed + "xyz", "compressed data is damaged"},
+      {"npy, only magic", std::string(kNpyMagic), "does not begin as .npy does"},
+      {"npy, version 9", npy(header("<f4", "(1,)"), f4, 9), "version 9.0"},
+      {"npy, a long header", std::string(kNpyMagic) + std::string("\2\0\xff\xff\xff\x7f", 6),
+       "a header of 2147483647 bytes"},
+      {"npy, cut header", npy(header("<f4", "(2,)"), "").substr(0, 30), "ends within its header"},
+      {"npy, no shape", npy("{'descr': '<f4', 'fortran_order': False}", f4), "no shape"},
+      {"npy, two shapes",
+       npy("{'descr': '<f4', 'fortran_order': False, 'shape': (2,), 'shape': (2,)}", f4),
+       "two shape"},
+      {"npy, order", npy("{'descr': '<f4', 'fortran_order': 1, 'shape': (2,)}", f4),
+       "neither True nor False"},
+      {"npy, a negative size", npy(header("<f4", "(-2,)"), f4), "its shape cannot be read"},
+      {"npy, a size that overflows", npy(header("<f4", "(99999999999999999999,)"), f4),
+       "its shape cannot be read"},
+      {"npy, sizes that overflow", npy(header("<f4", "(4611686018427387904, 4)"), f4), "too large"},
+      {"npy, no columns", npy(header("<f4", "(4, 0)"), ""), "no columns"},
+      {"npy, a scalar", npy(header("<f4", "()"), f4), "0 axes"},
+      {"npy, three axes", npy(header("<f4", "(1, 2, 1)"), f4), "3 axes; a table has two"},
+      {"npy, big-endian", npy(header(">f4", "(2,)"), f4), "big-endian"},
+      {"npy, complex", npy(header("<c8", "(1,)"), f4), "<c8, which is not read"},
+      {"npy, objects", npy(header("|O", "(1,)"), f4), "|O, which is not read"},
+      {"npy, fields", npy("{'descr': [('a', '<f4')], 'fortran_order': False, 'shape': (2,)}", f4),
+       "fields of several kinds"},
+      {"npy, cut data", npy(header("<f4", "(3,)"), f4), "it ends before row 1 of 3"},
+      {"npy, cut data in Fortran order", npy(header("<f4", "(1000000000, 2)", true), f4),
+       "it ends before row 1"},
+      {"npy, more data", npy(header("<f4", "(1,)"), f4), "more bytes than its 1 rows need"},
+      {"npy, nan", npy(header("<f4", "(2,)"), bytes_of<float>({1, NAN})),
+       "row 2, column \"x1\": it is missing"},
+      {"npz, damaged", wrong_sum, "its member is damaged"},
+      {"npz, cut short", directory_lost, "its directory is missing"},
+      {"npz, one name twice", zip({{"a.npy", kTwo}, {"a.npy", kTwo}}), "two of its members"},
+      {"safetensors, cut short", encode_tensors({.tensors = {{"a", ones({2, 2})}}}).substr(0, 70),
+       "t: "},
+  };
+  for (const Row& row : rows) {
+    INFO(row.what);
+    const std::string error = error_of(row.bytes);
+    CHECK(contains(error, row.expected));
+    CHECK(error.find('\n') == error.npos);
+    CHECK(error.size() < 400);
+  }
+}
+
+TEST_CASE("A file that is not there, a directory, columns that are not there", "[table]") {
+  CHECK(contains(message_of<FileError>([&] { read_table("/no/such/file"); }),
+                 "/no/such/file: No such file"));
+  CHECK(contains(message_of<FileError>([&] { read_table("/tmp"); }), "/tmp: it is a directory"));
+  CHECK(contains(error_of("a,b\n1,2\n", {.columns = {"c"}}), "no column \"c\"; it has: a, b"));
+  CHECK(contains(error_of("a,b\n1,2\n", {.columns = {"a", "a"}}), "\"a\" is asked for twice"));
+  CHECK(contains(error_of("a,b\n1,2\n", {.except = {"a", "b"}}), "no columns are left"));
+}
+
+TEST_CASE("Statistics of columns, also far from 0", "[table]") {
+  const Tensor values({{1000, 1}, {1001, -1}, {1002, 1}, {1003, -1}});
+  const auto statistics = statistics_of(values);
+  CHECK(statistics[0].mean == 1001.5);
+  CHECK(statistics[0].deviation == Approx(std::sqrt(1.25)).epsilon(1e-12));
+  CHECK(statistics[0].low == 1000);
+  CHECK(statistics[0].high == 1003);
+  CHECK(statistics[1].mean == 0);
+  CHECK(statistics[1].deviation == 1);
+}
+
+TEST_CASE("A table that makes no sense is refused, one that is doubtful warned of", "[table]") {
+  Rng rng(1);
+  const auto table = [&](Tensor values) { return Table{{"a", "b"}, std::move(values), 0}; };
+  CHECK(check_table(table(rng.normal({200, 2}))).empty());
+  CHECK(contains(message_of<FileError>([&] {
+                   check_table(table(rng.normal({19, 2})));
+                 }),
+                 "19 rows given"));
+  Tensor constant = rng.normal({50, 2});
+  for (Index i = 0; i < 50; ++i) constant.mutable_data()[2 * i + 1] = 3;
+  CHECK(contains(message_of<FileError>([&] { check_table(table(constant)); }),
+                 "column \"b\" is constant, 3"));
+  CHECK(check_table(table(constant), {.constant_allowed = true}).empty());
+  Tensor far = rng.normal({50, 2});
+  for (Index i = 0; i < 50; ++i) far.mutable_data()[2 * i] += real(1e6);
+  CHECK(contains(message_of<FileError>([&] { check_table(table(far)); }), "column \"a\""));
+  CHECK(contains(message_of<FileError>([&] { check_table(table(far)); }), "hint: subtract"));
+  Tensor outlier = rng.normal({500, 2});
+  outlier.mutable_data()[3] = 100;
+  CHECK(contains(check_table(table(outlier)).at(0), "column \"b\""));
+  CHECK(contains(check_table(table(outlier)).at(0), "from the mean"));
+  Tensor rounded = rng.uniform({500, 2}, 0, 8);
+  for (Index i = 0; i < 500; ++i)
+    rounded.mutable_data()[2 * i] = std::floor(rounded.data()[2 * i]) / 2;
+  CHECK(contains(check_table(table(rounded)).at(0), "column \"a\""));
+  CHECK(contains(check_table(table(rounded)).at(0), "width 0.5"));
+  CHECK(grid_of(table(rounded)) == std::vector<double>{0.5, 0});
+  CHECK(contains(check_table(table(rng.normal({39, 2}))).at(0), "39 rows for 2 columns"));
+}
+
+TEST_CASE("A split has every row once, repeats for its seed, and copies nothing", "[table]") {
+  const Index N = 1000;
+  Tensor values({N, 2});
+  for (Index i = 0; i < N; ++i) {
+    values.mutable_data()[2 * i] = static_cast<real>(i);
+    values.mutable_data()[2 * i + 1] = static_cast<real>(-i);
+  }
+  const real* const place = values.data();
+  Table table{{"a", "b"}, std::move(values), 0};
+  const Table copy = {table.names, Tensor(table.values.shape(), table.values.values()), 0};
+  const Split parts = split(std::move(table), {.seed = 5, .validation = 0.2, .test = 0.1});
+  CHECK(parts.training.rows() == 700);
+  CHECK(parts.validation.rows() == 200);
+  CHECK(parts.test.rows() == 100);
+  CHECK(parts.training.data() == place);
+  std::vector<bool> seen(N);
+  bool whole = true, moved = false;
+  for (const Tensor& part : {parts.training, parts.validation, parts.test})
+    for (Index i = 0; i < part.rows(); ++i) {
+      const auto row = static_cast<std::size_t>(part.at({i, 0}));
+      whole &= !seen[row] && part.at({i, 1}) == -part.at({i, 0});
+      seen[row] = true;
+    }
+  for (Index i = 0; i < 700; ++i) moved |= parts.training.at({i, 0}) != static_cast<real>(i);
+  CHECK(whole);
+  CHECK(moved);
+  const auto first_of = [&](std::uint64_t seed) {
+    return split(copy, {.seed = seed, .validation = 0.2, .test = 0.1}).test.at({0, 0});
+  };
+  CHECK(first_of(5) == parts.test.at({0, 0}));
+  CHECK(first_of(6) != parts.test.at({0, 0}));
+  // Row order[i] comes to row i: as Rng says, so that anybody can find a row again.
+  const auto order = Rng(5).fork(0).permutation(N);
+  bool as_said = true;
+  for (Index i = 0; i < 700; ++i)
+    as_said &= parts.training.at({i, 0}) == static_cast<real>(order[static_cast<std::size_t>(i)]);
+  CHECK(as_said);
+  CHECK(contains(message_of<FileError>([&] { split(copy, {.validation = 0}); }),
+                 "shares of 0 and 0.1"));
+  CHECK(contains(message_of<FileError>([&] { split(copy, {.validation = 0.6, .test = 0.5}); }),
+                 "shares"));
+}
+
+}  // namespace gradflow

@@ -1,0 +1,220 @@
+// What is measured of models, on models whose measures are known; and the models that are no flows.
+#include "experiments/metrics/truth.h"
+
+#include <algorithm>
+#include <cmath>
+#include <numbers>
+
+#include "experiments/data/arcs.h"
+#include "experiments/data/catalogue.h"
+#include "experiments/data/checkerboard.h"
+#include "experiments/data/moons.h"
+#include "experiments/metrics/baselines.h"
+#include "flows/recipes.h"
+#include "tests/catch.h"
+#include "tests/close.h"
+
+using namespace gradflow;
+
+namespace {
+
+using Part = GaussianMixture::Part;
+
+DataSet gaussian_set(const GaussianMixture& mixture, double entropy) {
+  DataSet set{.name = "gaussian"};
+  set.sample = [mixture](Index n, Rng& rng) { return Data{mixture.sample(n, rng), {}}; };
+  set.log_density =
+      at_each_point([mixture](double x, double y) { return mixture.log_density(x, y); });
+  set.entropy = entropy;
+  set.limits = {{-6, 6}, {-6, 6}};
+  return set;
+}
+
+DensityModel model_of(const DataSet& set) {
+  return {set.log_density, [set](Index n, Rng& rng) { return set.sample(n, rng).points; }, 0};
+}
+
+const double kNormal = 1 + std::log(2 * std::numbers::pi);  // the entropy of N(0, I) in the plane
+
+}  // namespace
+
+TEST_CASE("truth: the mean of numbers and its standard error") {
+  const std::vector<double> values{1, 2, 3, 6};
+  const Estimate mean = mean_of(values);
+  CHECK(mean.value == 3);
+  CHECK(mean.error == Approx(std::sqrt(14.0 / 3 / 4)));
+}
+
+TEST_CASE("truth: a perfect model has no gap, all mass, and reaches everything") {
+  for (const char* name : {"moons", "checkerboard"}) {
+    CAPTURE(name);
+    const Truth truth(data_set(name), 20'000, Rng(1));
+    Rng rng(2);
+    const Measures m = truth.measure(model_of(truth.set()), rng);
+    CHECK(m.gap.value == 0);
+    CHECK(m.gap.error == 0);
+    CHECK(m.nll == m.floor);
+    CHECK(m.floor == truth.set().entropy);
+    CHECK(std::abs(m.mass - 1) < 2e-3);
+    CHECK(m.inside > 0.9999);
+    CHECK(m.coverage == 1);
+    CHECK(m.precision > 0.998);
+  }
+}
+
+// KL between two normals: that of N(0, s^2 I) from N(0, I) is 1/s^2 - 1 + 2 log s, in the plane.
+TEST_CASE("truth: both divergences of two normal distributions") {
+  const double s = 1.25;
+  const Truth truth(gaussian_set(GaussianMixture({Part{}}), kNormal), 100'000, Rng(3));
+  Rng rng(4);
+  const DensityModel wide = model_of(
+      gaussian_set(GaussianMixture({Part{.xx = s * s, .yy = s * s}}), kNormal + 2 * std::log(s)));
+  const Measures m = truth.measure(wide, rng);
+  const double forward = 1 / (s * s) - 1 + 2 * std::log(s), reverse = s * s - 1 - 2 * std::log(s);
+  CHECK(std::abs(m.gap.value - forward) < 4 * m.gap.error);
+  CHECK(std::abs(m.reverse.value - reverse) < 4 * m.reverse.error);
+  CHECK(m.gap.error < 2e-3);
+  // log p - log q = 2 log s - (1 - 1/s^2) r^2 / 2, and r^2 / 2 has deviation 1.
+  CHECK(m.gap.error == Approx((1 - 1 / (s * s)) / std::sqrt(1e5)).epsilon(0.03));
+  CHECK(m.reverse.error == Approx((s * s - 1) / std::sqrt(1e5)).epsilon(0.03));
+  // r^2 < -2 log 0.001 holds 99.9 % of p; of q exp(log 0.001 / s^2) are beyond.
+  CHECK(std::abs(m.precision - (1 - std::pow(0.001, 1 / (s * s)))) < 2e-3);
+}
+
+TEST_CASE("truth: what a model makes up beyond an edge costs without end") {
+  const Truth truth(checkerboard(), 10'000, Rng(5));
+  const GaussianMixture broad({Part{.xx = 5, .yy = 5}});
+  Rng rng(6);
+  const Measures m = truth.measure(model_of(gaussian_set(broad, 0)), rng);
+  CHECK(std::isinf(m.reverse.value));
+  CHECK(std::isfinite(m.gap.value));
+  CHECK(m.gap.value > 0.3);
+  CHECK(m.precision < 0.55);
+  CHECK(m.coverage > 0.4);  // not the corners
+  CHECK(m.coverage < 0.9);
+}
+
+TEST_CASE("truth: a model of one of two moons covers half of them") {
+  const Truth truth(moons(), 20'000, Rng(7));
+  DensityModel half = model_of(truth.set());
+  half.sample = [](Index n, Rng& rng) {
+    const Data both = sample_moons(2 * n, rng);
+    std::vector<Index> upper;
+    for (Index i = 0; i < n; ++i) upper.push_back(2 * i);
+    return kernel::gather(both.points, upper);
+  };
+  Rng rng(8);
+  const Measures m = truth.measure(half, rng);
+  CHECK(m.coverage > 0.4);
+  CHECK(m.coverage < 0.6);
+  CHECK(m.precision > 0.995);
+}
+
+TEST_CASE("truth: equal cells are equal, and refuse too few points") {
+  Rng rng(9);
+  const Tensor sample = moons().sample(10'000, rng).points;
+  CHECK(EqualCells(sample).covered_by(sample) == 1);
+  CHECK(EqualCells(sample).covered_by(rng.uniform({1000, 2}, 50, 60)) == 0.01);
+  CHECK_THROWS_AS(EqualCells(zeros({99, 2})), ShapeError);
+}
+
+TEST_CASE("truth: an entropy, a density or a sampler that does not belong is seen") {
+  DataSet wrong = moons();
+  wrong.entropy += 0.05;
+  CHECK_THROWS_WITH(Truth(wrong, 20'000, Rng(10)), Catch::Matchers::Contains("entropy"));
+  wrong = moons();
+  wrong.log_density = moons(0.12).log_density;
+  CHECK_THROWS_AS(Truth(wrong, 20'000, Rng(10)), Error);
+  wrong = moons();
+  wrong.sample = [](Index n, Rng& rng) { return sample_moons(n, rng, 0.09); };
+  CHECK_THROWS_AS(Truth(wrong, 20'000, Rng(10)), Error);
+}
+
+// Where it is drawn: three deviations to each side of the mean, but nothing where no data is.
+TEST_CASE("truth: the view and its brightness") {
+  const Truth board(checkerboard(), 10'000, Rng(11));
+  CHECK(board.view().x.low == -4);
+  CHECK(board.bright() == Approx(1.0 / 32));
+  const Truth cubed(data_set("crescent_cubed"), 10'000, Rng(11));
+  CHECK(cubed.view().x.high == Approx(3 * cubed.set().deviation[0]));
+}
+
+// --- Models that are no flows --------------------------------------------------------------------
+
+TEST_CASE("baselines: the best Gaussian has the mean and the covariance of the points") {
+  const Part part{.mean = {1, -2}, .xx = 2, .xy = -0.6, .yy = 0.5};
+  Rng rng(12);
+  const Tensor points = GaussianMixture({part}).sample(100'000, rng);
+  const GaussianMixture found = GaussianMixture::fitted(points, 1, rng);
+  const Part& p = found.parts()[0];
+  CHECK(p.weight == Approx(1));
+  CHECK(std::abs(p.mean[0] - 1) < 4 * std::sqrt(2 / 1e5));
+  CHECK(std::abs(p.mean[1] + 2) < 4 * std::sqrt(0.5 / 1e5));
+  CHECK(std::abs(p.xx - 2) < 4 * 2 * std::sqrt(2 / 1e5));
+  CHECK(std::abs(p.yy - 0.5) < 4 * 0.5 * std::sqrt(2 / 1e5));
+  CHECK(std::abs(p.xy + 0.6) < 4 * std::sqrt((2 * 0.5 + 0.36) / 1e5));
+  CHECK(best_gaussian(points).parameters == 5);
+  // Its loss is its entropy: 1 + log 2 pi + log det C / 2.
+  const double det = 2 * 0.5 - 0.36;
+  const Tensor log_q = best_gaussian(points).log_density(points);
+  double mean = 0;
+  for (const real value : log_q.values()) mean += static_cast<double>(value) / 1e5;
+  CHECK(std::abs(-mean - (kNormal + std::log(det) / 2)) < 0.01);
+}
+
+TEST_CASE(
+    "baselines: EM finds the parts of a mixture, and never loses likelihood by more of them") {
+  const std::vector<Part> parts{{0.3, {-2, 0}, 0.2, 0.1, 0.3}, {0.7, {2, 1}, 0.5, -0.2, 0.2}};
+  Rng rng(13);
+  const Tensor points = GaussianMixture(parts).sample(20'000, rng);
+  std::vector<Part> found = GaussianMixture::fitted(points, 2, rng).parts();
+  std::ranges::sort(found, {}, &Part::weight);
+  for (std::size_t k : {0u, 1u}) {
+    CAPTURE(k);
+    CHECK(std::abs(found[k].weight - parts[k].weight) < 0.02);
+    CHECK(std::abs(found[k].mean[0] - parts[k].mean[0]) < 0.05);
+    CHECK(std::abs(found[k].mean[1] - parts[k].mean[1]) < 0.05);
+    CHECK(std::abs(found[k].xy - parts[k].xy) < 0.03);
+  }
+  CHECK_THROWS_AS(GaussianMixture::fitted(points.rows(0, 3), 3, rng), ShapeError);
+  CHECK_THROWS_AS(GaussianMixture::fitted(points, 0, rng), ShapeError);
+}
+
+TEST_CASE("baselines: on the moons each is better than the one before, and none is too good") {
+  const Truth truth(moons(), 20'000, Rng(14));
+  Rng rng(15);
+  const Tensor raw = truth.set().sample(5'000, rng).points;
+  const Standardize units = Standardize::of(raw);
+  const Tensor points = units.to_latent(raw).points.value();
+  const auto measured = [&](const DensityModel& model) {
+    return truth.measure(in_data_units(model, units), rng);
+  };
+  const Measures gaussian = measured(best_gaussian(points)),
+                 mixture = measured(best_mixture(points, rng)),
+                 kernels = measured(kernel_density(points));
+  CHECK(gaussian.gap.value > 0.7);
+  CHECK(mixture.gap.value < 0.1);
+  CHECK(kernels.gap.value < 0.1);
+  for (const Measures& m : {gaussian, mixture, kernels}) {
+    CHECK(m.gap.value > -3 * m.gap.error);
+    CHECK(std::abs(m.mass - m.inside) < 5e-3);
+  }
+  CHECK(mixture.coverage == 1);
+}
+
+TEST_CASE("density models: a flow of standardised points in the data's own units") {
+  Rng rng(16);
+  const Flow flow = real_nvp(2, {.layers = 2, .network = {.start_as_identity = false}}, rng);
+  const Standardize units(Tensor(Shape{2}, {3, -1}), Tensor(Shape{2}, {2, 0.5}));
+  const DensityModel model = in_data_units(density_model(flow, 7), units);
+  CHECK(model.parameters == 7);
+  const Tensor x({{3, -1}, {5, 0}, {1, -1.25f}}), z({{0, 0}, {1, 2}, {-1, -0.5f}});
+  const Tensor log_q = model.log_density(x), inner = flow.log_prob(z).value();
+  for (Index i = 0; i < 3; ++i)
+    CHECK(log_q.at({i}) == Approx(inner.at({i})).margin(1e-5));  // 2 / 2
+  Rng same(17), again(17);
+  const Tensor samples = model.sample(3000, same), noise = flow.sample(3000, again);
+  CHECK(samples.at({2999, 0}) == Approx(3 + 2 * noise.at({2999, 0})));
+  CHECK(samples.at({2999, 1}) == Approx(-1 + 0.5 * noise.at({2999, 1})));
+  CHECK(model.log_density(samples).shape() == Shape{3000});  // in more than one chunk
+}
