@@ -42,10 +42,6 @@ Var Tape::add_node(const char* op, Var value) {
   return value;
 }
 
-Var Recorder::add_node(Tape& tape, const char* op, Var value) {
-  return tape.add_node(op, std::move(value));
-}
-
 Var Tape::variable(Tensor value) {
   Var x = add_node("variable", std::move(value));
   storage_->nodes.back().kind = Kind::variable;

@@ -21,7 +21,7 @@ struct Frame {
 
 void axis(Sheet& sheet, char name, const Interval& range, double pixels, bool numbers,
           const std::string& label) {
-  const Ticks ticks = nice_ticks(range, std::max(2.0, pixels / 62));
+  const Ticks ticks = nice_ticks(range, std::max(3.0, pixels / 62));
   sheet.say("set {}range [{}:{}]; set {}tics {}", name, range.low, range.high, name, ticks.step);
   sheet.say("set format {} '{}'; set {}label {}", name, numbers ? ticks.format() : "", name,
             gnuplot_quoted(label));
@@ -77,7 +77,7 @@ Points2 pairs(const std::vector<Column>& columns, std::size_t x, std::size_t y,
 double room_for(const std::vector<Interval>& limits, double pixels) {
   double room = 0;
   for (const Interval& range : limits)
-    room = std::max(room, nice_ticks(range, std::max(2.0, pixels / 62)).width(range));
+    room = std::max(room, nice_ticks(range, std::max(3.0, pixels / 62)).width(range));
   return room + 16 + kLine;
 }
 

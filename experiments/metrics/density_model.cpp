@@ -6,21 +6,24 @@
 
 namespace gradflow {
 
-// A thousand points at a time, so that what a layer makes of them stays in the cache.
-DensityModel density_model(const Flow& flow, Index parameters) {
-  const auto log_density = [flow](const Tensor& points) {
-    constexpr Index kChunk = 1000;
+LogDensity in_parts(LogDensity log_density) {
+  return [log_density = std::move(log_density)](const Tensor& points) {
+    constexpr Index kPart = 1000;
     const Index n = points.rows();
     Tensor result(Shape{n});
     real* out = result.mutable_data();
-    parallel_for((n + kChunk - 1) / kChunk, [&](Index i) {
-      const Index begin = i * kChunk, end = std::min(n, begin + kChunk);
-      const Tensor part = flow.log_prob(points.rows(begin, end)).value();
+    parallel_for((n + kPart - 1) / kPart, [&](Index i) {
+      const Index begin = i * kPart, end = std::min(n, begin + kPart);
+      const Tensor part = log_density(points.rows(begin, end));
       std::ranges::copy(part.values(), out + begin);
     });
     return result;
   };
-  return {log_density, [flow](Index n, Rng& rng) { return flow.sample(n, rng); }, parameters};
+}
+
+DensityModel density_model(const Flow& flow, Index parameters) {
+  return {in_parts([flow](const Tensor& points) { return flow.log_prob(points).value(); }),
+          [flow](Index n, Rng& rng) { return flow.sample(n, rng); }, parameters};
 }
 
 DensityModel in_data_units(const DensityModel& model, const Standardize& units) {

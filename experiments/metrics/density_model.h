@@ -5,17 +5,21 @@
 
 #include <functional>
 
+#include "experiments/metrics/density.h"
 #include "flows/flow.h"
 #include "flows/linear/standardize.h"
 
 namespace gradflow {
 
 struct DensityModel {
-  // Points (N, D) -> (N): log q of each, in nats.
-  std::function<Tensor(const Tensor& points)> log_density = {};
+  LogDensity log_density = {};                           // log q of each point, in nats
   std::function<Tensor(Index n, Rng& rng)> sample = {};  // (n, D)
   Index parameters = 0;                                  // the numbers that it has learned
 };
+
+// The same, a thousand points at a time: what is made of them stays in the cache, and threads
+// share.
+LogDensity in_parts(LogDensity log_density);
 
 // A flow, which is copied.
 DensityModel density_model(const Flow& flow, Index parameters);

@@ -112,8 +112,8 @@ double median(std::vector<double> values) {
   return (values[(n - 1) / 2] + values[n / 2]) / 2;
 }
 
-Interval bootstrap_median(std::span<const double> values, Rng& rng, Index resamples,
-                          double confidence) {
+ConfidenceInterval bootstrap_median(std::span<const double> values, Rng& rng, Index resamples,
+                                    double confidence) {
   require(!values.empty() && resamples >= 1 && 0 < confidence && confidence < 1,
           "bootstrap_median: {} values, {} resamples, confidence {} given; at least 1, at least 1, "
           "between 0 and 1",

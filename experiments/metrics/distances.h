@@ -36,14 +36,14 @@ double mmd_squared(const Tensor& a, const Tensor& b);
 // Throws ShapeError unless w2_squared > 0.
 double normalised_path_energy(double energy, double w2_squared);
 
-struct Interval {
+struct ConfidenceInterval {
   double low, high;
 };
 // Where the median of repeated measurements (of several seeds) lies, with this confidence: the
 // quantiles of the medians of resamples, drawn with replacement. Throws ShapeError for no values,
 // no resamples, and a confidence that is not between 0 and 1.
-Interval bootstrap_median(std::span<const double> values, Rng& rng, Index resamples = 1000,
-                          double confidence = 0.95);
+ConfidenceInterval bootstrap_median(std::span<const double> values, Rng& rng,
+                                    Index resamples = 1000, double confidence = 0.95);
 double median(std::vector<double> values);  // throws ShapeError for none
 
 }  // namespace gradflow

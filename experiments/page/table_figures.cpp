@@ -225,11 +225,12 @@ TableFigures table_figures(const TablePage& page, const Rng& rng) {
   figures.corner.name = "corner";
   std::vector<Index> shown(order.begin(), order.begin() + std::min(D, kMostColumns));
   std::ranges::sort(shown);
+  const Index points = std::ssize(shown) > 3 ? 1000 : kShown;  // many panels, small ones
   for (const Index c : shown) {
     figures.corner.columns.push_back(model.columns[static_cast<std::size_t>(c)]);
     figures.corner.limits.push_back(limits_of(column_of(known, c, 100'000)));
-    if (with_data) figures.corner.data.push_back(column_of(page.rows, c, kShown));
-    figures.corner.samples.push_back(column_of(samples, c, kShown));
+    if (with_data) figures.corner.data.push_back(column_of(page.rows, c, points));
+    figures.corner.samples.push_back(column_of(samples, c, points));
   }
   if (D >= 2) {
     const Index x = std::min(order[0], order[1]), y = std::max(order[0], order[1]);

@@ -41,11 +41,17 @@ std::string with_error(const Reached& r) {
   return fmt::format("{}&nbsp;±&nbsp;{}", fixed(r.mean, 4), fixed(r.error, 4));
 }
 
+bool flow_was_tried(const Facts& facts) {
+  return std::ranges::any_of(facts.on_validation,
+                             [](const auto& of) { return !is_mixture(of.first); });
+}
+
 std::string headline(const TableModel& model) {
   const Facts& facts = model.facts;
   const std::string& kind = model.architecture.kind;
   std::string text = fmt::format("{} rows, {} {}: ", facts.rows, model.dim(),
                                  model.dim() == 1 ? "column" : "columns");
+  if (is_mixture(kind) && !flow_was_tried(facts)) return text + fmt::format("a {}", kind);
   if (is_mixture(kind)) return text + fmt::format("a {} was best, and no flow better", kind);
   if (!facts.over_simple) return text + escape(kind);
   const Reached& gain = *facts.over_simple;

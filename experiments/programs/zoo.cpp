@@ -5,16 +5,19 @@
 #include <algorithm>
 
 #include "experiments/metrics/baselines.h"
+#include "flows/continuous.h"
+#include "flows/matching/loss.h"
 #include "flows/recipes.h"
 #include "tensor/error.h"
 
 namespace gradflow {
 namespace {
 
-Learned learn_flow(const Recipe& recipe, const FlowOptions& flow_options, const Tensor& points,
-                   const TrainingOptions& options, const std::atomic<bool>& stop) {
-  Rng rng(options.seed);
-  Flow flow = recipe.make(2, flow_options, rng);
+using Stop = std::atomic<bool>;
+
+// By making the data likely.
+Learned learn_flow(Flow flow, const Tensor& points, const TrainingOptions& options,
+                   const Stop& stop) {
   Weights weights(parameters(flow));
   const Loss loss = [&flow](const Data& batch, Rng&) { return -mean(flow.log_prob(batch.points)); };
   const TrainingResult result = train(weights, loss, Data{points, {}}, options, {.stop = &stop});
@@ -22,10 +25,38 @@ Learned learn_flow(const Recipe& recipe, const FlowOptions& flow_options, const 
 }
 
 Species flow(const char* name, const FlowOptions& flow_options) {
-  return {name,
-          [&known = recipe(name), flow_options](
-              const Tensor& points, const TrainingOptions& options, const std::atomic<bool>& stop) {
-            return learn_flow(known, flow_options, points, options, stop);
+  return {name, [&known = recipe(name), flow_options](
+                    const Tensor& points, const TrainingOptions& options, const Stop& stop) {
+            Rng rng(options.seed);
+            return learn_flow(known.make(2, flow_options, rng), points, options, stop);
+          }};
+}
+
+// Velocities: smooth, so that a density can be had from few steps of a solver.
+const VelocityOptions kSmooth{.hidden = {64, 64, 64}, .activation = activations::silu, .waves = 3};
+
+// A velocity learned by likelihood, backwards through the steps of the solver.
+Species continuous(const char* name) {
+  return {name, [](const Tensor& points, const TrainingOptions& options, const Stop& stop) {
+            Rng rng(options.seed);
+            const Continuous bijection(VelocityNetwork(2, kSmooth, rng), {.steps = 10});
+            return learn_flow(Flow(bijection), points, options, stop);
+          }};
+}
+
+// The same, learned by regression on lines from noise to data.
+Species flow_matching(const char* name, const Pairing& pairing) {
+  return {name, [pairing](const Tensor& points, const TrainingOptions& options, const Stop& stop) {
+            Rng rng(options.seed);
+            VelocityNetwork network(2, kSmooth, rng);
+            Weights weights(parameters(network));
+            const Loss loss = [&](const Data& batch, Rng& noise) {
+              return matching_loss(network.field(), batch, noise, straight, pairing);
+            };
+            const TrainingResult result =
+                train(weights, loss, Data{points, {}}, options, {.stop = &stop});
+            const Flow flow(Continuous(network, {.steps = 20}));
+            return Learned{density_model(flow, weights.count()), tensors(flow), result.stopped};
           }};
 }
 
@@ -34,20 +65,22 @@ std::vector<Species> made() {
   const auto baseline = [](const char* name, auto fit) {
     return Species{name, [fit](const Tensor& points, const TrainingOptions& options,
                                const std::atomic<bool>&) {
-                     Rng rng(options.seed);
-                     return Learned{fit(points, rng), {}, false};
+                     return Learned{fit(points, Rng(options.seed)), {}, false};
                    }};
   };
   return {
-      baseline("gaussian", [](const Tensor& points, Rng&) { return best_gaussian(points); }),
-      baseline("mixture", [](const Tensor& points, Rng& rng) { return best_mixture(points, rng); }),
-      baseline("kernels", [](const Tensor& points, Rng&) { return kernel_density(points); }),
+      baseline("gaussian", [](const Tensor& points, const Rng&) { return best_gaussian(points); }),
+      baseline("mixture", best_mixture),
+      baseline("kernels", [](const Tensor& points, const Rng&) { return kernel_density(points); }),
       flow("nice", {.network = wide}),
       flow("real_nvp", {}),
       flow("maf", {.layers = 8, .network = wide}),
       flow("iaf", {.layers = 8, .network = wide}),
       flow("spline_coupling", {.layers = 6, .network = wide, .spline = {.bins = 32}}),
       flow("spline_autoregressive", {.layers = 4, .network = wide, .spline = {.bins = 32}}),
+      continuous("continuous"),
+      flow_matching("flow_matching", independent),
+      flow_matching("optimal_flow_matching", optimal),
   };
 }
 

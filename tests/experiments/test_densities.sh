@@ -27,7 +27,7 @@ run "$densities" "${small[@]}" --sets moons,checkerboard,blocks.pgm --threads 2 
 check "densities succeeds" [ "$status" -eq 0 ]
 check "it says nothing on stderr" [ ! -s stderr ]
 models=$(cut -d, -f2 all/densities.csv | tail -n +2 | sort -u | wc -l)
-check "there are all nine models" [ "$models" -eq 9 ]
+check "there are all twelve models" [ "$models" -eq 12 ]
 check "a row for each pair" [ "$(count '"model"' all/densities.json)" -eq $((3 * models)) ]
 check "the same in the CSV, and a header" [ "$(wc -l < all/densities.csv)" -eq $((3 * models + 1)) ]
 for key in set model nll floor gap se mass parameters seconds seed; do

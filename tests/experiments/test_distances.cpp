@@ -89,7 +89,7 @@ TEST_CASE("distances: path energy, medians and how sure they are") {
   Rng rng(4);
   std::vector<double> values(101);
   std::iota(values.begin(), values.end(), 0.);
-  const Interval interval = bootstrap_median(values, rng);
+  const ConfidenceInterval interval = bootstrap_median(values, rng);
   // The median of 101 evenly spread values has a deviation of about 101 / (2 sqrt 101) = 5.
   CHECK(interval.low < 50);
   CHECK(interval.high > 50);

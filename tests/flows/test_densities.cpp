@@ -298,7 +298,7 @@ TEST_CASE("another schedule after training: the field is that one's own, and end
                                 variance_preserving(), linear_variance_preserving()}) {
     CAPTURE(to.name);
     const Field field = rescheduled(mixture.field(), linear_interpolant(), to);
-    const Tensor y = (2 * rng.normal({30, 2})).value(), t = rng.uniform({30, 1}, 0, to.last);
+    const Tensor y = (2 * rng.normal({30, 2})).value(), t = rng.uniform({30, 1}, 0, real(to.last));
     const Tensor expected = oracle_of(mixture, to)(y, t).value();
     CHECK(largest_difference(field(y, t).value(), expected) <
           (kDouble ? 1e-9 : 1e-2) * std::max(1., largest(expected)));

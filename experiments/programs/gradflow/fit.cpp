@@ -4,6 +4,7 @@
 #include <sys/file.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cmath>
 
 #include "experiments/page/table_page.h"
@@ -51,9 +52,12 @@ std::string with_error(const Reached& r) { return fmt::format("{:.4f} ± {:.4f}"
 // The best against the best of the simple models, on the validation part.
 std::string verdict(const TableModel& model) {
   const std::string& kind = model.architecture.kind;
-  if (is_mixture(kind))
-    return fmt::format("kept: the {}; no flow was better on the validation rows", kind);
   const Facts& facts = model.facts;
+  const bool flow_was_tried = std::ranges::any_of(
+      facts.on_validation, [](const auto& of) { return !is_mixture(of.first); });
+  if (is_mixture(kind))
+    return fmt::format("kept: the {}{}", kind,
+                       flow_was_tried ? "; no flow was better on the validation rows" : "");
   const bool lost = facts.on_validation.contains("mixture") &&
                     facts.on_validation.at("mixture").mean > facts.on_validation.at(kind).mean;
   std::string text = fmt::format("kept: {}", kind);
@@ -90,8 +94,12 @@ int run_fit(FitCommand command) {
   const Index dropped = table.dropped;
   say("{}: {} rows of {}{}\n", command.data, table.rows(), fmt::join(table.names, ", "),
       dropped > 0 ? fmt::format("; {} more were dropped", dropped) : "");
-  const std::vector<std::string> warnings =
-      check_table(table, {.constant_allowed = command.dequantise});
+  std::vector<std::string> warnings = check_table(table, {.constant_allowed = command.dequantise});
+  std::erase_if(warnings, [&](const std::string& warning) {  // that a class repeats is its nature
+    return std::ranges::any_of(command.fit.given, [&](const std::string& name) {
+      return warning.starts_with(fmt::format("column \"{}\":", name));
+    });
+  });
   for (const std::string& warning : warnings) complain("warning: {}\n", warning);
   if (command.dequantise) {
     command.fit.grid = grid_of(table);
