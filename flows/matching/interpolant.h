@@ -53,11 +53,11 @@ Interpolant variance_preserving(real least = real(0.1), real most = 20);
 // unless s is from 0 to 1.
 Interpolant toward_target(real s);
 
-struct Ends {    // where a path is expected to come from and to lead to, seen from a place on it
-  Var y_0, y_1;  // (B, D)
+struct PathEnds {  // where a path is expected to come from and to lead to, seen from a place on it
+  Var y_0, y_1;    // (B, D)
 };
 // From the velocity v (B, D) at y (B, D), t (B, 1).
-Ends expected_ends(const Interpolant& path, const Var& y, const Var& v, const Var& t);
+PathEnds expected_ends(const Interpolant& path, const Var& y, const Var& v, const Var& t);
 // grad log p_t(y) = -E[y_0 | y] / sigma, (B, D), where the noise is N(0, I); infinite at t = 1.
 Var score(const Interpolant& path, const Var& y, const Var& v, const Var& t);
 
