@@ -255,7 +255,7 @@ Var silu(const Var& x) {
   return record("silu", map("silu", x.value(), [](real v) { return math::silu(v); }),
                 wrt(x, [x](const Var& dy) {
                   const Var s = sigmoid(x);
-                  return dy * (s * (1 + x * (1 - s)));
+                  return dy * (s * (1 + x * sigmoid(-x)));  // 1 - s would lose digits
                 }));
 }
 

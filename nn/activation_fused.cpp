@@ -49,7 +49,7 @@ void silu(Index n, real* v, real* slopes) {
 void softplus(Index n, real* v, real* slopes) {
   run(n, v, slopes, [](real x) {
     const real e = math::exp(-std::abs(x)), larger = 1 / (1 + e);
-    return Point{(x > 0 ? x : real{0}) + math::log1p_of_share(e), x > 0 ? larger : e * larger};
+    return Point{(x < 0 ? real{0} : x) + math::log1p_of_share(e), x > 0 ? larger : e * larger};
   });
 }
 

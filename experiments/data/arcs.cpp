@@ -16,13 +16,13 @@ DataSet circles(double factor, double noise) {
 }
 
 DataSet concentric_rings() {
-  std::vector<Curve> curves;
+  std::vector<PlaneCurve> curves;
   for (const double radius : {3.0, 2.25, 1.5, 0.75}) curves.push_back(circle({0, 0}, radius));
   return blurred("concentric_rings", curves, 0.08);
 }
 
 DataSet four_circles() {
-  std::vector<Curve> curves;
+  std::vector<PlaneCurve> curves;
   for (const double x : {-1, 1})
     for (const double y : {-1, 1}) curves.push_back(circle({x, y}, 2));
   return blurred("four_circles", curves, 0.1);
@@ -30,14 +30,15 @@ DataSet four_circles() {
 
 DataSet swiss_roll() {
   const auto at = [](double t) { return Point2{t * math::cos(t) / 5, t * math::sin(t) / 5}; };
-  return blurred("swiss_roll", {Curve{at, {1.5 * kPi, 4.5 * kPi}}}, 0.2);
+  return blurred("swiss_roll", {PlaneCurve{at, {1.5 * kPi, 4.5 * kPi}}}, 0.2);
 }
 
 // Its curvature jumps where the two bows meet: in two halves, each of them is smooth.
 DataSet s_curve(double noise) {
   const auto lower = [](double t) { return Point2{math::sin(t), math::cos(t) - 1}; };
   const auto upper = [](double t) { return Point2{math::sin(t), 1 - math::cos(t)}; };
-  return blurred("s_curve", {Curve{upper, {-1.5 * kPi, 0}}, Curve{lower, {0, 1.5 * kPi}}}, noise);
+  return blurred("s_curve", {PlaneCurve{upper, {-1.5 * kPi, 0}}, PlaneCurve{lower, {0, 1.5 * kPi}}},
+                 noise);
 }
 
 }  // namespace gradflow

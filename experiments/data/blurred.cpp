@@ -15,7 +15,7 @@ namespace {
 double distance(const Point2& a, const Point2& b) { return std::hypot(a[0] - b[0], a[1] - b[1]); }
 
 // Along its chords: good enough to choose a number of nodes.
-double length(const Curve& curve) {
+double length(const PlaneCurve& curve) {
   constexpr int kChords = 1000;
   double sum = 0;
   for (int i = 0; i < kChords; ++i) {
@@ -28,7 +28,7 @@ double length(const Curve& curve) {
 }
 
 // Three nodes for each s of its length, and some for its ends.
-void add_along(Spread& spread, const Curve& curve, double share) {
+void add_along(Spread& spread, const PlaneCurve& curve, double share) {
   const int nodes = 30 + static_cast<int>(3 * length(curve) / spread.s());
   for (const Node& node : gauss_legendre(nodes, curve.t))
     spread.add(curve.at(node.at), share * node.weight / (curve.t.high - curve.t.low));
@@ -77,11 +77,11 @@ void check_classes(const std::string& name, std::size_t classes, std::size_t par
 
 }  // namespace
 
-DataSet blurred(std::string name, std::vector<Curve> curves, double noise,
+DataSet blurred(std::string name, std::vector<PlaneCurve> curves, double noise,
                 std::vector<std::string> classes) {
   check_classes(name, classes.size(), curves.size());
   Spread spread(noise);
-  for (const Curve& curve : curves)
+  for (const PlaneCurve& curve : curves)
     add_along(spread, curve, 1 / static_cast<double>(curves.size()));
   DataSet set = described(std::move(name), std::move(classes), std::move(spread));
   const Index parts = std::ssize(curves);
@@ -107,7 +107,7 @@ DataSet blurred(std::string name, std::vector<Point2> places, double noise,
   return set;
 }
 
-Curve circle(Point2 centre, double radius) {
+PlaneCurve circle(Point2 centre, double radius) {
   return {[=](double t) {
             return Point2{centre[0] + radius * math::cos(t), centre[1] + radius * math::sin(t)};
           },

@@ -14,7 +14,7 @@
 
 namespace gradflow {
 
-struct Curve {
+struct PlaneCurve {
   std::function<Point2(double t)> at;
   Interval t = {0, 1};
 };
@@ -22,13 +22,13 @@ struct Curve {
 // Each point on one of the curves, all as likely, t uniform on its interval, and N(0, noise^2)
 // added to both coordinates. If they have classes, a point's is its curve's, and they take turns.
 // Throws ShapeError for no curves, a noise that is not above 0, and other than one class for each.
-DataSet blurred(std::string name, std::vector<Curve> curves, double noise,
+DataSet blurred(std::string name, std::vector<PlaneCurve> curves, double noise,
                 std::vector<std::string> classes = {});
 // The same for places.
 DataSet blurred(std::string name, std::vector<Point2> places, double noise,
                 std::vector<std::string> classes = {});
 
 // A whole circle.
-Curve circle(Point2 centre, double radius);
+PlaneCurve circle(Point2 centre, double radius);
 
 }  // namespace gradflow

@@ -41,7 +41,7 @@ Data sample_moons(Index n, Rng& rng, double noise) {
 
 DataSet moons(double noise) {
   const auto arc = [](Index moon) {
-    return Curve{[moon](double angle) { return on_moon(moon, angle); }, {0, kPi}};
+    return PlaneCurve{[moon](double angle) { return on_moon(moon, angle); }, {0, kPi}};
   };
   DataSet set = blurred("moons", {arc(0), arc(1)}, noise, {"upper", "lower"});
   set.sample = [noise](Index n, Rng& rng) { return sample_moons(n, rng, noise); };

@@ -25,7 +25,7 @@ struct FitOptions {
   std::vector<std::string> given = {};  // the last columns of the parts: conditions
   std::vector<double> grid = {};        // widths of noise for the other ones; empty: none
   // 0 epochs, a batch of 0: by the number of rows.
-  TrainingOptions training{.epochs = 0, .batch = 0, .learning_rate = 2e-3, .largest_gradient = 5};
+  TrainingOptions training{.epochs = 0, .batch = 0, .largest_gradient = 5};
   Index patience = 20;
   double seconds = std::numeric_limits<double>::infinity();  // for all of it, about
   // 0 layers or units: by the number of rows and columns.

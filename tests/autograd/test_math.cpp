@@ -61,7 +61,7 @@ const Function kFunctions[] = {
     {"relu", relu, [](double x) { return x > 0 || std::isnan(x) ? x : 0.0; }},
     {"leaky_relu", [](const Var& x) { return leaky_relu(x, real(0.125)); },
      [](double x) { return x > 0 ? x : 0.125 * x; }},
-    {"silu", silu, [](double x) { return x / (1 + std::exp(-x)); }},
+    {"silu", silu, [](double x) { return std::isinf(x) && x < 0 ? -0.0 : x / (1 + std::exp(-x)); }},
     {"clamp", [](const Var& x) { return clamp(x, real(-0.5), 1); },
      [](double x) { return x < -0.5 ? -0.5
                            : x > 1  ? 1.0

@@ -265,7 +265,8 @@ TEST_CASE("data sets: the smeared moons have mass 1 and their entropy, summed al
       at[1] = static_cast<real>((w + d) / 2);
     }
     const double area = 0.5 * half * std::cos(phi) * (M_PI / kSlices) * (high - low) / kAcross;
-    for (const real log_p : set.log_density(points).values()) {
+    const Tensor log_density = set.log_density(points);
+    for (const real log_p : log_density.values()) {
       if (!std::isfinite(log_p)) continue;
       const double p = std::exp(double(log_p)) * area;
       mass += p;

@@ -310,6 +310,21 @@ TEST_CASE("a flow begins at any base, which may be trained and know the context"
   CHECK(flow.log_prob(x, context).value().at({0}) == before);
 }
 
+TEST_CASE("recipes with a matrix between their layers have one after each permutation") {
+  Rng rng(31);
+  for (const auto& [name, make] : kRecipes) {
+    CAPTURE(name);
+    Flow flow = make(3, {.layers = 2, .permuting = Permuting::lu}, rng);
+    Index matrices = 0;
+    for (const auto& [tensor, value] : trained_tensors(flow))
+      matrices += contains(tensor, "matrix");
+    CHECK(matrices == 2);
+  }
+  // A spline's raw numbers come from one network for all of them.
+  Flow flow = spline_coupling(2, {.layers = 1, .spline = {.bins = 4}}, rng);
+  CHECK(parameters(flow).front().name == "0.network.0.weight");
+}
+
 TEST_CASE("a recipe is found by its name") {
   CHECK(std::size(kRecipes) == 6);
   for (const Recipe& known : kRecipes) CHECK(recipe(known.name).make == known.make);

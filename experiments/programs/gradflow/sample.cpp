@@ -40,6 +40,7 @@ std::string lines_of(const Tensor& samples, const std::string& given) {
 int run_sample(const SampleCommand& command) {
   const TableModel model = load_model(model_file(command.model));
   const Tensor condition = model.conditions.row(named(command.given));
+  if (condition.size() > 0) model.conditions.encode(condition);  // or throws, with nothing written
   std::string given;
   for (const real x : condition.values()) given += fmt::format(",{}", x);
   Output out(command.out);
