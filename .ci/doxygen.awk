@@ -8,7 +8,8 @@
 #                                          line and have no comment of their own
 #   a comment behind a declaration         documents that declaration
 #                                          (a class that the head begins with, "Tensor: ...",
-#                                          has the head as its own)
+#                                          has the head as its own; a copy or a move that is
+#                                          `= default` needs none)
 #   one line without a full stop above     is the title of a group (autograd/ops.h)
 #   lines indented in a comment            are code or formulas; with a year, (2017): the paper
 # What stands in the bodies of functions is left alone, and so are the other .cpp files. Lines keep
@@ -65,14 +66,17 @@ function code(   i, first, last) {
       continue
     }
     declaration(i)
-    if (line[i] ~ /[*]\/ [A-Za-z0-9_:<>]+ [a-z_]+( = [^(]+)?, [^(]*;$/) line[i] = separately(line[i])
+    if (line[i] ~ /[*]\/ [A-Za-z0-9_:<>]+ [a-z_0-9]+( = [^(]+)?, [^(]*;$/) line[i] = separately(line[i])
   }
   as_it_is()
 }
 
-# The comment at the beginning, and of what class it is: `subject`.
+# The comment at the beginning, and of what class it is: `subject`, of "Mlp: ...", "Polymorphic<T>: ..."
+# or "Parameter and Weights: ...".
 function head_comment(last) {
   subject = stripped(line[1])
+  sub(/^[A-Za-z]+( and |<)/, "&:", subject)
+  sub(/( and |<):/, ":", subject)
   subject = subject ~ /^[A-Za-z ]+:/ ? tolower(substr(subject, 1, index(subject, ":") - 1)) : ""
   gsub(/ /, "", subject)
   comment(1, last, "")
@@ -80,7 +84,7 @@ function head_comment(last) {
   line[last + 1] = " * \\file */"  # instead of a blank line or of #pragma once
 }
 
-function declaration(i,   end, at, own, word) {
+function declaration(i,   end, at, own) {
   if (line[i] ~ /^ *(#|[}]|friend |(virtual )?~|using [A-Za-z:]*::|(public|private|protected):)/) return
   end = i
   if (!trailing(line[i]) && ends_later[i]) end = ends_later[i]
@@ -96,12 +100,21 @@ function declaration(i,   end, at, own, word) {
     put_before(i, sentence(text(own)))
   } else if (shared != "" && !fresh) {
     put_before(i, shared)
+  } else if (line[i] ~ / = default;$/ && !fresh) {
+    put_before(i, "As usual.")
+  } else if (line[i] ~ /^template </ && line[i + 1] ~ /^(class|struct) / && !fresh) {
+    copy_head(i, line[i + 1])
   } else if (line[i] ~ /^(class|struct) [A-Za-z]+ .*[{]$/ && !fresh) {
-    split(line[i], word, " ")
-    if (tolower(word[2]) == subject) put_before(i, "\\copydoc " file_name())
+    copy_head(i, line[i])
   }
   fresh = 0
   if (opens[i]) shared = ""
+}
+
+# The head's comment for the class that begins so, if it is about that.
+function copy_head(i, begins,   word) {
+  split(begins, word, " ")
+  if (tolower(word[2]) == subject) put_before(i, "\\copydoc " file_name())
 }
 
 function put_before(i, words) {
@@ -154,10 +167,10 @@ function find_declarations(   i, k, c, s, depth, scope, statement, inside, start
   }
 }
 
-function file_name(   name) {
-  name = FILENAME
-  sub(/.*\//, "", name)
-  return name
+# With its folder: the name alone may be that of another file.
+function file_name(   n, part) {
+  n = split(FILENAME, part, "/")
+  return n > 1 ? part[n - 1] "/" part[n] : part[n]
 }
 
 # "/** text */ Index a = 0, b = 0;" as two declarations, so that both have the text.
@@ -267,9 +280,19 @@ function sentence(s) {
 
 # --- README.md ---
 
-function page(   i, n, part, k, s, fenced) {
+function page(   i, n, part, k, s, fenced, all, heading) {
+  for (i = 1; i <= NR; i++) all = all line[i] "\n"
   for (i = 1; i <= NR; i++) {
     s = line[i]
+    if (!fenced && s ~ /^##/) {  # where the page refers to a heading, that needs a name, from a letter on
+      heading = tolower(s)
+      sub(/^#+ /, "", heading)
+      gsub(/\]\([^)]*\)/, "", heading)
+      gsub(/[^a-z0-9_ -]/, "", heading)
+      gsub(/ /, "-", heading)
+      if (index(all, "](#" heading ")")) s = s " {#section-" heading "}"
+    }
+    if (!fenced) gsub(/\]\(#/, "](#section-", s)
     for (k = i; s ~ /^!\[[^\]]*$/; line[k] = "") s = k < NR ? s " " line[++k] : s "]"  # a picture: in one line
     if (s ~ /^```/) {
       fenced = !fenced

@@ -29,14 +29,15 @@ namespace gradflow {
 class Parameter {
  public:
   Parameter() : Parameter(Tensor()) {}  // no numbers yet
+  // These numbers.
   Parameter(Tensor value) : state_(std::make_shared<State>(std::move(value))) {}
   Parameter(const Parameter& other) : Parameter(other.value()) {}  // the same numbers
   Parameter(Parameter&&) noexcept = default;                       // the same parameter
-  Parameter& operator=(const Parameter& other) { return *this = other.value(); }
   Parameter& operator=(Parameter&&) noexcept = default;
   ~Parameter() = default;
   // Other numbers for the same parameter.
   Parameter& operator=(Tensor value);
+  Parameter& operator=(const Parameter& other) { return *this = other.value(); }
 
   // As they are now. Throws GraphError for a parameter that has been moved away.
   const Tensor& value() const;

@@ -97,7 +97,7 @@ struct Recorder {
     std::pmr::polymorphic_allocator<> allocator(&arena(tape));
     attach(tape, y, allocator.new_object<FunctionRule<F>>(std::move(rule)));
   }
-  template <class F>
+  template <class F>  // the same for an argument; nothing if that is not tracked
   static void add_rule(Tape& tape, const Var& y, Wrt<F>&& of) {
     if (!of.argument.tracked()) return;
     const std::uint32_t node = node_of(of.argument);

@@ -25,7 +25,7 @@ class Base {
   Base& operator=(Base&&) = default;
 };
 
-using AnyBase = Polymorphic<Base>;
+using AnyBase = Polymorphic<Base>;  // a value of any class that is derived from it
 
 // log N(z; 0, I) = -|z|^2 / 2 - (D / 2) log 2 pi:   z (B, D)  ->  (B)
 inline Var standard_normal_log_prob(const Var& z) {
@@ -36,7 +36,7 @@ inline Var standard_normal_log_prob(const Var& z) {
 // N(0, I)
 class StandardNormal final : public Base {
  public:
-  explicit StandardNormal(Index dim) : dim_(dim) {}
+  explicit StandardNormal(Index dim) : dim_(dim) {}  // of D coordinates
   Index dim() const override { return dim_; }
   Var log_prob(const Var& z, const Var& = no_context) const override {
     check_points("StandardNormal::log_prob", z, dim_);

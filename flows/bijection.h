@@ -31,7 +31,7 @@ struct Mapped {
 
 enum class LogDet { no, yes };  // whether it is wanted
 
-inline const Var no_context = Tensor();
+inline const Var no_context = Tensor();  // nothing is known beside the coordinates
 
 class Bijection {
  public:
@@ -50,11 +50,10 @@ class Bijection {
   virtual const char* name() const = 0;        // of the class, for messages
   virtual Index dim() const = 0;               // D, the number of coordinates
   virtual Index context() const { return 0; }  // how many numbers it wants to know of each point
-  // What each direction costs: how often a network is asked.
-  struct Passes {
-    Index to_latent = 0, to_data = 0;
+  struct Passes {                      // what each direction costs: how often a network is asked
+    Index to_latent = 0, to_data = 0;  // in that direction
   };
-  virtual Passes passes() const { return {}; }
+  virtual Passes passes() const { return {}; }  // none, where there is no network
   // Names its tensors (nn/parameters.h).
   virtual void visit(const Visitor&) {}
 
@@ -79,7 +78,7 @@ class Bijection {
   virtual void begin_with(const Tensor&, const Tensor&) {}  // see initialise()
 };
 
-using AnyBijection = Polymorphic<Bijection>;
+using AnyBijection = Polymorphic<Bijection>;  // a value of any class that is derived from it
 
 // The sum of two log-determinants, either of which may have been left out.
 Var added(const Var& log_det, const Var& other);

@@ -20,6 +20,7 @@ class Chain final : public Bijection {
   Chain(std::initializer_list<AnyBijection> layers) : Chain(std::vector(layers)) {}
 
   Index size() const { return std::ssize(layers_); }  // the number of layers
+  // The i-th layer, from the latent side.
   AnyBijection& operator[](Index i) { return layers_[static_cast<std::size_t>(i)]; }
   const AnyBijection& operator[](Index i) const { return layers_[static_cast<std::size_t>(i)]; }
 
@@ -48,9 +49,9 @@ class Chain final : public Bijection {
 // autoregressive one turned round.
 class Inverse final : public Bijection {
  public:
-  explicit Inverse(AnyBijection of) : of_(std::move(of)) {}
+  explicit Inverse(AnyBijection of) : of_(std::move(of)) {}  // of any bijection
 
-  const AnyBijection& of() const { return of_; }
+  const AnyBijection& of() const { return of_; }  // what is turned round
 
   const char* name() const override { return "Inverse"; }
   Index dim() const override { return of_->dim(); }

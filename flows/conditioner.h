@@ -5,9 +5,9 @@
 
 namespace gradflow {
 
-struct ConditionerOptions {
-  std::vector<Index> hidden = {8, 8, 8, 8};  // sizes of the hidden layers
-  Activation activation = activations::leaky_relu;
+struct ConditionerOptions {                         // what the network is
+  std::vector<Index> hidden = {8, 8, 8, 8};         // sizes of the hidden layers
+  Activation activation = activations::leaky_relu;  // between them
   bool start_as_identity = true;  // last layers zeroed: so are all raw numbers at the beginning
   Index context = 0;              // how many numbers are known of each point beside its coordinates
 };

@@ -18,9 +18,9 @@
 
 namespace gradflow {
 
-struct ContinuousOptions {  // how it is solved
-  Tableau tableau = runge_kutta4;
-  Steps steps = {50};
+struct ContinuousOptions {         // how it is solved
+  Tableau tableau = runge_kutta4;  // by which method
+  Steps steps = {50};              // how time is cut
   // For Hutchinson's estimate of the divergence: e (D), the same at every point and time, so that
   // what is integrated is a function. Exact without one.
   std::optional<Tensor> probe = {};
@@ -31,7 +31,7 @@ class Continuous final : public Bijection {
   // A copy of the network belongs to it. Throws ShapeError for a probe of another size.
   explicit Continuous(VelocityNetwork network, ContinuousOptions options = {});
 
-  const VelocityNetwork& network() const { return network_; }
+  const VelocityNetwork& network() const { return network_; }  // the field
 
   const char* name() const override { return "Continuous"; }
   Index dim() const override { return network_.dim; }

@@ -34,9 +34,9 @@ class Coupling final : public Bijection {
   const Univariate& univariate() const { return *univariate_; }  // how the others move
   // The same, for who needs it for longer than the coupling may live.
   const std::shared_ptr<const Univariate>& shared_univariate() const { return univariate_; }
-  bool moves_kept() const { return free_.has_value(); }
-  std::span<Mlp> networks() { return networks_; }  // one for each raw number, or one
-  std::span<const Mlp> networks() const { return networks_; }
+  bool moves_kept() const { return free_.has_value(); }        // whether these move, too
+  std::span<Mlp> networks() { return networks_; }              // one for each raw number, or one
+  std::span<const Mlp> networks() const { return networks_; }  // the same
 
   const char* name() const override { return "Coupling"; }
   Index dim() const override { return dim_; }

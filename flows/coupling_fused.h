@@ -17,8 +17,8 @@
 
 namespace gradflow {
 
-struct FusedRun {
-  Mapped mapped;
+struct FusedRun {      // what a run of layers has made of the points
+  Mapped mapped;       // by all of them together
   std::size_t layers;  // how many of those given have been applied
 };
 

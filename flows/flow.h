@@ -34,15 +34,16 @@ struct Flow {
     Var log_det;                                   // (B): log |det dz/dx|
     Var total() const { return prior + log_det; }  // (B): log p(x)
   };
+  // The two of them, each by itself.
   LogProb log_prob_parts(const Var& x, const Var& context = no_context) const;
 
   // (n, D); context (n, context()) or none. Nothing is recorded.
   Tensor sample(Index n, Rng& rng, const Var& context = no_context) const;
-  // Samples with their own log p, from one pass to_data; recorded, if a tape does.
-  struct Sampled {
-    Var points;    // (n, D)
-    Var log_prob;  // (n)
+  struct Sampled {  // samples with their own log p
+    Var points;     // (n, D)
+    Var log_prob;   // (n)
   };
+  // Both from one pass to_data; recorded, if a tape does.
   Sampled sample_with_log_prob(Index n, Rng& rng, const Var& context = no_context) const;
 
   void visit(const Visitor& visitor);  // as the bijection does; what the base has is "base. ..."

@@ -21,7 +21,7 @@ class MaskedNetwork {
   MaskedNetwork(Index dim, Index numbers, const ConditionerOptions& options, Rng& rng);
 
   Var operator()(const Var& input) const;  // (B, D + context) -> (B, D R): number r of i at i R + r
-  void visit(const Visitor& visitor) { network_.visit(visitor); }
+  void visit(const Visitor& visitor) { network_.visit(visitor); }  // "0.weight", ...
 
  private:
   Mlp network_;

@@ -15,8 +15,10 @@ namespace gradflow {
 template <class T>
 class Polymorphic {
  public:
+  // Holds this value.
   template <std::derived_from<T> Derived>
   Polymorphic(Derived value) : held_(std::make_unique<Held<Derived>>(std::move(value))) {}
+  // Holds a copy.
   Polymorphic(const Polymorphic& other) : held_(other.held().copy()) {}
   Polymorphic(Polymorphic&&) noexcept = default;
   // To the same class its own assignment: parameters keep their identity, as in any other model.

@@ -19,7 +19,7 @@ enum class Permuting {  // the order of the coordinates from layer to layer
   lu          // as alternate, and then a linear map that is trained (linear/lu.h)
 };
 
-struct FlowOptions {
+struct FlowOptions {                           // what a flow is made of
   Index layers = 15;                           // each followed by what `permuting` says
   ConditionerOptions network = {};             // of each layer
   real scale_bound = 2;                        // c of the affine map (univariate/affine.h)
@@ -49,8 +49,10 @@ Flow iaf(Index dim, const FlowOptions& options, Rng& rng);
 // The same by name, for command lines.
 struct Recipe {
   const char* name;  // as the function's
+  // The function.
   Flow (*make)(Index dim, const FlowOptions& options, Rng& rng);
 };
+// All of them.
 inline constexpr Recipe kRecipes[] = {{"real_nvp", real_nvp},
                                       {"nice", nice},
                                       {"spline_coupling", spline_coupling},

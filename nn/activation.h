@@ -22,13 +22,14 @@ struct Activation {
   std::optional<real> slope = {};
   void (*plain)(Index n, real* v, real* slopes) = nullptr;
 
-  Var operator()(const Var& x) const { return function(x); }
+  Var operator()(const Var& x) const { return function(x); }  // of any shape
 };
 
 namespace activations {
 
-inline constexpr real kLeakySlope = real(0.01);
+inline constexpr real kLeakySlope = real(0.01);  // where x is negative
 
+// The functions of these names (autograd/ops.h).
 inline constexpr Activation leaky_relu{
     "leaky_relu", [](const Var& x) { return gradflow::leaky_relu(x, kLeakySlope); }, kLeakySlope};
 inline constexpr Activation relu{"relu", gradflow::relu, real{0}};

@@ -64,16 +64,18 @@ class Visitor {
 // A model, as the functions below take it: what has a visit(), or a list of Parameters.
 class AnyModel {
  public:
+  // Refers to what it is made from.
   template <class Model>  // its visit() is not const, since it hands out what can be changed
   requires requires(Model& model, const Visitor& visitor) { model.visit(visitor); }
   AnyModel(const Model& model)
       : visit([&model](const Visitor& visitor) { const_cast<Model&>(model).visit(visitor); }) {}
+  // The same.
   AnyModel(const Parameters& list)
       : visit([&list](const Visitor& visitor) {
           for (const auto& [name, parameter] : list) visitor(name, *parameter);
         }) {}
 
-  std::function<void(const Visitor&)> visit;
+  std::function<void(const Visitor&)> visit;  // shows its tensors
 };
 
 // What is trained: the model must outlive the list, and not move as long as that is used.

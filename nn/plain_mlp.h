@@ -48,9 +48,8 @@ class PlainMlp {
   // Its numbers are those in this block from now on.
   void use_copy(const real* block);
 
-  // y (out, B) of x (in, B). What is kept (kept(), B) is for the way back, for which the slopes of
-  // the activations may be wanted as well.
-  enum class Slopes { no, yes };
+  enum class Slopes { no, yes };  // of the activations: whether they are wanted for the way back
+  // y (out, B) of x (in, B). What is kept (kept(), B) is for the way back.
   void forward(Index B, const real* x, real* kept, real* y, Slopes wanted) const;
 
   // The gradient of x from that of y, which is in d (out, B); and, unless `gradients` is null, that

@@ -24,7 +24,7 @@ class GaussianMixture final : public Base {
   // ShapeError if there are fewer points than components.
   void begin_at(const Tensor& points, Rng& rng);
 
-  Index components() const { return means_.value().rows(); }
+  Index components() const { return means_.value().rows(); }  // how many
   Index dim() const override { return means_.value().shape()[1]; }
   Var log_prob(const Var& z, const Var& context = no_context) const override;
   // A gradient goes to means and deviations; a component is chosen, and a choice has none.

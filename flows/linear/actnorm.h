@@ -22,7 +22,7 @@ class ActNorm final : public Bijection {
  public:
   explicit ActNorm(Index dim);  // the identity, until initialise(); ShapeError for dim < 1
 
-  bool initialised() const { return initialised_.item() != 0; }
+  bool initialised() const { return initialised_.item() != 0; }  // whether it has been
 
   const char* name() const override { return "ActNorm"; }
   Index dim() const override { return shift_.value().size(); }

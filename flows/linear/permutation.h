@@ -16,7 +16,7 @@ class Permutation final : public Bijection {
   static Permutation rotation(Index dim, Index by);  // the first `by` coordinates go to the end
   static Permutation random(Index dim, Rng& rng);    // any order; may be the identity
 
-  const std::vector<Index>& order() const { return order_; }
+  const std::vector<Index>& order() const { return order_; }      // to_data: x[i] = z[order[i]]
   const std::vector<Index>& inverse() const { return inverse_; }  // to_latent: z[i] = x[inverse[i]]
 
   const char* name() const override { return "Permutation"; }

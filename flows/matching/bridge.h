@@ -20,12 +20,12 @@
 
 namespace gradflow {
 
-struct Bridge {
+struct Bridge {            // between two points
   real sigma = 1;          // more than 0: how far particles diffuse in time 1
   real edge = real(1e-3);  // t is drawn from edge to 1 - edge: |u|^2 has no mean at the ends
 };
 
-struct OnBridge {
+struct OnBridge {     // a place on it, and what is learned there
   Var y_t, velocity;  // (B, D)
   Var noise, spread;  // e (B, D), and sigma sqrt(t (1-t)) (B, 1)
 };

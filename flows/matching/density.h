@@ -21,7 +21,7 @@ namespace gradflow {
 Tensor log_prob(const FlowMatching& model, const Tensor& points, const Labels& labels = {},
                 const ContinuousOptions& solver = {});
 
-struct Scored {
+struct Scored {     // log p with what the solver has done to it
   Tensor log_prob;  // (B)
   Tensor error;  // (B): how far it is from the same with twice as long steps, or 10 x the tolerance
 };
@@ -32,9 +32,9 @@ Scored log_prob_with_error(const FlowMatching& model, const Tensor& points,
 
 // --- the density of Euler's method itself, of points in the plane or on a line ---
 
-struct EulerCarried {
-  Tensor points;    // (B, D)
-  Tensor log_prob;  // (B): log of the density that Euler's method gives to these
+struct EulerCarried {  // noise that has become points
+  Tensor points;       // (B, D)
+  Tensor log_prob;     // (B): log of the density that Euler's method gives to these
 };
 // Noise (B, D) carried from t = 0 to 1 by so many steps of Euler's method. Throws ShapeError for
 // more than two coordinates, and NonFiniteError if a step turns space inside out (a determinant

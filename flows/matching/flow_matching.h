@@ -15,12 +15,12 @@ namespace gradflow {
 
 using Labels = std::vector<Index>;  // a class for each point; none for an unconditional model
 
-struct FlowMatchingOptions {                     // what the network is
-  std::vector<Index> hidden = {64, 64, 64, 64};  // sizes of its hidden layers
-  Index classes = 0;                             // 0: unconditional
-  Index class_dim = 10;                          // size of a class's vector
-  Activation activation = activations::leaky_relu;
-  Index waves = 0;  // of time: velocity.h
+struct FlowMatchingOptions {                        // what the network is
+  std::vector<Index> hidden = {64, 64, 64, 64};     // sizes of its hidden layers
+  Index classes = 0;                                // 0: unconditional
+  Index class_dim = 10;                             // size of a class's vector
+  Activation activation = activations::leaky_relu;  // between them
+  Index waves = 0;                                  // of time: velocity.h
   // How often, in training, a class is withheld: guidance.h. 0: never, and no vector for that.
   real withheld = 0;
 };

@@ -85,7 +85,7 @@ Interpolant toward_target(real s) {
           }};
 }
 
-Ends expected_ends(const Interpolant& path, const Var& y, const Var& v, const Var& t) {
+PathEnds expected_ends(const Interpolant& path, const Var& y, const Var& v, const Var& t) {
   const Coefficients c = path.clamped_at(t);
   const Var determinant = c.d_alpha * c.sigma - c.alpha * c.d_sigma;
   return {(c.d_alpha * y - c.alpha * v) / determinant, (c.sigma * v - c.d_sigma * y) / determinant};
@@ -102,7 +102,7 @@ Field rescheduled(Field field, Interpolant from, Interpolant to) {
     const Var s = time_of_share(from, share(there).value());
     const Coefficients here = from.at(s);
     const Var place = y * ((here.alpha + here.sigma) / (there.alpha + there.sigma));
-    const Ends ends = expected_ends(from, place, field(place, s), s);
+    const PathEnds ends = expected_ends(from, place, field(place, s), s);
     return there.d_alpha * ends.y_1 + there.d_sigma * ends.y_0;
   };
 }

@@ -18,20 +18,21 @@
 
 namespace gradflow {
 
-struct Coefficients {  // at times t (B, 1), (B, 1) each
-  Var alpha, sigma;    // of the data, of the noise
-  Var d_alpha, d_sigma;
+struct Coefficients {    // at times t (B, 1), (B, 1) each
+  Var alpha, sigma;      // of the data, of the noise
+  Var d_alpha, d_sigma;  // their derivatives by t
 };
 
 struct Interpolant {
-  const char* name;
-  std::function<Coefficients(const Var& t)> at;
+  const char* name;                              // of the path
+  std::function<Coefficients(const Var& t)> at;  // the four at these times
   // The last time at which all four are finite: later ones count as this one. Samples are to be
   // carried to it, and not to 1.
   double last = 1;
 
   // A Path.
   OnPath operator()(const Var& y_0, const Var& y_1, const Var& t) const;
+  // The same, where later times than the last count as that.
   Coefficients clamped_at(const Var& t) const { return at(minimum(t, static_cast<real>(last))); }
 };
 
@@ -52,11 +53,11 @@ Interpolant variance_preserving(real least = real(0.1), real most = 20);
 // unless s is from 0 to 1.
 Interpolant toward_target(real s);
 
-struct Ends {    // where a path is expected to come from and to lead to, seen from a place on it
-  Var y_0, y_1;  // (B, D)
+struct PathEnds {  // where a path is expected to come from and to lead to, seen from a place on it
+  Var y_0, y_1;    // (B, D)
 };
 // From the velocity v (B, D) at y (B, D), t (B, 1).
-Ends expected_ends(const Interpolant& path, const Var& y, const Var& v, const Var& t);
+PathEnds expected_ends(const Interpolant& path, const Var& y, const Var& v, const Var& t);
 // grad log p_t(y) = -E[y_0 | y] / sigma, (B, D), where the noise is N(0, I); infinite at t = 1.
 Var score(const Interpolant& path, const Var& y, const Var& v, const Var& t);
 

@@ -19,7 +19,7 @@
 
 namespace gradflow {
 
-struct MeanFlowOptions {
+struct MeanFlowOptions {                         // what the network is, and how it is trained
   std::vector<Index> hidden = {64, 64, 64, 64};  // sizes of the hidden layers
   Activation activation = activations::silu;     // smooth, since it is differentiated
   real spans = real(0.25);  // the share of a batch in which s != t; the others learn the velocity
@@ -30,13 +30,13 @@ struct MeanFlow {
   // to 1.
   MeanFlow(Index dim, const MeanFlowOptions& options, Rng& rng);
 
-  Index dim() const { return network.out(); }
+  Index dim() const { return network.out(); }  // D
   // y (B, D), s and t (B, 1) -> u (B, D). Throws ShapeError for other shapes.
   Var mean_velocity(const Var& y, const Var& s, const Var& t) const;
-  // u (B, D), and its derivative along (v, 1, 0): numbers.
-  struct AlongPath {
-    Tensor u, change;
+  struct AlongPath {   // numbers
+    Tensor u, change;  // (B, D): u, and its derivative along (v, 1, 0)
   };
+  // Both at y and with the velocity v (B, D), s and t (B, 1).
   AlongPath along_path(const Tensor& y, const Tensor& s, const Tensor& t, const Tensor& v) const;
 
   // Mean over the points of |u - target|^2 / (its own value + 0.001), where the divisor is a
@@ -47,10 +47,10 @@ struct MeanFlow {
   Tensor carry(const Tensor& noise, Index steps = 1) const;
   Tensor sample(Index n, Rng& rng, Index steps = 1) const;
 
-  void visit(const Visitor& visitor) { visitor("network", network); }
+  void visit(const Visitor& visitor) { visitor("network", network); }  // "network.0.weight", ...
 
   Mlp network;  // [y, s, t] -> u
-  real spans;
+  real spans;   // as in the options
 };
 
 }  // namespace gradflow

@@ -18,17 +18,17 @@
 
 namespace gradflow {
 
-struct SinkhornOptions {
-  double epsilon = 1;       // more than 0
-  double tolerance = 1e-9;  // of the sum over the columns' errors, looked at in every tenth round
-  Index most_rounds = 1000;
+struct SinkhornOptions {     // how far to go
+  double epsilon = 1;        // more than 0
+  double tolerance = 1e-9;   // of the sum over the columns' errors, looked at in every tenth round
+  Index most_rounds = 1000;  // before it gives up
 };
 
-struct EntropicPlan {
+struct EntropicPlan {             // how much of each row goes to each column
   std::vector<double> log_share;  // (n m), row by row: log P_ij; the sum of P is 1
   double cost = 0;                // sum P_ij c_ij
   double error = 0;               // sum over the columns of |their sum - 1 / m|
-  Index rounds = 0;
+  Index rounds = 0;               // that it took
 };
 
 // Of the n x m costs, row by row; every row's sum is 1 / n, every column's 1 / m. Throws ShapeError

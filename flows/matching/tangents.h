@@ -11,7 +11,7 @@
 
 namespace gradflow {
 
-struct WithTangents {
+struct WithTangents {         // what comes out of a network
   Var value;                  // (B, out)
   std::vector<Var> tangents;  // (B, out) each: the Jacobian times one direction
 };

@@ -13,9 +13,9 @@
 
 namespace gradflow {
 
-struct VelocityOptions {
-  std::vector<Index> hidden = {64, 64, 64, 64};  // sizes of the hidden layers
-  Activation activation = activations::leaky_relu;
+struct VelocityOptions {                            // what the network is
+  std::vector<Index> hidden = {64, 64, 64, 64};     // sizes of the hidden layers
+  Activation activation = activations::leaky_relu;  // between them
   Index context = 0;  // how many numbers are known of each point beside its coordinates
   // In place of t the network is told cos(k pi t) and sin(k pi t), k = 1 ... waves; 0: t itself.
   // With them it can change quickly in time where it must, near t = 1.

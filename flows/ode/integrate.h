@@ -36,9 +36,9 @@ Var integrate(const Field& field, const Var& y, const Span& span, const Tableau&
 std::vector<Var> trajectory(const Field& field, const Var& y, const Span& span,
                             const Tableau& tableau, const Steps& steps);
 
-struct Solution {
+struct Solution {           // what solve() returns
   std::vector<Var> states;  // (B, D): y at each of the times
-  Effort effort;
+  Effort effort;            // of the whole solve
 };
 // y at these times, at least two, upwards or downwards, from the first, where it is given. Steps
 // end at each of them exactly; fixed ones are as many between each time and the next.

@@ -19,16 +19,16 @@ using Field = std::function<Var(const Var& y, const Var& t)>;
 // whose answer has another shape than y.
 class Asked {
  public:
-  explicit Asked(const Field& field) : field_(field) {}
-  Var operator()(const Var& y, double t);
-  Index evaluations() const { return evaluations_; }
+  explicit Asked(const Field& field) : field_(field) {}  // which must outlive it
+  Var operator()(const Var& y, double t);                // y (B, D) -> dy/dt (B, D)
+  Index evaluations() const { return evaluations_; }     // so far
 
  private:
   const Field& field_;
   Index evaluations_ = 0;
 };
 
-struct Stepped {
+struct Stepped {       // where a step has led
   Var y;               // (B, D): at the end of the step
   std::vector<Var> k;  // (B, D) each: what the stages saw
 };

@@ -9,8 +9,8 @@
 
 namespace gradflow {
 
-struct Span {  // of time; in these models noise is at 0, data at 1
-  double from = 0, to = 1;
+struct Span {               // of time; in these models noise is at 0, data at 1
+  double from = 0, to = 1;  // where it begins and ends
 };
 
 struct Fixed {         // steps of one size
@@ -28,6 +28,7 @@ struct Adaptive {
 // One or the other: {50}, Fixed{50}, Adaptive{.relative = 1e-6}; 1000 of one size by default.
 struct Steps : std::variant<Fixed, Adaptive> {
   Steps() = default;
+  // As these say.
   Steps(Index count) : variant(Fixed{count}) {}
   Steps(const Fixed& fixed) : variant(fixed) {}
   Steps(const Adaptive& adaptive) : variant(adaptive) {}

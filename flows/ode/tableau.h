@@ -22,14 +22,15 @@
 namespace gradflow {
 
 struct Tableau {
-  const char* name;
+  const char* name;                       // of the method
   int order;                              // the error falls as h to this power
   std::vector<double> nodes;              // c: one for each stage
   std::vector<std::vector<double>> rows;  // a: row i has i numbers
   std::vector<double> weights;            // b: their sum is 1
-  // Of the difference to a method of another order, for methods that choose their own steps; and of
-  // the place in the middle of a step, for those that can be asked for any time (curve.h).
-  std::vector<double> error_weights = {}, middle_weights = {};
+  // Of the difference to a method of another order, for methods that choose their own steps.
+  std::vector<double> error_weights = {};
+  // Of the place in the middle of a step, for those that can be asked for any time (curve.h).
+  std::vector<double> middle_weights = {};
 };
 
 // True if the last stage looks at the end of the step: it is then the next one's first.
@@ -39,6 +40,7 @@ inline bool first_same_as_last(const Tableau& tableau) {
          std::equal(last.begin(), last.end(), b.begin());
 }
 
+// One stage: along the slope at the beginning.
 inline const Tableau euler{.name = "euler", .order = 1, .nodes = {0}, .rows = {{}}, .weights = {1}};
 
 // With the clock at the step's end. Not a method one would choose; a published figure of these
@@ -46,9 +48,11 @@ inline const Tableau euler{.name = "euler", .order = 1, .nodes = {0}, .rows = {{
 inline const Tableau euler_right_end{
     .name = "euler_right_end", .order = 1, .nodes = {1}, .rows = {{}}, .weights = {1}};
 
+// Along the slope in the middle, which a first half step finds.
 inline const Tableau midpoint{
     .name = "midpoint", .order = 2, .nodes = {0, 0.5}, .rows = {{}, {0.5}}, .weights = {0, 1}};
 
+// Along the mean of the slopes at both ends.
 inline const Tableau heun{
     .name = "heun", .order = 2, .nodes = {0, 1}, .rows = {{}, {1}}, .weights = {0.5, 0.5}};
 

@@ -9,6 +9,7 @@
 
 namespace gradflow {
 
+// By one raw number, t.
 Univariate additive();
 
 }  // namespace gradflow

@@ -55,8 +55,8 @@ void backward(real c, Way way, Index n, const real* x, const real* y, const real
 
 }  // namespace
 
-PlainMap plain_affine(real c) {
-  return {2, std::bind_front(forward, c), std::bind_front(backward, c)};
+PlainMap plain_affine(real bound) {
+  return {2, std::bind_front(forward, bound), std::bind_front(backward, bound)};
 }
 
 }  // namespace gradflow

@@ -7,6 +7,7 @@
 
 namespace gradflow {
 
+// Both directions, for the bound c.
 PlainMap plain_affine(real bound);
 
 }  // namespace gradflow

@@ -14,14 +14,14 @@
 
 namespace gradflow {
 
-enum class Way { to_latent, to_data };
+enum class Way { to_latent, to_data };  // the direction of a map
 
 // n raw numbers of each kind: those of kind r begin at data + r * step.
 template <class Number>
 struct RawRows {
-  Number* data;
-  Index step;
-  Number* operator[](Index r) const { return data + r * step; }
+  Number* data;                                                  // of the first kind
+  Index step;                                                    // from a kind to the next
+  Number* operator[](Index r) const { return data + r * step; }  // those of kind r
 };
 
 struct PlainMap {

@@ -23,14 +23,14 @@
 
 namespace gradflow {
 
-struct SplineOptions {
-  Index bins = 16;  // K: how many pieces
-  real box = 3;     // B: it moves points between -B and B; 5 for data that nobody standardised
+struct SplineOptions {  // how fine and how wide the curve is
+  Index bins = 16;      // K: how many pieces
+  real box = 3;         // B: it moves points between -B and B; 5 for data that nobody standardised
 };
 
-enum class Ends {
-  straight,  // the slope is 1 at both: the curve goes on as the identity
-  joined     // the slope is one number at both, free: the curve goes on at its other end
+enum class Ends {  // what happens at the edges of the box
+  straight,        // the slope is 1 at both: the curve goes on as the identity
+  joined           // the slope is one number at both, free: the curve goes on at its other end
 };
 
 // Raw numbers of a coordinate: K "width"s, K "height"s, K - 1 "slope"s of the inner knots (K if the

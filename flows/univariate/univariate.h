@@ -34,7 +34,8 @@ struct Univariate {
   Map latent, data;               // each undoes the other
   // Fast forms of the two, if there are any: of the last M columns of points (B, D), the others
   // staying as they are.
-  Map fused_latent = nullptr, fused_data = nullptr;
+  Map fused_latent = nullptr;
+  Map fused_data = nullptr;
   std::shared_ptr<const PlainMap> plain =
       nullptr;  // the same as loops, if it has them (univariate_fused.h)
 

@@ -15,10 +15,10 @@
 
 namespace gradflow {
 
-enum class Arithmetic { fused, portable };
-enum class Products {
-  fastest,  // large ones by the library, if there is one
-  ours      // all by ours
+enum class Arithmetic { fused, portable };  // how a product and a sum are rounded: once, or twice
+enum class Products {                       // by whom large ones are done
+  fastest,                                  // large ones by the library, if there is one
+  ours                                      // all by ours
 };
 
 // Of all threads, from the next product on. At the start: `fused` if the library was compiled for

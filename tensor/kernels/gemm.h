@@ -64,7 +64,7 @@ struct BlasInfo {
   std::string fitting;  // the one that it should have: OPENBLAS_CORETYPE makes it so
   bool openmp = false;  // whether its threads are OpenMP's
 };
-BlasInfo blas_info();
+BlasInfo blas_info();  // without a library: of none
 
 // The name of a core that fits this processor: the one that the library has recognised, unless it
 // takes a processor with AVX2 for one without.

@@ -20,9 +20,9 @@
 namespace gradflow {
 
 #if defined(__FMA__) || defined(__aarch64__)
-constexpr bool kHasMultiplyAdd = true;
+constexpr bool kHasMultiplyAdd = true;  // this processor: it is one instruction
 #else
-constexpr bool kHasMultiplyAdd = false;
+constexpr bool kHasMultiplyAdd = false;  // this processor: it takes several
 #endif
 
 // a b + c by +, -, *: the product of two floats is exact in double. The sum there is made odd if
@@ -75,6 +75,7 @@ template <class V>
 #endif
 }
 
+// a b + c, rounded as `how` says.
 template <Arithmetic how, class V>
 [[gnu::always_inline]] inline V multiply_add(V a, V b, V c) {
   if constexpr (how == Arithmetic::fused)

@@ -244,7 +244,7 @@ TEST_CASE("an interpolant's slopes are its derivatives, and it leads from noise 
                    reference((c.d_alpha.value() * Var(y_1) + c.d_sigma.value() * Var(y_0)).value()),
                    4, 10) == "");
     // Seen from a place, with the velocity of the line itself, the ends are its own.
-    const Ends ends = expected_ends(path, on.y_t, on.velocity, times);
+    const PathEnds ends = expected_ends(path, on.y_t, on.velocity, times);
     CHECK(difference(ends.y_0, reference(y_0), 2000, 4) == "");
     CHECK(difference(ends.y_1, reference(y_1), 2000, 4) == "");
   }
