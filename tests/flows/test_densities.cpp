@@ -86,8 +86,8 @@ TEST_CASE("the error that is shown is the solver's, and falls with its order") {
   CHECK(shown(dormand_prince, Adaptive{.relative = 1e-5, .absolute = 1e-5}) < 5e-4);
 }
 
+#ifdef GRADFLOW_DOUBLE  // float's roundings hide the higher orders
 TEST_CASE("through kinks a solver of fourth order becomes one of first order") {
-  if (!kDouble) return;
   const auto order = [](const Activation& activation) {
     Rng rng(5);
     FlowMatching model(2, {.hidden = {64, 64, 64}, .activation = activation}, rng);
@@ -103,6 +103,7 @@ TEST_CASE("through kinks a solver of fourth order becomes one of first order") {
   CHECK(order(activations::leaky_relu) < 1.6);
   CHECK(order(activations::silu) > 3.5);
 }
+#endif
 
 TEST_CASE("a network that is told waves of time knows them, and its divergence is right") {
   Rng rng(7);
