@@ -103,6 +103,12 @@ holds "more steps, more samples on the moons" 5 'seen == 1 || $2 > last[2]' \
   '/^ +[0-9]+ .*%/'
 holds "a hundred are enough" 1 '$2 > 85 && near($4, 1, 0.06)' '/^ +100 /'
 
+run_step step8_spline  # steps, nats; x, share of the data below, z, share of the bell below
+holds "it begins as the bell itself" 1 'near($3, 0.9189 + (1.5 ^ 2 + 0.3 ^ 2) / 2, 0.1)' '/^ +0 steps/'
+holds "it ends close to the entropy of the data" 1 'near($3, 0.9189 + 0.5 + log(0.6), 0.12)' \
+  '/^ +1000 steps/'
+holds "the curve takes shares to the same shares" 7 'near($2, $4, 0.03)' '/^ +-?[0-9][.][0-9] /'
+
 "$programs/step1_derivative" --nonsense > stdout 2> stderr
 check "a wrong option: 2" [ $? -eq 2 ]
 

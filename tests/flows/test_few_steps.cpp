@@ -77,7 +77,8 @@ TEST_CASE("straightness and energy of fields with a formula") {
 }
 
 TEST_CASE(
-    "the pairs of reflow are noise and where the model carries it; its loss is on their lines") {
+    "the pairs of reflow are noise and where the model carries it, and its loss is on their "
+    "lines") {
   Rng rng(2), same(3), first(3);
   const FlowMatching model(2, {.hidden = {8}, .classes = 2}, rng);
   const Labels labels{0, 1, 1};

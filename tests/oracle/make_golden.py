@@ -333,6 +333,8 @@ def layer_rows():
                 rows.append((f"AffineCoupling: {dim}, {bound or 'none'}, {direction}",
                              models.AffineCoupling(dim, (8, 8), bound), with_jacobian(direction),
                              [(5, dim)]))
+            rows.append((f"SplineCoupling: {dim}, {direction}", models.SplineCoupling(dim),
+                         with_jacobian(direction), [(5, dim)]))
         rows.append((f"Composition: {direction}",
                      models.NormalizingFlow(3, [[2, 1, 0], [1, 2, 0], [0, 2, 1]]),
                      with_jacobian(direction), [(5, 3)]))

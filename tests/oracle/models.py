@@ -4,6 +4,7 @@ Names of parameters are those of PyTorch's own state_dict(): this is what makes 
 exchangeable. Nothing here is taken over from the C++ side but the formulas.
 """
 
+import numpy as np
 import torch
 from torch import nn
 from torch.nn import functional as F
@@ -42,6 +43,65 @@ class AffineCoupling(nn.Module):
         s, t = self.scale_and_shift(z[:, :self.kept])
         moved = z[:, self.kept:] * torch.exp(s) + t
         return torch.cat([z[:, :self.kept], moved], 1), s.sum(1)
+
+
+class SplineCoupling(nn.Module):
+    """A rational-quadratic spline of K bins in a box, as the paper writes it (Durkan et al. 2019,
+    section 3.1). One network says all numbers: of each coordinate K widths, K heights, K - 1 slopes."""
+
+    LEAST = 1e-3  # of widths and heights as shares of the box, and of slopes
+
+    def __init__(self, dim, hidden=(8, 8), bins=4, box=3.0):
+        super().__init__()
+        self.kept, self.bins, self.box = dim // 2, bins, box
+        self.network = Mlp([self.kept, *hidden, (dim - self.kept) * (3 * bins - 1)])
+
+    def knots(self, raw):
+        sizes = self.LEAST + (1 - self.bins * self.LEAST) * F.softmax(raw, -1)
+        knots = F.pad(torch.cumsum(2 * self.box * sizes, -1), (1, 0)) - self.box
+        return torch.cat([knots[..., :-1], torch.full_like(knots[..., -1:], self.box)], -1)
+
+    def pieces(self, kept, moved, along):
+        """u, s, p, E and M of the paper, and the corner and sides of each number's piece."""
+        raw = self.network(kept).reshape(*moved.shape, 3 * self.bins - 1)
+        widths, heights, slopes = raw.split([self.bins, self.bins, self.bins - 1], -1)
+        X, Y = self.knots(widths), self.knots(heights)
+        one = np.log(np.expm1(1 - self.LEAST))
+        d = F.pad(self.LEAST + F.softplus(slopes + one), (1, 1), value=1.0)
+        inner = (X if along == "widths" else Y)[..., 1:-1].detach()
+        k = (moved.detach()[..., None] >= inner).sum(-1, keepdim=True)
+        at = lambda knots, i: torch.gather(knots, -1, i)[..., 0]
+        return (at(X, k), at(X, k + 1) - at(X, k), at(Y, k), at(Y, k + 1) - at(Y, k), at(d, k),
+                at(d, k + 1))
+
+    @staticmethod
+    def log_slope(u, w, h, d0, d1):
+        s, p = h / w, u * (1 - u)
+        return (2 * torch.log(s) + torch.log(d1 * u ** 2 + 2 * s * p + d0 * (1 - u) ** 2)
+                - 2 * torch.log(s + (d0 + d1 - 2 * s) * p))
+
+    def to_latent(self, x):
+        kept, moved = x[:, :self.kept], x[:, self.kept:]
+        inside = moved.abs() <= self.box
+        v = moved.clamp(-self.box, self.box)
+        X, w, Y, h, d0, d1 = self.pieces(kept, v, "widths")
+        u, s = (v - X) / w, h / w
+        p = u * (1 - u)
+        z = Y + h * (s * u ** 2 + d0 * p) / (s + (d0 + d1 - 2 * s) * p)
+        log_slope = torch.where(inside, self.log_slope(u, w, h, d0, d1), torch.zeros_like(v))
+        return torch.cat([kept, torch.where(inside, z, moved)], 1), log_slope.sum(1)
+
+    def to_data(self, z):
+        kept, moved = z[:, :self.kept], z[:, self.kept:]
+        inside = moved.abs() <= self.box
+        v = moved.clamp(-self.box, self.box)
+        X, w, Y, h, d0, d1 = self.pieces(kept, v, "heights")
+        s = h / w
+        q = d0 + d1 - 2 * s
+        a, b, c = h * (s - d0) + (v - Y) * q, h * d0 - (v - Y) * q, -s * (v - Y)
+        u = 2 * c / (-b - torch.sqrt(b ** 2 - 4 * a * c))
+        log_slope = torch.where(inside, self.log_slope(u, w, h, d0, d1), torch.zeros_like(v))
+        return torch.cat([kept, torch.where(inside, X + u * w, moved)], 1), -log_slope.sum(1)
 
 
 class Permutation(nn.Module):

@@ -16,6 +16,7 @@
 #include "flows/matching/flow_matching.h"
 #include "flows/recipes.h"
 #include "flows/univariate/affine.h"
+#include "flows/univariate/rational_quadratic.h"
 #include "nn/mlp.h"
 #include "nn/optimizer.h"
 #include "tests/catch.h"
@@ -35,6 +36,7 @@ struct Operation {
   std::string call;      // of the golden rows: the declaration, then arguments that are not Vars
   std::function<Var(const Vars&)> f;
   bool adds_terms = false;  // results are sums of terms as large as the inputs
+  double loses = 1;         // how many times as many roundings PyTorch's own derivatives are off by
 };
 
 std::string declaration(const std::string& call) { return call.substr(0, call.find(')') + 1); }
@@ -87,6 +89,7 @@ void add_elementwise(Table& table) {
   unary("leaky_relu(x, slope): 0.25", [](const Var& x) { return leaky_relu(x, real(0.25)); });
   unary("leaky_relu(x, slope): 0.01", [](const Var& x) { return leaky_relu(x); });
   unary("silu(x)", [](const Var& x) { return silu(x); });
+  table.back().loses = 4;  // at x = 30 they have x (1 - sigmoid x), of which little is left
   unary("clamp(x, low, high): -0.5, 1", [](const Var& x) { return clamp(x, real(-0.5), 1); });
   table.push_back({"where(mask, a, b)", "where(mask, a, b)",
                    [](const Vars& x) { return where(x[0].value(), x[1], x[2]); }});
@@ -232,6 +235,7 @@ void check_operation(const Operation& op, const std::string& name, const Row& ro
     x.push_back(tape.variable(row.at(fmt::format("x{}", k))));
     if (op.adds_terms) scale = std::max(scale, largest(x[k].value()));
   }
+  const double slopes = scale * op.loses;
   const Var y = op.f(x);
   agreement.check(y.value(), row.at("y0"), scale, name + ": value");
   const Gradients plain = tape.backward(y, row.at("w0"));
@@ -239,15 +243,15 @@ void check_operation(const Operation& op, const std::string& name, const Row& ro
   Var contracted = 0;
   for (std::size_t k = 0; k < x.size(); ++k) {
     const Tensor& expected = row.at(fmt::format("d x{}", k));
-    agreement.check(plain[x[k]].value(), expected, scale, name + ": gradient");
-    agreement.check(recorded[x[k]].value(), expected, scale, name + ": recorded gradient");
+    agreement.check(plain[x[k]].value(), expected, slopes, name + ": gradient");
+    agreement.check(recorded[x[k]].value(), expected, slopes, name + ": recorded gradient");
     contracted = contracted + sum(row.at(fmt::format("v x{}", k)) * recorded[x[k]]);
   }
   std::optional<Gradients> second;  // none if the gradient is a constant
   if (contracted.tracked()) second = tape.backward(contracted);
   for (std::size_t k = 0; k < x.size(); ++k)
     agreement.check(second ? (*second)[x[k]].value() : zeros(x[k].shape()),
-                    row.at(fmt::format("dd x{}", k)), scale, name + ": second derivative");
+                    row.at(fmt::format("dd x{}", k)), slopes, name + ": second derivative");
 }
 
 TEST_CASE("oracle: every operation has PyTorch's value, gradient and second derivative") {
@@ -370,6 +374,13 @@ void check_couplings(Layers& layers, Rng& rng) {
       layers.check(name + ", to_latent", layer, to_latent);
       layers.check(name + ", to_data", layer, to_data);
     }
+  for (const Index dim : {2, 3}) {
+    const Coupling layer(dim, rational_quadratic({.bins = 4}), {.hidden = {8, 8}}, rng,
+                         {.one_network = true});
+    const auto name = fmt::format("SplineCoupling: {}", dim);
+    layers.check(name + ", to_latent", layer, to_latent);
+    layers.check(name + ", to_data", layer, to_data);
+  }
   std::vector<AnyBijection> all;
   for (const std::vector<Index>& order : {std::vector<Index>{2, 1, 0}, {1, 2, 0}, {0, 2, 1}}) {
     all.push_back(Coupling(3, affine(), {}, rng));
