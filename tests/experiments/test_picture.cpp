@@ -87,7 +87,7 @@ TEST_CASE("picture: each pixel has its share, in density and in samples") {
   CHECK(set.edges);
 }
 
-TEST_CASE("picture: its moments are those of its samples; dark instead of bright") {
+TEST_CASE("picture: its moments are those of its samples, and dark instead of bright") {
   const Picture pixels = decode_pgm(kText, "text");
   for (const Dense dense : {Dense::where_bright, Dense::where_dark}) {
     const DataSet set = picture(pixels, "text", dense);

@@ -223,7 +223,7 @@ TEST_CASE("Log p is in the table's units: a Gaussian far from 0 and of any width
   CHECK(at_mean[0] == Approx(-std::log(2 * std::numbers::pi * 50 * 1e-3)).margin(0.1));
 }
 
-TEST_CASE("A fit repeats bit by bit, whatever the threads; a flow beats a Gaussian on a bow",
+TEST_CASE("A fit repeats bit by bit, whatever the threads, and a flow beats a Gaussian on a bow",
           "[table]") {
   const Split parts = split(without_class(bow(3000, 1)), {.seed = 1});
   const TableModel model = fit(parts, small_maf()), again = fit(parts, small_maf());

@@ -175,7 +175,7 @@ TEST_CASE("A large table as text, and one wide line", "[table]") {
   CHECK(of_wide.values.at({2, 399'999}) == 399'999);
 }
 
-TEST_CASE("Columns are chosen by name, in any order; the others may hold anything", "[table]") {
+TEST_CASE("Columns are chosen by name, in any order, and the others may hold anything", "[table]") {
   const std::string bytes = "a,who,b,c\n1,Ada,2,\n3,\"Grace, H.\",4,x\n";
   CHECK(as_text(read(bytes, {.columns = {"b", "a"}})) == "b a | 2 1 | 4 3");
   CHECK(as_text(read(bytes, {.except = {"who", "c"}})) == "a b | 1 2 | 3 4");
