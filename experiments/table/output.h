@@ -1,4 +1,5 @@
-// Output: lines of text, to standard output or into a file, which appears when it is whole.
+// Output: lines of text, to standard output or into a file, which appears when it is whole. (What
+// is there already and no file, such as a pipe or a device, is written to as it is.)
 //
 // Read next: ../run/files/file.h, the same for what fits in memory.
 #pragma once
@@ -21,9 +22,9 @@ class Output {
 
  private:
   [[noreturn]] void fail() const;
-  bool to_file() const { return path_ != "-"; }
+  bool to_stdout() const { return path_ == "-"; }
 
-  std::string path_, temporary_;
+  std::string path_, temporary_;  // the second is empty if nothing is to appear
   std::FILE* file_;
 };
 

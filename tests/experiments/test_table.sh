@@ -91,7 +91,7 @@ check "score: samples can be scored" [ "$status" -eq 0 ]
 
 # --- conditions, names that need quotes -----------------------------------------------------------
 
-run "$gradflow" fit bow.csv --given side --model affine --epochs 5 --layers 4 --units 16
+run "$gradflow" fit bow.csv --given side --model affine --epochs 40 --layers 4 --units 16
 check "fit --given: it ends well" [ "$status" -eq 0 ]
 check "fit: the directory is named after the data" [ -s bow.fit/model.safetensors ]
 run "$gradflow" sample bow.fit -n 200 --given side=5
@@ -136,6 +136,7 @@ run sh -c "'$gradflow' score plain plain.csv > /dev/full"
 refused "a full disk, standard output" "No space left on device"
 run "$gradflow" score plain plain.csv --out /dev/full
 check "a full disk, a file: the code is not 0" [ "$status" -ne 0 ]
+check "a device is still one" [ -c /dev/full ]
 run "$gradflow" score plain plain.csv --out /no/such/directory/scores.csv
 refused "no such directory" "/no/such/directory/scores.csv"
 run "$gradflow" fit plain.csv --except side --model gaussian --out plain.csv

@@ -123,7 +123,7 @@ std::vector<Statement> statements() {
       {"normal_cdf(x)", [](const Var& x) { return normal_cdf(x); },
           {0,         0,          .5,     .5,    .5,    .5,                1,                 1,    nan},
           {0,         0,          top,    top,   top,   top,               0,                 0,    nan}},
-      {"gelu(x)", [](const Var& x) { return gelu(x); },  // as of silu: at infinity 0 times infinity
+      {"gelu(x)", [](const Var& x) { return gelu(x); },  // at infinity the formulas are 0 times infinity
           {nan,       0,          -tiny / 2, 0,  0,     tiny / 2,          big,               inf,  nan},
           {nan,       0,          .5,     .5,    .5,    .5,                1,                 nan,  nan}},
       {"elu(x, alpha)", [](const Var& x) { return elu(x, real(0.25)); },
@@ -138,8 +138,8 @@ std::vector<Statement> statements() {
       {"leaky_relu(x, slope)", [](const Var& x) { return leaky_relu(x, real(0.25)); },
           {-inf,      -big / 4,   0,      0,     0,     tiny,              big,               inf,  nan},
           {.25,       .25,        .25,    .25,   .25,   1,                 1,                 1,    .25}},
-      {"silu(x)", [](const Var& x) { return silu(x); },  // at infinity the formulas are 0 times infinity
-          {nan,       0,          -tiny / 2, 0,  0,     tiny / 2,          big,               inf,  nan},
+      {"silu(x)", [](const Var& x) { return silu(x); },  // its slope at infinity is 0 times infinity
+          {0,         0,          -tiny / 2, 0,  0,     tiny / 2,          big,               inf,  nan},
           {nan,       0,          .5,     .5,    .5,    .5,                1,                 nan,  nan}},
       {"clamp(x, low, high)", [](const Var& x) { return clamp(x, real(-0.5), 1); },
           {-.5,       -.5,        -tiny,  0,     0,     tiny,              1,                 1,    nan},
