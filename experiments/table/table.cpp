@@ -7,6 +7,7 @@
 #include <cmath>
 #include <deque>
 #include <numeric>
+#include <unordered_map>
 #include <utility>
 
 #include "tensor/random.h"
@@ -48,11 +49,13 @@ class Gathered {
 
 std::vector<std::string> columns_to_read(const RowReader& rows, const ReadOptions& options) {
   std::vector<std::string> columns = options.columns;
-  std::vector<Index> without = find_columns(rows, options.except);
-  for (const Index i : find_columns(rows, options.last)) without.push_back(i);
+  std::vector<bool> without(rows.names().size());
+  for (const Index i : find_columns(rows, options.except))
+    without[static_cast<std::size_t>(i)] = true;
+  for (const Index i : find_columns(rows, options.last))
+    without[static_cast<std::size_t>(i)] = true;
   for (std::size_t i = 0; i < rows.names().size() && options.columns.empty(); ++i)
-    if (std::ranges::find(without, static_cast<Index>(i)) == without.end())
-      columns.push_back(rows.names()[i]);
+    if (!without[i]) columns.push_back(rows.names()[i]);
   columns.insert(columns.end(), options.last.begin(), options.last.end());
   require<FileError>(!columns.empty(), "read: {}: no columns are left", rows.source());
   return columns;
@@ -143,15 +146,19 @@ void permute_rows(real* values, Index columns, std::vector<Index> order) {
 }  // namespace
 
 std::vector<Index> find_columns(const RowReader& rows, const std::vector<std::string>& names) {
+  std::unordered_map<std::string_view, std::size_t> places;  // of the columns: there may be many
+  for (std::size_t i = 0; i < rows.names().size(); ++i) places.emplace(rows.names()[i], i);
+  std::vector<bool> asked_for(rows.names().size());
   std::vector<Index> found;
   for (const std::string& name : names) {
-    const auto at = std::ranges::find(rows.names(), name);
-    require<FileError>(at != rows.names().end(), "read: {}: no column \"{}\"; it has: {:.300}",
-                       rows.source(), name, fmt::format("{}", fmt::join(rows.names(), ", ")));
-    const Index index = at - rows.names().begin();
-    require<FileError>(std::ranges::find(found, index) == found.end(),
-                       "read: {}: column \"{}\" is asked for twice", rows.source(), name);
-    found.push_back(index);
+    const auto at = places.find(name);
+    if (at == places.end())
+      throw FileError(fmt::format("read: {}: no column \"{}\"; it has: {:.300}", rows.source(),
+                                  name, fmt::format("{}", fmt::join(rows.names(), ", "))));
+    require<FileError>(!asked_for[at->second], "read: {}: column \"{}\" is asked for twice",
+                       rows.source(), name);
+    asked_for[at->second] = true;
+    found.push_back(static_cast<Index>(at->second));
   }
   return found;
 }
