@@ -6,7 +6,7 @@
 // the same distance between two true samples; the samples have as many points of each moon, and all
 // models start from the same noise, so that chance does not decide.
 //
-//   few_steps               three seeds; few_steps.csv, few_steps.json, few_steps.png
+//   few_steps               three seeds; few_steps.csv, few_steps.json, distance_by_steps.png
 //   few_steps --quick       a small run
 //
 // Read next: flows/matching/reflow.h, flows/matching/mean_flow.h, experiments/metrics/distances.h.
@@ -193,7 +193,7 @@ void write(const std::vector<Row>& rows, const RunOptions& options) {
 
 // The median over the seeds, of each model at each number of steps.
 LineFigure figure(const Study& study) {
-  LineFigure lines{.name = "few_steps",
+  LineFigure lines{.name = "distance_by_steps",
                    .title = "Two moons: how few steps are enough?",
                    .x_label = "steps",
                    .y_label = "W2 to the data",

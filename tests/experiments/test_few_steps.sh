@@ -21,7 +21,7 @@ check "a row for each of 4 models and 7 numbers of steps" [ "$(wc -l < one/few_s
 check "the same in the JSON" [ "$(grep -c '"w2":' one/few_steps.json)" -eq 28 ]
 check "each distance has its floor" [ "$(grep -c '"w2_floor": 0\.' one/few_steps.json)" -eq 28 ]
 check "no distance is missing" [ "$(grep -c '"w2": [0-9]' one/few_steps.json)" -eq 28 ]
-check "the figure is a picture" is_png one/few_steps.png
+check "the figure is a picture" is_png one/distance_by_steps.png
 
 run "$few_steps" "${small[@]}" --threads 1 --out two
 check "the same numbers with one thread" cmp -s one/few_steps.csv two/few_steps.csv
