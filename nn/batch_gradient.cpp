@@ -7,7 +7,6 @@
 
 #include "autograd/watch.h"
 #include "nn/ranks.h"
-#include "tensor/kernels/lanes.h"
 #include "tensor/threads/parallel.h"
 
 namespace gradflow {
@@ -37,17 +36,6 @@ void add_terms(const std::vector<Term>& terms, real* sum, Index n) {
       add_share(term.gradient + begin, term.share, &term == &terms.front(), sum + begin,
                 end - begin);
   });
-}
-
-// Of all numbers, taken in parts that do not depend on the number of threads.
-double norm_of(const real* x, Index n) {
-  std::vector<double> squares(static_cast<std::size_t>(parts_of(n)));
-  parallel_parts(n, [&](Index part, Index begin, Index end) {
-    squares[static_cast<std::size_t>(part)] = sum_of_squares(x + begin, end - begin);
-  });
-  double total = 0;
-  for (const double square : squares) total += square;
-  return std::sqrt(total);
 }
 
 }  // namespace
@@ -115,7 +103,7 @@ void BatchGradient::add_up(std::span<const Shard> shards) {
     add_terms(terms, all + begin, n);
     complete(all, count);
   }
-  norm_ = norm_of(all, count);
+  norm_ = gradflow::norm(gradient_);
 }
 
 // The numbers that this rank adds up, of the gradients of all shards: (shards, own numbers).

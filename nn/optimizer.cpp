@@ -119,8 +119,16 @@ void Sgd::update(real* p, const real* g, Index offset, Index n) {
   }
 }
 
+// In parts that do not depend on the number of threads.
 double norm(const Tensor& gradient) {
-  return std::sqrt(sum_of_squares(gradient.data(), gradient.size()));
+  const Index n = gradient.size();
+  std::vector<double> squares(static_cast<std::size_t>(parts_of(n)));
+  parallel_parts(n, [&](Index part, Index begin, Index end) {
+    squares[static_cast<std::size_t>(part)] = sum_of_squares(gradient.data() + begin, end - begin);
+  });
+  double total = 0;
+  for (const double square : squares) total += square;
+  return std::sqrt(total);
 }
 
 void clip_norm(Tensor& gradient, double largest) {

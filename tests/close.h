@@ -22,6 +22,8 @@ namespace gradflow {
 
 constexpr double kEps = std::numeric_limits<real>::epsilon();
 
+constexpr bool kDouble = sizeof(real) == 8;
+
 // The expected number is first rounded to `real`: what overflows there is infinite. NaN matches
 // NaN, infinities match exactly. Results below the smallest normal number have fewer digits, or
 // are 0, and are checked to that number.
@@ -56,6 +58,14 @@ inline std::string difference(const Tensor& x, const Tensor& expected) {
 }
 inline std::string difference(const Var& x, const Tensor& expected) {
   return difference(x.value(), expected);
+}
+
+// As a number, where the difference itself is what is studied.
+inline double largest_difference(const Tensor& a, const Tensor& b) {
+  double most = 0;
+  for (std::size_t i = 0; i < a.values().size(); ++i)
+    most = std::max(most, std::abs(double{a.values()[i]} - double{b.values()[i]}));
+  return most;
 }
 
 }  // namespace gradflow

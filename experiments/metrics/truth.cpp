@@ -61,14 +61,6 @@ std::vector<double> finite_values(const Tensor& x) {
 
 }  // namespace
 
-Estimate mean_of(std::span<const double> values) {
-  const double n = static_cast<double>(values.size());
-  double sum = 0, squares = 0;
-  for (const double value : values) sum += value;
-  for (const double value : values) squares += (value - sum / n) * (value - sum / n);
-  return {sum / n, std::sqrt(squares / (n - 1) / n)};
-}
-
 EqualCells::EqualCells(const Tensor& sample) {
   require(sample.rows() >= 100, "EqualCells: {} points given; at least 100", sample.rows());
   std::vector<double> xs;

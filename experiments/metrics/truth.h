@@ -16,13 +16,9 @@
 #include "experiments/data/data_set.h"
 #include "experiments/metrics/density.h"
 #include "experiments/metrics/density_model.h"
+#include "experiments/metrics/estimate.h"
 
 namespace gradflow {
-
-struct Estimate {  // a mean and its standard error
-  double value = 0, error = 0;
-};
-Estimate mean_of(std::span<const double> values);
 
 // A hundred rectangles, each with the same share of a sample: ten strips, each cut in ten.
 class EqualCells {

@@ -7,31 +7,12 @@
 #include <limits>
 
 #include "experiments/page/html.h"
-#include "experiments/page/style.h"
 
 namespace gradflow {
 namespace {
 
 using Json = nlohmann::ordered_json;
 using Rows = std::vector<DensityRow>;
-
-constexpr std::string_view kHead = R"html(<!DOCTYPE html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="color-scheme" content="light dark">
-<title>Densities and their floors – gradflow</title>
-<style>{}</style>
-</head>
-<body>
-<header>
-<p class="kicker">gradflow</p>
-<h1>Densities and their floors</h1>
-<p class="subtitle">Models that learn a density, on sets of points whose density is known</p>
-</header>
-<main>
-)html";
 
 constexpr std::string_view kGaps = R"html(
 <p>A model’s loss is its <dfn>NLL</dfn>, the mean of −log q over points that it has not been trained
@@ -209,7 +190,10 @@ std::string densities_csv(const Rows& rows) {
 
 std::string densities_page(const Rows& rows, const std::string& picture,
                            const std::string& command) {
-  std::string html = fmt::format(fmt::runtime(kHead), kStyle);
+  std::string html =
+      page_head("Densities and their floors",
+                "Models that learn a density, on sets of points whose density is known") +
+      "</header>\n<main>\n";
   html += section("gaps-section", "How close to the floor", std::string(kGaps) + gap_table(rows));
   html += picture_section(picture);
   std::string details(kDetails);
@@ -220,7 +204,7 @@ std::string densities_page(const Rows& rows, const std::string& picture,
                   fmt::format("<p>This page, <code>densities.csv</code> and "
                               "<code>densities.json</code> were made by</p>\n<pre>{}</pre>\n",
                               escape(command)));
-  return html + "</main>\n</body>\n</html>\n";
+  return html + std::string(kPageEnd);
 }
 
 }  // namespace gradflow

@@ -6,10 +6,28 @@
 #include <cmath>
 #include <cstdint>
 
+#include "experiments/page/style.h"
+
 namespace gradflow {
 namespace {
 
 constexpr std::string_view kDash = "–";
+
+constexpr std::string_view kHead = R"html(<!DOCTYPE html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
+<title>{0} – gradflow</title>
+<style>{1}</style>
+</head>
+<body>
+<header>
+<p class="kicker">gradflow</p>
+<h1>{0}</h1>
+<p class="subtitle">{2}</p>
+)html";
 
 // A hyphen is too short for a minus.
 std::string with_minus(std::string digits) {
@@ -18,6 +36,10 @@ std::string with_minus(std::string digits) {
 }
 
 }  // namespace
+
+std::string page_head(std::string_view title, std::string_view subtitle) {
+  return fmt::format(kHead, title, kStyle, subtitle);
+}
 
 std::string escape(std::string_view text) {
   std::string html;

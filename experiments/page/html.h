@@ -30,6 +30,10 @@ std::string strong(std::string_view html);
 std::string theirs(std::string_view html);  // a number that is not this run's own
 std::string section(std::string_view id, std::string_view title, std::string_view content);
 
+// A page from its beginning to the subtitle of its header, which is still open; and its end.
+std::string page_head(std::string_view title, std::string_view subtitle);
+inline constexpr std::string_view kPageEnd = "</main>\n</body>\n</html>\n";
+
 // The first cell of a row names it. No rows, no table.
 using Cells = std::vector<std::string>;
 std::string table(std::string_view id, std::string_view caption, const Cells& head,

@@ -8,27 +8,11 @@
 
 #include "experiments/page/html.h"
 #include "experiments/page/reference.h"
-#include "experiments/page/style.h"
 
 namespace gradflow {
 namespace {
 
-constexpr std::string_view kHead = R"html(<!DOCTYPE html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="color-scheme" content="light dark">
-<title>Flow models on the Olympic rings – gradflow</title>
-<style>{}</style>
-</head>
-<body>
-<header>
-<p class="kicker">gradflow</p>
-<h1>Flow models on the Olympic rings</h1>
-<p class="subtitle">Three generative models, trained by an autodiff toolkit built from scratch, and
-the thirteen figures that set them side by side</p>
-{}
+constexpr std::string_view kIntroduction = R"html({}
 <p>The data are points of the plane, spread evenly over the five interlaced rings of the Olympic
 flag. A point is <dfn>on a ring</dfn> if its distance from that ring’s centre is between 0.875 and
 1.125; the box they are drawn from, −1 to 5 by −2 to 1, is a little smaller than the rings and cuts
@@ -181,10 +165,13 @@ std::pair<Numbers, Numbers> split(const Numbers& of_points) {
 }
 
 std::string report_page(const Report& report) {
-  return fmt::format(kHead, kStyle, notice(report)) + summary_section(report) +
+  return page_head("Flow models on the Olympic rings",
+                   "Three generative models, trained by an autodiff toolkit built from scratch, "
+                   "and\nthe thirteen figures that set them side by side") +
+         fmt::format(kIntroduction, notice(report)) + summary_section(report) +
          normalizing_flow_section(report) + flow_matching_section(report) +
          conditional_section(report) + comparison_section(report) + beyond_section(report) +
-         section("again", "How to make this page again", kAgain) + "</main>\n</body>\n</html>\n";
+         section("again", "How to make this page again", kAgain) + std::string(kPageEnd);
 }
 
 }  // namespace gradflow

@@ -128,7 +128,7 @@ std::optional<LineFigure> losses_figure(const Facts& facts) {
   // An untrained flow may be far off: what matters is where the lines end.
   double low = std::numeric_limits<double>::infinity(), high = -low;
   for (const auto& [kind, reached] : facts.on_validation)
-    if (is_mixture(kind)) figure.references.push_back({kind, -reached.mean});
+    if (is_mixture(kind)) figure.references.push_back({kind, -reached.value});
   for (const ReferenceLine& line : figure.references) {
     low = std::min(low, line.y);
     high = std::max(high, line.y);

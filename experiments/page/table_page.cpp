@@ -7,7 +7,6 @@
 #include <cmath>
 
 #include "experiments/page/html.h"
-#include "experiments/page/style.h"
 #include "experiments/run/files/file.h"
 
 namespace gradflow {
@@ -15,30 +14,12 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::string_view kHead = R"html(<!DOCTYPE html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="color-scheme" content="light dark">
-<title>The density of {0} – gradflow</title>
-<style>{1}</style>
-</head>
-<body>
-<header>
-<p class="kicker">gradflow</p>
-<h1>The density of {0}</h1>
-<p class="subtitle">{2}</p>
-</header>
-<main>
-)html";
-
 std::string number(double x) {
   return std::isfinite(x) ? escape(fmt::format("{:.5g}", x)) : std::string("–");
 }
 
-std::string with_error(const Reached& r) {
-  return fmt::format("{}&nbsp;±&nbsp;{}", fixed(r.mean, 4), fixed(r.error, 4));
+std::string with_error(const Estimate& r) {
+  return fmt::format("{}&nbsp;±&nbsp;{}", fixed(r.value, 4), fixed(r.error, 4));
 }
 
 bool flow_was_tried(const Facts& facts) {
@@ -54,10 +35,10 @@ std::string headline(const TableModel& model) {
   if (is_mixture(kind) && !flow_was_tried(facts)) return text + fmt::format("a {}", kind);
   if (is_mixture(kind)) return text + fmt::format("a {} was best, and no flow better", kind);
   if (!facts.over_simple) return text + escape(kind);
-  const Reached& gain = *facts.over_simple;
+  const Estimate& gain = *facts.over_simple;
   return text + fmt::format("the flow ({}) is {} ± {} nats a row {} than the best simple model",
-                            kind, fixed(std::abs(gain.mean), 3), fixed(gain.error, 3),
-                            gain.mean >= 0 ? "better" : "worse");
+                            kind, fixed(std::abs(gain.value), 3), fixed(gain.error, 3),
+                            gain.value >= 0 ? "better" : "worse");
 }
 
 std::string models_section(const TableModel& model) {
@@ -67,7 +48,7 @@ std::string models_section(const TableModel& model) {
   if (facts.on_test.contains("kde")) kinds.emplace_back("kde");
   std::ranges::sort(kinds, {}, [&](const std::string& kind) {
     const auto& of = facts.on_validation.contains(kind) ? facts.on_validation : facts.on_test;
-    return -of.at(kind).mean;
+    return -of.at(kind).value;
   });
   std::vector<Cells> rows;
   for (const std::string& kind : kinds) {
@@ -75,7 +56,7 @@ std::string models_section(const TableModel& model) {
     const auto validation = facts.on_validation.find(kind), test = facts.on_test.find(kind);
     const bool tested = test != facts.on_test.end();
     const double bits =
-        tested ? -test->second.mean / static_cast<double>(model.dim()) / std::log(2.0) : NAN;
+        tested ? -test->second.value / static_cast<double>(model.dim()) / std::log(2.0) : NAN;
     rows.push_back({kept ? strong(kind + ", kept") : kind,
                     validation == facts.on_validation.end() ? "–" : with_error(validation->second),
                     tested ? with_error(test->second) : "–", fixed(bits, 4)});
@@ -237,10 +218,11 @@ void write_table_page(const fs::path& path, const TablePage& page, const Rng& rn
   } const removed{directory};
   const std::string name =
       page.model.facts.source == "-" ? "standard input" : page.model.facts.source;
-  const std::string html =
-      fmt::format(kHead, escape(fs::path(name).filename().string()), kStyle, headline(page.model)) +
-      models_section(page.model) + figures_section(page, directory, rng) + columns_section(page) +
-      outliers_section(page) + use_section(page) + "</main>\n</body>\n</html>\n";
+  const std::string html = page_head("The density of " + escape(fs::path(name).filename().string()),
+                                     headline(page.model)) +
+                           "</header>\n<main>\n" + models_section(page.model) +
+                           figures_section(page, directory, rng) + columns_section(page) +
+                           outliers_section(page) + use_section(page) + std::string(kPageEnd);
   write_file(path, html);
 }
 

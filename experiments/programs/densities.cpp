@@ -11,7 +11,6 @@
 // Each pair of a set and a model is a task, on one core; as many run at a time as there are
 // processors. What a task has found is in OUT/densities/SET.MODEL.safetensors.
 #include <algorithm>
-#include <chrono>
 #include <cmath>
 #include <filesystem>
 #include <mutex>
@@ -24,6 +23,7 @@
 #include "experiments/metrics/truth.h"
 #include "experiments/page/densities_page.h"
 #include "experiments/programs/zoo.h"
+#include "experiments/run/clock.h"
 #include "experiments/run/say.h"
 #include "experiments/run/session.h"
 #include "tensor/threads/parallel.h"
@@ -128,11 +128,6 @@ std::optional<Result> saved(const std::string& set, const std::string& model,
     throw FileError(
         fmt::format("load: {}: {}; hint: run without --resume", path.string(), error.what()));
   }
-}
-
-double seconds_now() {
-  using namespace std::chrono;
-  return duration<double>(steady_clock::now().time_since_epoch()).count();
 }
 
 Standardize units_of(const DataSet& set) {

@@ -10,8 +10,8 @@
 // Read next: nn/ranks.h.
 
 #include <algorithm>
-#include <chrono>
 
+#include "experiments/run/clock.h"
 #include "experiments/run/experiment.h"
 #include "nn/mlp.h"
 
@@ -26,17 +26,14 @@ Tensor make_points(Index n, Rng& rng) {
   return (matmul(z, A) * real(0.25)).value();
 }
 
-double seconds_of(const std::function<void()>& work) {
-  using namespace std::chrono;
-  const auto began = steady_clock::now();
-  work();
-  return duration<double>(steady_clock::now() - began).count();
-}
-
 // The median of several times.
 double usual_seconds(const std::function<void()>& work) {
   std::vector<double> seconds;
-  for (int i = 0; i < 15; ++i) seconds.push_back(seconds_of(work));
+  for (int i = 0; i < 15; ++i) {
+    const double began = seconds_now();
+    work();
+    seconds.push_back(seconds_now() - began);
+  }
   std::ranges::nth_element(seconds, seconds.begin() + 7);
   return seconds[7];
 }

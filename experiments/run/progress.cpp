@@ -5,17 +5,12 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <chrono>
 
+#include "experiments/run/clock.h"
 #include "experiments/run/say.h"
 
 namespace gradflow {
 namespace {
-
-double now() {
-  using namespace std::chrono;
-  return duration<double>(steady_clock::now().time_since_epoch()).count();
-}
 
 Index terminal_width() {
   winsize size{};
@@ -66,8 +61,8 @@ std::string progress_line(const Progress& p, Index columns, const std::string& n
 }
 
 void ProgressBar::on_step(const Progress& progress, const std::string& note) {
-  if (!terminal_ || now() - last_drawn_ < 0.1) return;
-  last_drawn_ = now();
+  if (!terminal_ || seconds_now() - last_drawn_ < 0.1) return;
+  last_drawn_ = seconds_now();
   say("\r\033[K{}", progress_line(progress, terminal_width(), note));
   drawn_ = true;
 }

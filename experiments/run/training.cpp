@@ -3,21 +3,16 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <chrono>
 #include <cmath>
 #include <span>
 
+#include "experiments/run/clock.h"
 #include "nn/parameters.h"
 #include "nn/ranks.h"
 #include "tensor/threads/parallel.h"
 
 namespace gradflow {
 namespace {
-
-double seconds_now() {
-  using namespace std::chrono;
-  return duration<double>(steady_clock::now().time_since_epoch()).count();
-}
 
 void check_options(const Data& data, const TrainingOptions& options) {
   require(data.points.rank() == 2 && data.size() > 0,

@@ -4,10 +4,10 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
-#include <chrono>
 #include <cmath>
 
 #include "experiments/metrics/kernel_density.h"
+#include "experiments/run/clock.h"
 #include "experiments/run/files/checkpoint.h"
 #include "experiments/table/mixtures.h"
 #include "flows/chain.h"
@@ -23,11 +23,6 @@ namespace fs = std::filesystem;
 constexpr Index kMostValidated = 20'000, kMostForMixtures = 20'000, kMostRanked = 10'000;
 constexpr Index kMostIntegrated = 1'000;  // rows, where log p is an integral along a path
 constexpr std::uint64_t kNoise = 1, kMixtures = 2, kWeights = 3;  // streams of random numbers
-
-double now() {
-  using namespace std::chrono;
-  return duration<double>(steady_clock::now().time_since_epoch()).count();
-}
 
 Tensor first_rows(const Tensor& rows, Index most) {
   return rows.rows(0, std::min(rows.rows(), most));
@@ -71,7 +66,7 @@ struct Candidate {  // a model that has been fitted, and what it says of the val
 class Fit {
  public:
   Fit(const Split& parts, const FitOptions& options, const FitWatch& watch)
-      : parts_(parts), options_(options), watch_(watch), began_(now()) {
+      : parts_(parts), options_(options), watch_(watch), began_(seconds_now()) {
     const Index G = std::ssize(options.given);
     D_ = std::ssize(parts.names) - G;
     require<FileError>(D_ >= 1, "fit: {} columns given, {} of them conditions; at least one other",
@@ -87,14 +82,14 @@ class Fit {
     flows_left_ = std::ranges::count_if(kinds, [](const auto& kind) { return !is_mixture(kind); });
     for (const std::string& kind : kinds) {
       candidates.push_back(is_mixture(kind) ? mixture(kind) : flow(kind));
-      facts_.on_validation[kind] = reached(candidates.back().on_validation);
+      facts_.on_validation[kind] = mean_of(candidates.back().on_validation);
       if (watch_.on_model) watch_.on_model(kind, facts_.on_validation[kind]);
       const bool wanted = options_.model == "auto" || options_.model == kind;
       if (must_stop() && wanted) break;  // what was asked for is there, if only begun
     }
     const auto best = std::ranges::max_element(candidates, {}, [&](const Candidate& c) {
       const bool wanted = options_.model == "auto" || options_.model == c.kind;
-      return wanted ? facts_.on_validation.at(c.kind).mean
+      return wanted ? facts_.on_validation.at(c.kind).value
                     : -std::numeric_limits<double>::infinity();
     });
     return finished(candidates, *best);
@@ -114,7 +109,7 @@ class Fit {
   }
 
   Rng stream(std::uint64_t which) const { return Rng(options_.training.seed).fork(100 + which); }
-  double seconds_left() const { return options_.seconds - (now() - began_); }
+  double seconds_left() const { return options_.seconds - (seconds_now() - began_); }
   bool must_stop() const { return (watch_.stop && watch_.stop->load()) || seconds_left() <= 0; }
 
   // The first columns of these rows, with noise where it is wanted; and what is given of them.
@@ -157,7 +152,7 @@ class Fit {
     if (kind == "mixture") {
       ChosenMixture chosen = choose_mixture(
           x, c, latent(held_out), given(held_out).value(), conditions_, stream(kMixtures),
-          [this] { return must_stop() || now() - began_ > options_.seconds / 4; });
+          [this] { return must_stop() || seconds_now() - began_ > options_.seconds / 4; });
       base = std::move(chosen.base);
       architecture.components = chosen.components;
     }
@@ -214,10 +209,10 @@ class Fit {
     const TrainingOptions& t = options_.training;
     if (!std::isfinite(options_.seconds)) return t.epochs;
     std::atomic<bool> stop = false;
-    const double until = now() + std::min(2.0, 0.05 * seconds_left());
+    const double until = seconds_now() + std::min(2.0, 0.05 * seconds_left());
     TrainingHooks hooks;
     hooks.stop = &stop;
-    hooks.on_step = [&](const Progress&) { stop = now() > until; };
+    hooks.on_step = [&](const Progress&) { stop = seconds_now() > until; };
     Weights weights(parameters(copy));
     const TrainingResult probe =
         train(weights, loss_of(architecture, copy), {parts_.training, {}}, t, hooks);
@@ -232,7 +227,7 @@ class Fit {
     TrainingOptions training = options_.training;
     training.epochs = epochs_in_time(architecture, flow);
     const double until =
-        now() + seconds_left() / static_cast<double>(std::max<Index>(1, flows_left_));
+        seconds_now() + seconds_left() / static_cast<double>(std::max<Index>(1, flows_left_));
     Patience patience{options_.patience};
     NamedTensors best;
     std::atomic<bool> stop = false;
@@ -251,7 +246,7 @@ class Fit {
       if (patience.exhausted()) stop = true;
     };
     hooks.on_step = [&](const Progress& progress) {
-      if (must_stop() || now() > until) stop = true;
+      if (must_stop() || seconds_now() > until) stop = true;
       if (watch_.on_step) watch_.on_step(kind, progress, patience.best);
     };
     const Texts made_of = watch_.directory.empty() ? Texts{} : identity(architecture);
@@ -328,14 +323,14 @@ class Fit {
     facts_.seed = options_.training.seed;
     if (facts_.test > 0)
       for (const Candidate& c : candidates)
-        facts_.on_test[c.kind] = reached(scores(c.architecture, c.flow, parts_.test));
+        facts_.on_test[c.kind] = mean_of(scores(c.architecture, c.flow, parts_.test));
     if (facts_.test > 0 && options_.given.empty()) facts_.on_test["kde"] = kernel_density();
     compare(candidates, best);
     std::vector<double> ranks = log_prob(result, ranked_rows(best.kind), stream(kNoise));
     std::ranges::sort(ranks);
     result.ranks = Tensor(Shape{std::ssize(ranks)});
     std::ranges::copy(ranks, result.ranks.mutable_data());
-    facts_.seconds = now() - began_;
+    facts_.seconds = seconds_now() - began_;
     result.facts = std::move(facts_);
     return result;
   }
@@ -343,15 +338,15 @@ class Fit {
     if (is_mixture(best.kind)) return;
     const Candidate* simple = nullptr;
     for (const Candidate& c : candidates)
-      if (is_mixture(c.kind) && (!simple || facts_.on_validation.at(c.kind).mean >
-                                                facts_.on_validation.at(simple->kind).mean))
+      if (is_mixture(c.kind) && (!simple || facts_.on_validation.at(c.kind).value >
+                                                facts_.on_validation.at(simple->kind).value))
         simple = &c;
     if (simple) facts_.over_simple = difference(best.on_validation, simple->on_validation);
   }
   Tensor ranked_rows(const std::string& kind) const {
     return first_rows(parts_.training, kind == "flow-matching" ? kMostIntegrated : kMostRanked);
   }
-  Reached kernel_density() const {
+  Estimate kernel_density() const {
     Rng noise = stream(kNoise);
     const Standardize units = units_of(parts_.training, options_.grid);
     const auto latent = [&](const Tensor& rows, Index most) {
@@ -363,7 +358,7 @@ class Fit {
     std::vector<double> log_p = kernel_log_density(centres, width, latent(parts_.test, 2000));
     const double volume = sum(log(Var(units.deviation()))).item();
     for (double& x : log_p) x -= volume;
-    return reached(log_p);
+    return mean_of(log_p);
   }
 
   const Split& parts_;
@@ -387,11 +382,11 @@ std::vector<std::string> kinds_to_fit(const std::string& model) {
   return {"gaussian", "mixture", model};
 }
 
-Reached difference(const std::vector<double>& log_p, const std::vector<double>& other) {
+Estimate difference(const std::vector<double>& log_p, const std::vector<double>& other) {
   std::vector<double> differences;
   for (std::size_t i = 0; i < std::min(log_p.size(), other.size()); ++i)
     differences.push_back(log_p[i] - other[i]);
-  return reached(differences);
+  return mean_of(differences);
 }
 
 TableModel fit(const Split& parts, const FitOptions& options, const FitWatch& watch) {

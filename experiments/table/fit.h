@@ -35,7 +35,7 @@ struct FitOptions {
 // What the caller wants to see, and where a fit keeps what it needs to go on; each may be empty.
 struct FitWatch {
   std::function<void(const std::string& kind, const Progress& progress, double best)> on_step = {};
-  std::function<void(const std::string& kind, const Reached& on_validation)> on_model = {};
+  std::function<void(const std::string& kind, const Estimate& on_validation)> on_model = {};
   const std::atomic<bool>* stop = nullptr;  // set it: what is best so far is returned
   std::filesystem::path directory = {};     // for checkpoints; empty: there are none
   bool resume = false;                      // go on from those, or for longer
@@ -49,6 +49,6 @@ std::vector<std::string> kinds_to_fit(const std::string& model);
 
 // "0.021 ± 0.004 nats a row better than the mixture": the best against the best of other kinds, on
 // the same rows, so that what makes a row hard for both does not count.
-Reached difference(const std::vector<double>& log_p, const std::vector<double>& other);
+Estimate difference(const std::vector<double>& log_p, const std::vector<double>& other);
 
 }  // namespace gradflow

@@ -52,14 +52,14 @@ Flow trained_flow(const Architecture& a, Index D, Index context, Rng& rng) {
 
 // --- what is saved beside the tensors ---
 
-Json to_json(const Reached& r) { return {{"mean", r.mean}, {"se", r.error}}; }
-Json to_json(const std::map<std::string, Reached>& all) {
+Json to_json(const Estimate& r) { return {{"mean", r.value}, {"se", r.error}}; }
+Json to_json(const std::map<std::string, Estimate>& all) {
   Json json = Json::object();
   for (const auto& [kind, reached] : all) json[kind] = to_json(reached);
   return json;
 }
-std::map<std::string, Reached> reached_from(const Json& json) {
-  std::map<std::string, Reached> all;
+std::map<std::string, Estimate> reached_from(const Json& json) {
+  std::map<std::string, Estimate> all;
   for (const auto& [kind, r] : json.items()) all[kind] = {r.at("mean"), r.at("se")};
   return all;
 }
@@ -99,7 +99,7 @@ Facts facts_from(const Json& json) {
               .over_simple = {},
               .warnings = json.at("warnings")};
   if (json.contains("over_simple"))
-    facts.over_simple = Reached{json["over_simple"].at("mean"), json["over_simple"].at("se")};
+    facts.over_simple = Estimate{json["over_simple"].at("mean"), json["over_simple"].at("se")};
   for (const auto& [kind, text] : json.at("histories").items())
     facts.histories[kind] = history_from(text.get<std::string>());
   return facts;
@@ -184,14 +184,6 @@ Flow make_flow(const Architecture& a, const Standardize& units, const Conditions
   if (is_mixture(a.kind))
     return Flow(Chain{units}, MixtureBase(D, conditions, standard_groups(a, D, conditions)));
   return {Chain{trained_flow(a, D, conditions.size(), rng).bijection, units}};
-}
-
-Reached reached(const std::vector<double>& log_p) {
-  const auto n = static_cast<double>(log_p.size());
-  double mean = 0, squares = 0;
-  for (const double x : log_p) mean += x / n;
-  for (const double x : log_p) squares += (x - mean) * (x - mean);
-  return {mean, n > 1 ? std::sqrt(squares / (n - 1) / n) : 0};
 }
 
 std::vector<std::string> TableModel::all_columns() const {
@@ -286,12 +278,12 @@ std::string fit_json(const TableModel& model) {
   Json json{{"rows", facts.rows}, {"columns", model.columns}, {"model", kind}};
   const auto& reached = facts.on_test.empty() ? facts.on_validation : facts.on_test;
   const auto own = reached.find(kind);
-  json["log_prob_test"] = own == reached.end() ? Json() : Json(own->second.mean);
+  json["log_prob_test"] = own == reached.end() ? Json() : Json(own->second.value);
   json["se"] = own == reached.end() ? Json() : Json(own->second.error);
   json["baselines"] = Json::object();
   for (const char* baseline : {"gaussian", "mixture", "kde"})
     json["baselines"][baseline] =
-        reached.contains(baseline) ? Json(reached.at(baseline).mean) : Json();
+        reached.contains(baseline) ? Json(reached.at(baseline).value) : Json();
   json["seconds"] = facts.seconds;
   json["hash"] = model.hash();
   json["given"] = to_json(model.conditions);

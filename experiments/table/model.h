@@ -14,6 +14,7 @@
 #include <filesystem>
 #include <optional>
 
+#include "experiments/metrics/estimate.h"
 #include "experiments/run/files/safetensors.h"
 #include "experiments/run/history.h"
 #include "experiments/table/conditions.h"
@@ -40,21 +41,17 @@ bool is_mixture(const std::string& kind);  // or a Gaussian: fitted without a gr
 Flow make_flow(const Architecture& architecture, const Standardize& units,
                const Conditions& conditions, Rng& rng);
 
-struct Reached {  // by a model on rows that it was not trained on: mean log p, in nats a row
-  double mean = 0, error = 0;  // with its standard error
-};
-Reached reached(const std::vector<double>& log_p);
-
 struct Facts {              // what is known of a fit
   std::string source = {};  // the file
   Index rows = 0, dropped = 0, training = 0, validation = 0, test = 0;
   std::uint64_t seed = 0;
   double seconds = 0;
-  bool stopped = false;                                   // before its end
-  std::map<std::string, Reached> on_validation, on_test;  // by kind, and "kde"
-  std::map<std::string, History> histories;               // of the flows, by kind
+  bool stopped = false;  // before its end
+  // The mean log p that each has reached on rows that it was not trained on, in nats a row.
+  std::map<std::string, Estimate> on_validation, on_test;  // by kind, and "kde"
+  std::map<std::string, History> histories;                // of the flows, by kind
   // What the kept flow gains over the best simple model, on the same validation rows.
-  std::optional<Reached> over_simple;
+  std::optional<Estimate> over_simple;
   std::vector<std::string> warnings;
 };
 

@@ -1,58 +1,63 @@
 #include "experiments/table/output.h"
 
 #include <fmt/format.h>
-#include <unistd.h>
 
 #include <cerrno>
 #include <cstring>
-#include <filesystem>
-#include <utility>
 
 #include "experiments/run/files/file_error.h"
 
 namespace gradflow {
-
 namespace {
 
-// Beside what does not exist yet, or is a file.
-std::string temporary_for(const std::string& path) {
-  if (path == "-") return "";
+// A pipe or a device: what is there and no file.
+bool is_stream(const std::string& path) {
   std::error_code none;  // of what cannot be looked at, opening it will say why
   const auto status = std::filesystem::status(path, none);
-  const bool other = std::filesystem::exists(status) && !std::filesystem::is_regular_file(status);
-  return other ? "" : fmt::format("{}.{}.tmp", path, ::getpid());
+  return std::filesystem::exists(status) && !std::filesystem::is_regular_file(status);
 }
 
 }  // namespace
 
-Output::Output(std::string path)
-    : path_(std::move(path)),
-      temporary_(temporary_for(path_)),
-      file_(to_stdout() ? stdout
-                        : std::fopen((temporary_.empty() ? path_ : temporary_).c_str(), "wbe")) {
-  if (!file_) fail();
+Output::Output(const std::string& path) : name_(path == "-" ? "standard output" : path) {
+  if (path == "-") {
+    stream_ = stdout;
+  } else if (is_stream(path)) {
+    stream_ = std::fopen(path.c_str(), "wbe");
+    if (!stream_) fail();
+  } else {
+    file_.emplace(path);
+  }
 }
 
 Output::~Output() {
-  if (to_stdout() || !file_) return;
-  std::fclose(file_);
-  if (!temporary_.empty()) ::unlink(temporary_.c_str());
+  if (stream_ && stream_ != stdout) std::fclose(stream_);
 }
 
 void Output::write(const std::string& text) {
-  if (std::fwrite(text.data(), 1, text.size(), file_) != text.size()) fail();
+  if (file_)
+    file_->write(text);
+  else if (std::fwrite(text.data(), 1, text.size(), stream_) != text.size())
+    fail();
 }
 
 void Output::finish() {
-  if (std::fflush(file_) != 0) fail();
-  if (temporary_.empty()) return;
-  if (::fsync(::fileno(file_)) != 0 || ::rename(temporary_.c_str(), path_.c_str()) != 0) fail();
-  std::fclose(std::exchange(file_, nullptr));
+  if (file_)
+    file_->finish();
+  else if (std::fflush(stream_) != 0)
+    fail();
 }
 
 void Output::fail() const {
-  throw FileError(
-      fmt::format("write: {}: {}", to_stdout() ? "standard output" : path_, std::strerror(errno)));
+  throw FileError(fmt::format("write: {}: {}", name_, std::strerror(errno)));
+}
+
+std::string csv_field(const std::string& name, char delimiter) {
+  if (name.find_first_of("\",;\t\n ") == name.npos && name.find(delimiter) == name.npos)
+    return name;
+  std::string doubled;
+  for (const char c : name) doubled += c == '"' ? "\"\"" : std::string(1, c);
+  return '"' + doubled + '"';
 }
 
 }  // namespace gradflow

@@ -1,18 +1,20 @@
 // Output: lines of text, to standard output or into a file, which appears when it is whole. (What
 // is there already and no file, such as a pipe or a device, is written to as it is.)
 //
-// Read next: ../run/files/file.h, the same for what fits in memory.
+// Read next: ../run/files/file.h, how a file appears.
 #pragma once
 
-#include <cstdio>
+#include <optional>
 #include <string>
+
+#include "experiments/run/files/file.h"
 
 namespace gradflow {
 
 class Output {
  public:
   // "-": standard output. Throws FileError, as all that follow, if it cannot be written.
-  explicit Output(std::string path);
+  explicit Output(const std::string& path);
   ~Output();  // without finish() no file is left
   Output(const Output&) = delete;
   Output& operator=(const Output&) = delete;
@@ -22,10 +24,13 @@ class Output {
 
  private:
   [[noreturn]] void fail() const;
-  bool to_stdout() const { return path_ == "-"; }
 
-  std::string path_, temporary_;  // the second is empty if nothing is to appear
-  std::FILE* file_;
+  std::string name_;               // of what is written to as it is, for messages
+  std::FILE* stream_ = nullptr;    // that; or
+  std::optional<NewFile> file_{};  // what is to appear
 };
+
+// A name as it may stand in a line of fields that `delimiter` separates: in quotes if it must.
+std::string csv_field(const std::string& name, char delimiter = ',');
 
 }  // namespace gradflow

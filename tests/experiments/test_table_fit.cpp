@@ -218,7 +218,7 @@ TEST_CASE("Log p is in the table's units: a Gaussian far from 0 and of any width
   }
   const TableModel model = fit(split({{"a", "b"}, values, 0}), {.model = "gaussian"});
   const double entropy = 1 + std::log(2 * std::numbers::pi) + std::log(50 * 1e-3);
-  CHECK(model.facts.on_test.at("gaussian").mean == Approx(-entropy).margin(0.15));
+  CHECK(model.facts.on_test.at("gaussian").value == Approx(-entropy).margin(0.15));
   const std::vector<double> at_mean = log_prob(model, Tensor({{1000, 0}}));
   CHECK(at_mean[0] == Approx(-std::log(2 * std::numbers::pi * 50 * 1e-3)).margin(0.1));
 }
@@ -228,7 +228,7 @@ TEST_CASE("A fit repeats bit by bit, whatever the threads, and a flow beats a Ga
   const Split parts = split(without_class(bow(3000, 1)), {.seed = 1});
   const TableModel model = fit(parts, small_maf()), again = fit(parts, small_maf());
   CHECK(model.hash() == again.hash());
-  CHECK(model.facts.on_validation.at("maf").mean > model.facts.on_validation.at("gaussian").mean);
+  CHECK(model.facts.on_validation.at("maf").value > model.facts.on_validation.at("gaussian").value);
   FitOptions other = small_maf();
   other.training.seed = 1;
   CHECK(fit(parts, other).hash() != model.hash());
@@ -245,7 +245,7 @@ TEST_CASE("What is kept is the flow as it was when it was best", "[table]") {
   double best = std::numeric_limits<double>::infinity();
   for (const Epoch& epoch : model.facts.histories.at("maf").epochs)
     best = std::min(best, epoch.metrics.at("validation"));
-  CHECK(-model.facts.on_validation.at("maf").mean == Approx(best).epsilon(1e-5));
+  CHECK(-model.facts.on_validation.at("maf").value == Approx(best).epsilon(1e-5));
 }
 
 TEST_CASE("A training without improvement ends", "[table]") {
@@ -282,7 +282,7 @@ TEST_CASE("A model comes back from its file, of every kind and with conditions",
     CHECK(loaded.hash() == model.hash());
     CHECK(loaded.columns == std::vector<std::string>{"a", "b"});
     CHECK(loaded.all_columns() == std::vector<std::string>{"a", "b", "side"});
-    CHECK(loaded.facts.on_test.at(kind).mean == model.facts.on_test.at(kind).mean);
+    CHECK(loaded.facts.on_test.at(kind).value == model.facts.on_test.at(kind).value);
     CHECK(hash_tensors({{"r", loaded.ranks}}) == hash_tensors({{"r", model.ranks}}));
     Rng one(3), two(3);
     const Tensor given({100, 1}, real(5));
@@ -377,11 +377,11 @@ TEST_CASE("A limit of time is kept, about", "[table]") {
 }
 
 TEST_CASE("The difference of two models is that on the same rows", "[table]") {
-  const Reached gain = difference({-1, -11, -21}, {-2, -12, -22});
-  CHECK(gain.mean == 1);
+  const Estimate gain = difference({-1, -11, -21}, {-2, -12, -22});
+  CHECK(gain.value == 1);
   CHECK(gain.error == Approx(0).margin(1e-12));
-  const Reached one = reached({1, 2, 3, 4});
-  CHECK(one.mean == 2.5);
+  const Estimate one = mean_of(std::vector<double>{1, 2, 3, 4});
+  CHECK(one.value == 2.5);
   CHECK(one.error == Approx(std::sqrt(5.0 / 3 / 4)));
   CHECK(kinds_to_fit("gaussian") == std::vector<std::string>{"gaussian"});
   CHECK(contains(message_of<FileError>([] { kinds_to_fit("best"); }), "auto or one of: gaussian"));

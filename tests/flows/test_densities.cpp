@@ -17,15 +17,6 @@
 namespace gradflow {
 namespace {
 
-constexpr bool kDouble = sizeof(real) == 8;
-
-double largest_difference(const Tensor& a, const Tensor& b) {
-  double most = 0;
-  for (std::size_t i = 0; i < a.values().size(); ++i)
-    most = std::max(most, std::abs(double{a.values()[i]} - double{b.values()[i]}));
-  return most;
-}
-
 double largest(const Tensor& x) { return largest_difference(x, zeros(x.shape())); }
 
 FlowMatching smooth_model(Index dim, Index classes, Index waves = 0) {

@@ -15,13 +15,6 @@
 namespace gradflow {
 namespace {
 
-double largest_difference(const Tensor& a, const Tensor& b) {
-  double most = 0;
-  for (std::size_t i = 0; i < a.values().size(); ++i)
-    most = std::max(most, std::abs(double{a.values()[i]} - double{b.values()[i]}));
-  return most;
-}
-
 // Steps of Adam against a loss, the rate going down to 0.
 template <class Model, class F>
 void trained(Model& model, Index steps, double rate, const F& loss) {

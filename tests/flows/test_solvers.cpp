@@ -14,15 +14,6 @@
 namespace gradflow {
 namespace {
 
-constexpr bool kDouble = sizeof(real) == 8;
-
-double largest_difference(const Tensor& a, const Tensor& b) {
-  double most = 0;
-  for (std::size_t i = 0; i < a.values().size(); ++i)
-    most = std::max(most, std::abs(double{a.values()[i]} - double{b.values()[i]}));
-  return most;
-}
-
 Adaptive tolerance(double both) { return {.relative = both, .absolute = both}; }
 
 // dy/dt = -2ty: y = y(0) exp(-t^2)

@@ -47,7 +47,9 @@ fs::path default_directory(const std::string& data) {
   return name.string() + ".fit";
 }
 
-std::string with_error(const Reached& r) { return fmt::format("{:.4f} ± {:.4f}", r.mean, r.error); }
+std::string with_error(const Estimate& r) {
+  return fmt::format("{:.4f} ± {:.4f}", r.value, r.error);
+}
 
 // The best against the best of the simple models, on the validation part.
 std::string verdict(const TableModel& model) {
@@ -59,13 +61,13 @@ std::string verdict(const TableModel& model) {
     return fmt::format("kept: the {}{}", kind,
                        flow_was_tried ? "; no flow was better on the validation rows" : "");
   const bool lost = facts.on_validation.contains("mixture") &&
-                    facts.on_validation.at("mixture").mean > facts.on_validation.at(kind).mean;
+                    facts.on_validation.at("mixture").value > facts.on_validation.at(kind).value;
   std::string text = fmt::format("kept: {}", kind);
   if (facts.over_simple)
     text +=
         fmt::format(", {} ± {:.4f} nats a row {} than the best simple model",
-                    fmt::format("{:.4f}", std::abs(facts.over_simple->mean)),
-                    facts.over_simple->error, facts.over_simple->mean >= 0 ? "better" : "WORSE");
+                    fmt::format("{:.4f}", std::abs(facts.over_simple->value)),
+                    facts.over_simple->error, facts.over_simple->value >= 0 ? "better" : "WORSE");
   return text + (lost ? "; hint: --model auto would have kept the mixture" : "");
 }
 
@@ -74,7 +76,7 @@ void tell(const TableModel& model) {
   say("{}\n", verdict(model));
   const auto test = facts.on_test.find(model.architecture.kind);
   if (test == facts.on_test.end()) return;
-  const double bits = -test->second.mean / static_cast<double>(model.dim()) / std::log(2.0);
+  const double bits = -test->second.value / static_cast<double>(model.dim()) / std::log(2.0);
   say("on {} test rows: {} nats a row, in the table's units; {:.4f} bits a dimension\n", facts.test,
       with_error(test->second), bits);
 }
@@ -121,7 +123,7 @@ int run_fit(FitCommand command) {
     if (!bar) bar.emplace(kind);
     bar->on_step(progress, fmt::format("  validation {:.4f}", best));
   };
-  watch.on_model = [&](const std::string& kind, const Reached& on_validation) {
+  watch.on_model = [&](const std::string& kind, const Estimate& on_validation) {
     bar.reset();
     say("{:<14} {:>22} nats a row on the validation part\n", kind, with_error(on_validation));
   };

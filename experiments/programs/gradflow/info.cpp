@@ -25,11 +25,11 @@ std::string line_of(const Condition& c) {
   return fmt::format("given      {}: one of {}\n", c.name, fmt::join(c.classes, ", "));
 }
 
-std::string table_of(const std::string& what, const std::map<std::string, Reached>& all) {
+std::string table_of(const std::string& what, const std::map<std::string, Estimate>& all) {
   std::string text;
   for (const auto& [kind, r] : all)
     text +=
-        fmt::format("{:<10} {:<14} {:>10.4f} ± {:.4f} nats a row\n", what, kind, r.mean, r.error);
+        fmt::format("{:<10} {:<14} {:>10.4f} ± {:.4f} nats a row\n", what, kind, r.value, r.error);
   return text;
 }
 

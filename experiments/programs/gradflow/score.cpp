@@ -59,12 +59,8 @@ class Scorer {
 
 std::string header_of(const RowReader& rows) {
   std::string header;
-  for (const std::string& name : rows.names()) {
-    const bool plain = name.find_first_of("\",;\t\n ") == name.npos;
-    std::string doubled;
-    for (const char c : name) doubled += c == '"' ? "\"\"" : std::string(1, c);
-    header += (plain ? name : '"' + doubled + '"') + rows.delimiter();
-  }
+  for (const std::string& name : rows.names())
+    header += csv_field(name, rows.delimiter()) + rows.delimiter();
   return header + "log_prob" + rows.delimiter() + "rank\n";
 }
 
@@ -75,11 +71,11 @@ std::string line_of(const TableModel& model, const Scored& row, char delimiter) 
 
 // Both what some call the score, the mean, and what others call so, the sum.
 void summarise(const TableModel& model, const Scorer& scorer) {
-  const Reached all = reached(scorer.all());
+  const Estimate all = mean_of(scorer.all());
   const auto n = static_cast<double>(scorer.all().size());
   complain("{} rows: mean log p {:.4f} ± {:.4f} nats a row, sum {:.2f}, {:.4f} bits a dimension\n",
-           n, all.mean, all.error, all.mean * n,
-           -all.mean / static_cast<double>(model.dim()) / std::log(2.0));
+           n, all.value, all.error, all.value * n,
+           -all.value / static_cast<double>(model.dim()) / std::log(2.0));
   if (scorer.dropped() > 0)
     complain("{} rows with something missing were left out\n", scorer.dropped());
 }

@@ -26,72 +26,62 @@ std::string host_name() {
   return ::gethostname(name.data(), name.size() - 1) == 0 ? name.data() : "host";
 }
 
-// A file beside `path` that no other writer has: its name tells the machine, the process and how
-// many it has made. Removed unless it gets its final name.
-class Temporary {
- public:
-  explicit Temporary(const std::filesystem::path& path) : path_(path) {
-    static std::atomic<int> made = 0;
-    do {
-      name_ = fmt::format("{}{}.{}.tmp", prefix(path), ::getpid(), ++made);
-      file_ = std::fopen(name_.c_str(), "wbxe");
-    } while (!file_ && errno == EEXIST);
-    if (!file_) fail("create the file");
-  }
-  Temporary(const Temporary&) = delete;
-  Temporary& operator=(const Temporary&) = delete;
-  ~Temporary() {
-    if (file_) std::fclose(file_);
-    if (!name_.empty()) ::unlink(name_.c_str());
-  }
+// How the names of files begin that this machine makes beside `path`.
+std::string prefix(const std::filesystem::path& path) {
+  return fmt::format("{}.{}.", path.string(), host_name());
+}
 
-  void write(const std::string& bytes) {
-    const bool written = std::fwrite(bytes.data(), 1, bytes.size(), file_) == bytes.size() &&
-                         std::fflush(file_) == 0 && ::fsync(::fileno(file_)) == 0;
-    if (std::fclose(std::exchange(file_, nullptr)) != 0 || !written) fail("write all of it");
+// Removes what processes of this machine left that were killed while they wrote to `path`.
+void remove_abandoned(const std::filesystem::path& path) {
+  const std::string start = std::filesystem::path(prefix(path)).filename().string();
+  std::error_code ignored;
+  std::filesystem::directory_iterator at(path.has_parent_path() ? path.parent_path() : ".",
+                                         ignored);
+  for (; at != std::filesystem::directory_iterator(); at.increment(ignored)) {
+    const std::string name = at->path().filename().string();
+    if (!name.starts_with(start) || !name.ends_with(".tmp")) continue;
+    const int writer = std::atoi(name.c_str() + start.size());
+    if (writer > 0 && ::kill(writer, 0) != 0 && errno == ESRCH)
+      std::filesystem::remove(at->path(), ignored);
   }
-  void take_final_name() {
-    if (::rename(name_.c_str(), path_.c_str()) != 0) fail("rename the finished file");
-    name_.clear();
-  }
-
-  // Removes what processes of this machine left that were killed while they wrote to `path`.
-  static void remove_abandoned(const std::filesystem::path& path) {
-    const std::string start = std::filesystem::path(prefix(path)).filename().string();
-    std::error_code ignored;
-    std::filesystem::directory_iterator at(directory_of(path), ignored);
-    for (; at != std::filesystem::directory_iterator(); at.increment(ignored)) {
-      const std::string name = at->path().filename().string();
-      if (!name.starts_with(start) || !name.ends_with(".tmp")) continue;
-      const int writer = std::atoi(name.c_str() + start.size());
-      if (writer > 0 && ::kill(writer, 0) != 0 && errno == ESRCH)
-        std::filesystem::remove(at->path(), ignored);
-    }
-  }
-
- private:
-  static std::string prefix(const std::filesystem::path& path) {
-    return fmt::format("{}.{}.", path.string(), host_name());
-  }
-  static std::filesystem::path directory_of(const std::filesystem::path& path) {
-    return path.has_parent_path() ? path.parent_path() : ".";
-  }
-  [[noreturn]] void fail(const char* what) {  // a constructor that throws leaves nothing to destroy
-    throw FileError(fmt::format("save: {}: cannot {}: {}", path_.string(), what, system_message()));
-  }
-
-  std::filesystem::path path_;
-  std::string name_;
-  std::FILE* file_ = nullptr;
-};
+}
 
 }  // namespace
 
+NewFile::NewFile(const std::filesystem::path& path) : path_(path) {
+  static std::atomic<int> made = 0;
+  remove_abandoned(path);
+  do {
+    name_ = fmt::format("{}{}.{}.tmp", prefix(path), ::getpid(), ++made);
+    file_ = std::fopen(name_.c_str(), "wbxe");
+  } while (!file_ && errno == EEXIST);
+  if (!file_) fail("create the file");  // a constructor that throws leaves nothing to destroy
+}
+
+NewFile::~NewFile() {
+  if (file_) std::fclose(file_);
+  if (!name_.empty()) ::unlink(name_.c_str());
+}
+
+void NewFile::write(const std::string& bytes) {
+  if (std::fwrite(bytes.data(), 1, bytes.size(), file_) != bytes.size()) fail("write all of it");
+}
+
+void NewFile::finish() {
+  const bool written = std::fflush(file_) == 0 && ::fsync(::fileno(file_)) == 0;
+  if (std::fclose(std::exchange(file_, nullptr)) != 0 || !written) fail("write all of it");
+  if (::rename(name_.c_str(), path_.c_str()) != 0) fail("rename the finished file");
+  name_.clear();
+}
+
+void NewFile::fail(const char* what) const {
+  throw FileError(fmt::format("save: {}: cannot {}: {}", path_.string(), what, system_message()));
+}
+
 void write_file(const std::filesystem::path& path, const std::string& bytes) {
-  Temporary::remove_abandoned(path);
-  Temporary file(path);
+  NewFile file(path);
   file.write(bytes);
-  file.take_final_name();
+  file.finish();
 }
 
 std::string read_file(const std::filesystem::path& path) {

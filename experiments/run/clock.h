@@ -1,0 +1,14 @@
+// The time, for saying how long something took.
+#pragma once
+
+#include <chrono>
+
+namespace gradflow {
+
+// Since some moment in the past; it never goes back.
+inline double seconds_now() {
+  using namespace std::chrono;
+  return duration<double>(steady_clock::now().time_since_epoch()).count();
+}
+
+}  // namespace gradflow
