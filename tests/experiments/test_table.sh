@@ -95,6 +95,7 @@ run "$gradflow" fit bow.csv --given side --model affine --epochs 40 --layers 4 -
 check "fit --given: it ends well" [ "$status" -eq 0 ]
 check "fit: the directory is named after the data" [ -s bow.fit/model.safetensors ]
 run "$gradflow" sample bow.fit -n 200 --given side=5
+check "sample: names that need quotes have them" [ "$(head -n 1 stdout)" = '"time [s]","b, of c",side' ]
 check "sample --given: nearly all on that side" awk -F, 'NR > 1 { left += $1 < 1000 } END { exit !(left > 180) }' stdout
 run "$gradflow" sample bow.fit --given side=3
 refused "sample --given: a class that is none" "side = 3 given; it is one of: 2, 5"

@@ -44,7 +44,10 @@ int run_sample(const SampleCommand& command) {
   std::string given;
   for (const real x : condition.values()) given += fmt::format(",{}", x);
   Output out(command.out);
-  out.write(fmt::format("{}\n", fmt::join(model.all_columns(), ",")));
+  std::string header;
+  for (const std::string& name : model.all_columns())
+    header += (header.empty() ? "" : ",") + csv_field(name);
+  out.write(header + "\n");
   for (Index begin = 0; begin < command.count; begin += kBlock) {
     const Index n = std::min(kBlock, command.count - begin);
     const Tensor all = broadcast_to(condition, {n, condition.shape()[1]}).value();
