@@ -41,7 +41,6 @@ DensityModel model_of(const DataSet& set) {
 }
 
 Estimate loss_of(const DensityModel& model, const Tensor& points) {
-  const Tensor log_q = model.log_density(points);
   std::vector<double> losses;
   const Tensor log_density = model.log_density(points);
   for (const real log_q : log_density.values()) losses.push_back(-static_cast<double>(log_q));
