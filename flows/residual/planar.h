@@ -55,7 +55,7 @@ class Planar final : public Bijection {
   }
 
   // |w|^2 (1), never 0.
-  Var square_of_normal() const { return sum(square(w_)) + real(1e-12); }
+  Var square_of_normal() const { return sum(square(w_)) + real(1e-18); }
 
   struct Direction {
     Var u, k;  // (1, D), (1, 1)
