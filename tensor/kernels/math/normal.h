@@ -1,4 +1,4 @@
-// erf and erfc, of which the distribution of normal numbers is made.
+// erf and erfc, and what is made of them: the distribution of normal numbers.
 //
 //   erf x = x + x P(x^2)  for |x| <= 1
 //   erfc x = e^(-x^2) Q(t) / (1 + 2 x),  t = (x - 2) / (x + 2),  for x from 0.6 on
@@ -84,6 +84,57 @@ template <class T>
   const auto [m, n] = erfc_far<T>(a);
   const double far = scaled(m, n);
   return static_cast<T>(a < 0.6 ? 1 - erf_near<T>(x) : x < 0 ? 2 - far : far);
+}
+
+// Q from a = 0 on, which takes a few numbers more.
+template <class T>
+struct TailNumbers;
+template <>
+struct TailNumbers<float> {
+  static constexpr float largest = 14.5f;  // beyond it a normal number does not come
+  static constexpr std::array<float, 12> Q{
+      1.27697838268175803f,      -0.0927638209285779811f,  -0.166030522235096731f,
+      0.164051049798010349f,     -0.0542178109342914728f,  -0.00803095550516299422f,
+      0.00870894379702038325f,   0.00125295134508672422f,  -0.00142027803011306647f,
+      -0.000400864633503906374f, 0.000168810292637862815f, 0.00007916642958058192f};
+};
+template <>
+struct TailNumbers<double> {
+  static constexpr double largest = 38.7;
+  static constexpr std::array<double, 26> Q{
+      1.27697838155252872,      -0.0927638265857459944,    -0.166030397615291333,
+      0.164051280033440836,     -0.0542200009918976434,    -0.00803401508238804498,
+      0.00872265387175987509,   0.00127133896545592661,    -0.00145681388833755664,
+      -0.000454340826642650213, 0.000206366689713799664,   0.000151039135066451124,
+      -1.50686969559756184e-6,  -0.0000364229853236219233, -0.0000135041473298435106,
+      3.70864545768622927e-6,   5.2524545219209759e-6,     1.51147612110801845e-6,
+      -7.43749405556816299e-7,  -8.51978668546682002e-7,   -2.10120456110259666e-7,
+      1.62389169970459491e-7,   1.2792013799819081e-7,     6.52640534182915664e-9,
+      -2.15608791590512793e-8,  -6.16697894750185234e-9};
+};
+
+// Of a standard normal number: how likely it is to be below x, and its density there.
+template <class T>
+struct Normal {
+  T below, density;
+};
+
+// Both at once, as both are multiples of e = e^(-x^2/2):
+//   below = e W for x < 0, 1 - e W else,   W = Q(t) / (2 (1 + 2 a)),  a = |x| / sqrt 2
+//   density = e / sqrt(2 pi)
+// in T, and with one division: for the loops of activations.
+template <class T>
+[[gnu::always_inline]] inline Normal<T> normal(T x) {
+  using Numbers = ExponentialNumbers<T>;
+  const T size = clamped(std::fabs(x), T(0), TailNumbers<T>::largest);
+  const auto [square, square_low] = exact_product(size, size);
+  const auto [n, r, lost] = by_log2(T(-0.5) * square);
+  const T m = 1 + (r + (r * r * polynomial(r, Numbers::q) + lost));
+  const T e = scaled(m - m * (T(0.5) * square_low), n);
+  const T a = size * T(0.70710678118654752), above = a + 2, twice = 2 * (1 + 2 * a);
+  const T share = 1 / (above * twice), t = (a - 2) * (twice * share);
+  const T tail = e * (above * share * polynomial(t, TailNumbers<T>::Q));
+  return {x < 0 ? tail : 1 - tail, T(0.39894228040143268) * e};
 }
 
 }  // namespace gradflow::math
