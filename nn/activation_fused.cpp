@@ -48,7 +48,7 @@ void silu(Index n, real* v, real* slopes) {
 // y = max(v, 0) + log(1 + e),  e = e^-|v|          dy/dv = sigmoid v = 1 / (1 + e), or 1 less that
 void softplus(Index n, real* v, real* slopes) {
   run(n, v, slopes, [](real x) {
-    const real e = math::exp(-std::abs(x)), larger = 1 / (1 + e);
+    const real e = math::decay(std::abs(x)), larger = 1 / (1 + e);
     return Point{(x < 0 ? real{0} : x) + math::log1p_of_share(e), x > 0 ? larger : e * larger};
   });
 }

@@ -80,7 +80,7 @@ template <class T>
 // log(1 + e^-|x|), the part of softplus that is smooth and small
 template <class T>
 [[gnu::always_inline]] inline T softplus_rest(T x) {
-  return log1p_of_share(math::exp(-std::fabs(x)));
+  return log1p_of_share(decay(std::fabs(x)));
 }
 
 // log(1 + e^x) = max(x, 0) + log(1 + e^-|x|), where the exponent cannot overflow

@@ -92,11 +92,11 @@ struct TailNumbers;
 template <>
 struct TailNumbers<float> {
   static constexpr float largest = 14.5f;  // beyond it a normal number does not come
-  static constexpr std::array<float, 12> Q{
-      1.27697838268175803f,      -0.0927638209285779811f,  -0.166030522235096731f,
-      0.164051049798010349f,     -0.0542178109342914728f,  -0.00803095550516299422f,
-      0.00870894379702038325f,   0.00125295134508672422f,  -0.00142027803011306647f,
-      -0.000400864633503906374f, 0.000168810292637862815f, 0.00007916642958058192f};
+  static constexpr std::array<float, 11> Q{
+      1.27697839218352181f,      -0.0927638970226728995f,  -0.1660313671449746f,
+      0.16405316955521637f,      -0.0542050929306818309f,  -0.00804464254043578901f,
+      0.00863828510513521812f,   0.00127342073938738622f,  -0.00125320582153018478f,
+      -0.000364602385375997801f, 0.0000264460818579567788f};
 };
 template <>
 struct TailNumbers<double> {
@@ -126,11 +126,15 @@ struct Normal {
 template <class T>
 [[gnu::always_inline]] inline Normal<T> normal(T x) {
   using Numbers = ExponentialNumbers<T>;
-  const T size = clamped(std::fabs(x), T(0), TailNumbers<T>::largest);
-  const auto [square, square_low] = exact_product(size, size);
-  const auto [n, r, lost] = by_log2(T(-0.5) * square);
-  const T m = 1 + (r + (r * r * polynomial(r, Numbers::q) + lost));
-  const T e = scaled(m - m * (T(0.5) * square_low), n);
+  const T given = std::fabs(x);
+  const T size = given > TailNumbers<T>::largest ? TailNumbers<T>::largest : given;
+  const T most = upper_half(size);
+  // -x^2 / 2 = n log 2 + r, where most^2 is exact
+  const T n = nearest(size * (size * T(-0.72134752044448171))),
+          small = (size - most) * (size + most);
+  const T r =
+      (T(-0.5) * most * most - n * Numbers::log2_high) - (T(0.5) * small + n * Numbers::log2_low);
+  const T e = scaled_down(1 + (r + r * r * polynomial(r, Numbers::q)), n);
   const T a = size * T(0.70710678118654752), above = a + 2, twice = 2 * (1 + 2 * a);
   const T share = 1 / (above * twice), t = (a - 2) * (twice * share);
   const T tail = e * (above * share * polynomial(t, TailNumbers<T>::Q));
