@@ -130,13 +130,15 @@ template <class T>
   const T size = given > TailNumbers<T>::largest ? TailNumbers<T>::largest : given;
   const T most = upper_half(size);
   // -x^2 / 2 = n log 2 + r, where most^2 is exact
-  const T n = nearest(size * (size * T(-0.72134752044448171))),
-          small = (size - most) * (size + most);
+  const T n = nearest(size * (size * T(-0.72134752044448171)));  // 1 / (2 log 2)
+  const T small = (size - most) * (size + most);
   const T r =
       (T(-0.5) * most * most - n * Numbers::log2_high) - (T(0.5) * small + n * Numbers::log2_low);
   const T e = scaled_down(1 + (r + r * r * polynomial(r, Numbers::q)), n);
-  const T a = size * T(0.70710678118654752), above = a + 2, twice = 2 * (1 + 2 * a);
-  const T share = 1 / (above * twice), t = (a - 2) * (twice * share);
+  // a + 2 and 2 (1 + 2 a), and t from them; in multiples of sqrt 2, which cancel
+  constexpr T k = T(2.8284271247461901);
+  const T above = size + k, twice = k * size + 2, share = 1 / (above * twice);
+  const T t = (size - k) * (twice * share);
   const T tail = e * (above * share * polynomial(t, TailNumbers<T>::Q));
   return {x < 0 ? tail : 1 - tail, T(0.39894228040143268) * e};
 }
