@@ -1,8 +1,8 @@
 // The engine: the laboratory behind a C interface, as a page's worker calls it (worker.js).
 //
-// The one idea: strings and arrays of floats are all that C and JavaScript share, so that is what goes
-// to and fro: lab_give() for each array of a question, lab_ask() for the question, then lab_result() for
-// each array of the answer.
+// The one idea: strings and arrays of floats are all that C and JavaScript share, so that is what
+// goes to and fro: lab_give() for each array of a question, lab_ask() for the question, then
+// lab_result() for each array of the answer.
 #include <emscripten.h>
 
 #include "experiments/browser/messages.h"
@@ -39,7 +39,9 @@ EMSCRIPTEN_KEEPALIVE const char* lab_ask(const char* question) {
   return text.c_str();
 }
 
-EMSCRIPTEN_KEEPALIVE const float* lab_result(int k) { return arrays.result.at(static_cast<std::size_t>(k)).data(); }
+EMSCRIPTEN_KEEPALIVE const float* lab_result(int k) {
+  return arrays.result.at(static_cast<std::size_t>(k)).data();
+}
 EMSCRIPTEN_KEEPALIVE int lab_result_size(int k) {
   return static_cast<int>(arrays.result.at(static_cast<std::size_t>(k)).size());
 }

@@ -9,9 +9,9 @@
 namespace gradflow {
 namespace {
 
-constexpr Index kFewest = 64;         // points of a data set
-constexpr Index kJudged = 500;        // of the data, that costs are measured on
-constexpr real kSplineGradient = 5;   // the longest gradient of a flow with splines
+constexpr Index kFewest = 64;        // points of a data set
+constexpr Index kJudged = 500;       // of the data, that costs are measured on
+constexpr real kSplineGradient = 5;  // the longest gradient of a flow with splines
 
 Flow make_flow(const LabOptions& options, Index context, Rng& rng) {
   FlowOptions flow{.layers = options.couplings, .network = {.context = context}};
@@ -66,7 +66,8 @@ void Lab::reset(const LabOptions& options) {
   flow_learner_ = std::make_unique<Learner>(
       parameters(*flow_),
       [this, known](const Data& batch, Rng&) {
-        return -mean(flow_->log_prob(batch.points, known ? Var(one_hot(batch.labels, known)) : no_context));
+        return -mean(
+            flow_->log_prob(batch.points, known ? Var(one_hot(batch.labels, known)) : no_context));
       },
       flow_course);
   const Pairing pairing = !options.optimal ? independent : known ? optimal_within_classes : optimal;
@@ -100,8 +101,8 @@ Var Lab::flow_context(Index points, Label label) const {
   return options_.by_class ? Var(one_hot(labels(points, label), classes_)) : no_context;
 }
 
-// Layer 2 i of the chain is a coupling and layer 2 i + 1 exchanges the coordinates. `behind` says how
-// many couplings are between a state and the data: so often is it exchanged on its way there.
+// Layer 2 i of the chain is a coupling and layer 2 i + 1 exchanges the coordinates. `behind` says
+// how many couplings are between a state and the data: so often is it exchanged on its way there.
 std::vector<Tensor> Lab::carried(Which which, const Tensor& points, Way way, const Solver& solver,
                                  Label label) const {
   learner(which);
@@ -128,7 +129,8 @@ std::vector<Tensor> Lab::carried(Which which, const Tensor& points, Way way, con
 Tensor Lab::velocity(const Tensor& points, real t, Label label) const {
   learner(Which::matching);
   const Unrecorded unrecorded;
-  return matching_->velocity(points, Tensor({points.rows(), 1}, t), labels(points.rows(), label)).value();
+  return matching_->velocity(points, Tensor({points.rows(), 1}, t), labels(points.rows(), label))
+      .value();
 }
 
 // log_p of a class; of a mixture of all of them in equal shares, where none is asked for:
@@ -153,7 +155,8 @@ Tensor Lab::log_density(Which which, const Tensor& points, Index steps, Label la
   learner(which);
   const Unrecorded unrecorded;
   return mixed(label, [&](Label k) {
-    if (which == Which::flow) return flow_->log_prob(points, flow_context(points.rows(), k)).value();
+    if (which == Which::flow)
+      return flow_->log_prob(points, flow_context(points.rows(), k)).value();
     return log_prob(*matching_, points, labels(points.rows(), k), {.steps = steps});
   });
 }
@@ -163,11 +166,13 @@ Lab::Cost Lab::cost(Index steps) const {
   const Unrecorded unrecorded;
   const Index n = std::min(kJudged, data_.size());
   const Tensor points = data_.points.rows(0, n);
-  const Labels known = options_.by_class ? Labels(data_.labels.data(), data_.labels.data() + n) : Labels();
+  const Labels known =
+      options_.by_class ? Labels(data_.labels.data(), data_.labels.data() + n) : Labels();
   const Var context = matching_->context(n, known);
   Cost cost{-mean(Var(log_prob(*matching_, points, known))).item(), {}};
   try {
-    cost.solver = -mean(Var(euler_log_prob(matching_->network.field(context), points, steps))).item();
+    cost.solver =
+        -mean(Var(euler_log_prob(matching_->network.field(context), points, steps))).item();
   } catch (const NonFiniteError&) {  // it stays without
   }
   return cost;
@@ -179,8 +184,15 @@ Lab::Pairs Lab::pairs(bool near) const {
   Rng rng = Rng(course.seed).fork(1000);
   const Data batch = data_.rows(rng.integers(data_.size(), course.batch));
   const Tensor noise = rng.normal(batch.points.shape());
-  const Pairing pairing = !near ? independent : options_.by_class ? optimal_within_classes : optimal;
+  const Pairing pairing = !near               ? independent
+                          : options_.by_class ? optimal_within_classes
+                                              : optimal;
   return {pairing(noise, batch, rng), batch.points};
+}
+
+std::vector<Transcript::Node> Lab::transcript(Which which) const {
+  learner(which);
+  return (which == Which::flow ? *flow_learner_ : *matching_learner_).transcript(data_);
 }
 
 std::string Lab::hash(Which which) const {
@@ -218,13 +230,17 @@ std::string Lab::save(Which which) const {
                    {"arithmetic", "portable"},
                    {"products", "ours"}};
   if (which == Which::flow && !options_.spline)
-    file.metadata.insert({{"scale_bound", "2"}, {"permutations", "alternate"}, {"zero_start", "yes"}});
+    file.metadata.insert(
+        {{"scale_bound", "2"}, {"permutations", "alternate"}, {"zero_start", "yes"}});
   // An epoch, as far as the experiments are concerned.
   file.metadata["history"] = fmt::format(
       R"({{"epochs":[{{"number":1,"loss":{:.9g},"learning_rate":{:.9g},"seconds":0,"metrics":{{)"
       R"({}}}}}],"lengths":[1],"seconds":0,"steps_per_second":0,"library_products":false}})",
       trained.loss(), trained.rate(),
-      which == Which::flow ? fmt::format(R"("validation_nll":{0:.9g},"log_prior":0,"log_det":{0:.9g})", trained.loss()) : "");
+      which == Which::flow
+          ? fmt::format(R"("validation_nll":{0:.9g},"log_prior":0,"log_det":{0:.9g})",
+                        trained.loss())
+          : "");
   return encode_tensors(file);
 }
 

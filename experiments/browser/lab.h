@@ -1,7 +1,7 @@
 // Lab: two models that learn the same data, side by side, and what can be asked of both.
 //
-// The one idea: nothing here knows of a browser. The page is one front of it (engine.cpp), a test that
-// compares hashes with those of a native program another.
+// The one idea: nothing here knows of a browser. The page is one front of it (engine.cpp), a test
+// that compares hashes with those of a native program another.
 //
 // All points are standardised ones, (n, 2): mean 0 and deviation 1, as the models see them.
 //
@@ -18,12 +18,12 @@
 
 namespace gradflow {
 
-struct LabOptions {    // of both models
-  bool spline = false;           // of the flow: splines, or affine maps
-  Index couplings = 15;          // of the flow
-  bool optimal = false;          // how noise is paired with data
-  bool by_class = false;         // both are told the class
-  bool smooth = false;           // the velocity network's activation: silu, or one with a kink
+struct LabOptions {       // of both models
+  bool spline = false;    // of the flow: splines, or affine maps
+  Index couplings = 15;   // of the flow
+  bool optimal = false;   // how noise is paired with data
+  bool by_class = false;  // both are told the class
+  bool smooth = false;    // the velocity network's activation: silu, or one with a kink
   Course course = {};
 };
 
@@ -56,12 +56,13 @@ class Lab {
   // Points on their way from noise to data, or back: the points, and those after each coupling or
   // step; all seen the right way round, though each coupling of the flow is followed by an exchange
   // of the coordinates.
-  std::vector<Tensor> carried(Which which, const Tensor& points, Way way, const Solver& solver, Label label) const;
+  std::vector<Tensor> carried(Which which, const Tensor& points, Way way, const Solver& solver,
+                              Label label) const;
   Tensor velocity(const Tensor& points, real t, Label label) const;
   // Exact, but for the solver's error of Runge-Kutta's method: (n).
   Tensor log_density(Which which, const Tensor& points, Index steps, Label label) const;
-  // The mean of -log p over points of the data: of the field, and of what the steps of Euler's method
-  // make of it; nothing where a step turns space inside out.
+  // The mean of -log p over points of the data: of the field, and of what the steps of Euler's
+  // method make of it; nothing where a step turns space inside out.
   struct Cost {
     double exact;
     std::optional<double> solver;
@@ -72,6 +73,9 @@ class Lab {
     Tensor noise, points;
   };
   Pairs pairs(bool optimal) const;
+
+  // The tape of the next step.
+  std::vector<Transcript::Node> transcript(Which which) const;
 
   std::string hash(Which which) const;
   // As the experiments save them: safetensors, with the units.

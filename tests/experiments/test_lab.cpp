@@ -1,5 +1,6 @@
-// The laboratory of the page in the browser (experiments/browser), as this machine computes it. What the
-// page computes must be the same: tests/browser/test_engine.mjs compares it with the same hashes.
+// The laboratory of the page in the browser (experiments/browser), as this machine computes it.
+// What the page computes must be the same: tests/browser/test_engine.mjs compares it with the same
+// hashes.
 
 #include <cmath>
 #include <fstream>
