@@ -7,6 +7,8 @@
 // Read next: lab.h.
 #pragma once
 
+#include <algorithm>
+
 #include "autograd/transcript.h"
 #include "autograd/watch.h"
 #include "nn/batch_gradient.h"
