@@ -32,7 +32,7 @@ preset=${1:-release}
 packages=("${build_packages[@]}" "${figure_packages[@]}" "${test_packages[@]}")
 case "$preset" in
   release | sanitize | no-blas | no-threads | plain) ;;
-  browser) packages=("${browser_packages[@]}") ;;
+  browser) packages=("${browser_packages[@]}" catch2) ;;
   clang | thread) packages+=("${clang_packages[@]}") ;;
   -h | --help) sed -n '/^#!/d; /^#/!q; s/^# \?//p' "$0"; exit 0 ;;
   *) echo "tests/run.sh: unknown: $preset; see --help" >&2; exit 2 ;;

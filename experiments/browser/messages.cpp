@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "experiments/data/catalogue.h"
+#include "experiments/data/rings.h"
 #include "tensor/kernels/arithmetic.h"
 
 namespace gradflow {
@@ -70,6 +71,13 @@ Json states_of(const std::vector<Tensor>& states, Arrays& arrays) {
 
 // --- data ---
 
+// The least loss of flow matching, per coordinate, with independent pairs; where it is known.
+Json matching_floor(const std::string& set) {
+  if (set == "rings") return kFlowMatchingFloor;
+  if (set == "rings_by_class") return kConditionalFlowMatchingFloor;
+  return {};
+}
+
 Json sets(Lab&, const Json&, Arrays&) {
   Json list = Json::array();
   for (const Entry& entry : catalogue()) {
@@ -115,6 +123,7 @@ Json data(Lab& lab, const Json& args, Arrays& arrays) {
           {"mean", {mean.at({0}), mean.at({1})}},
           {"std", {deviation.at({0}), deviation.at({1})}},
           {"floor", floor},
+          {"matching_floor", matching_floor(args.value("set", std::string()))},
           {"classes", names}};
 }
 
