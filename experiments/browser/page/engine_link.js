@@ -2,10 +2,10 @@
 
 let worker, next = 1;
 const waiting = new Map();
-export const on_progress = {call: () => {}};  // told of the training, ten times a second at most
+export const on_progress = {call: () => {}};  // told of the training ten times a second, and if it stopped
 
 function arrived({data}) {
-  if (data.event === 'progress') return on_progress.call(data);
+  if (data.event) return on_progress.call(data);
   const {resolve, reject} = waiting.get(data.id) ?? {};
   waiting.delete(data.id);
   if (data.error !== undefined) reject?.(new Error(data.error));

@@ -25,20 +25,21 @@ export function plot(canvas, curves, {floor = null, length, high}) {
   const all = curves.flatMap(({curve}) => curve.points);
   const right = Math.max(length, ...all.map(p => p[0]));
   const lowest = Math.min(floor ?? Infinity, ...all.map(p => p[1]), high - .2);
-  const low = lowest - .06 * (high - lowest), top = high;
+  const low = lowest - .14 * (high - lowest), top = high;
   const X = step => 34 + step / right * (W - 42);
   const Y = v => 8 + (top - Math.min(top, v)) / (top - low) * (H - 28);
   pen.fillStyle = color.soft; pen.strokeStyle = color.rule; pen.textAlign = 'right';
   for (let k = 0; k <= 3; ++k) {
     const v = low + (top - low) * k / 3;
-    pen.fillText(v.toFixed(1), 28, Y(v) + 4);
+    pen.fillText(v.toFixed(2), 30, Y(v) + 4);
     pen.beginPath(); pen.moveTo(34, Y(v)); pen.lineTo(W - 8, Y(v)); pen.stroke();
   }
   pen.fillText(`${right} steps`, W - 8, H - 5);
   if (floor !== null) {
     pen.strokeStyle = color.guide; pen.setLineDash([5, 4]); pen.beginPath();
     pen.moveTo(34, Y(floor)); pen.lineTo(W - 8, Y(floor)); pen.stroke(); pen.setLineDash([]);
-    pen.fillText(`no model can be below ${floor.toFixed(2)}`, W - 10, Y(floor) - 5);
+    pen.textAlign = 'left';
+    pen.fillText(`no model can be below ${floor.toFixed(2)}`, 40, Y(floor) + 13);
   }
   let entry = 0;
   for (const {curve, colour, name} of curves) {

@@ -9,10 +9,10 @@ import {add_dab, dabs, dabs_text, drawn_points, read_dabs, read_table} from './o
 import {Refresher} from './refresh.js';
 import {checked, from_address, initial, remember, state} from './state.js';
 import {TapeView} from './tape_view.js';
-import {jobs, models, nearest, paint_panels, shown, take_canvases} from './views.js';
+import {classes, jobs, models, nearest, paint_panels, shown, take_canvases} from './views.js';
 
 const $ = id => document.getElementById(id);
-const curves = {flow: new Curve(), flow_nats: new Curve(0), matching: new Curve(.97), matching_nats: new Curve(.5)};
+const curves = {flow: new Curve(), matching: new Curve(.97), matching_nats: new Curve(.5)};
 let sets = [], progress = {}, pasted = null, playing = false, pen_class = 0;
 
 function trouble(error) {
@@ -24,28 +24,42 @@ const guarded = action => (...args) => Promise.resolve().then(() => action(...ar
 // --- Drawing -------------------------------------------------------------------------------------
 
 const planes = take_canvases($);
-const refresh = new Refresher(
-  {...jobs, nats, hash: async () => { $('hash').textContent = hash_text(await ask('hash')); }}, paint, trouble);
-const need_all = () => refresh.need('point', 'velocity', 'samples', 'grid', 'pairs', 'density', 'nats', 'hash');
+let frame = 0;
+const repaint = () => { frame ||= requestAnimationFrame(() => { frame = 0; paint(); }); };  // once a frame at most
+const {point, velocity, ...slow_jobs} = jobs;
+const quick = new Refresher({point, velocity}, repaint, trouble);
+const slow = new Refresher({...slow_jobs, nats, hash}, repaint, trouble);
+const need = (...names) => { quick.need(...names); slow.need(...names); };
+const need_all = () => need(...Object.keys(jobs), 'nats', 'hash');
+
+async function hash() { $('hash').textContent = hash_text(await ask('hash')); }
 
 const hash_text = h => `flow ${h.flow}, matching ${h.matching} (${h.arithmetic})`;
 
-// Both models by the same measure: how surprised they are by 256 points of the data.
+// The flow's loss is in nats; what matching trains by is not. So its density is asked for at 400
+// points of the data, class by class, in small parts, between which other questions are answered.
 async function nats() {
   if (!shown.data) return;
-  const points = shown.data.points.slice(0, 512), labels = shown.data.labels;
-  for (const which of models) {
-    const own = state.by_class && labels?.length ? {labels: labels.slice(0, 256)} : {};
-    const {log_p} = await ask('density', {which, points: points.slice(), steps: 12, ...own});
-    curves[which + '_nats'].add(progress[which]?.steps ?? 0, -log_p.reduce((a, b) => a + b, 0) / log_p.length);
+  const {points, labels} = shown.data, count = Math.min(400, points.length / 2), kinds = new Map();
+  for (let i = 0; i < count; ++i) {
+    const kind = classes().length ? labels[i] : undefined;
+    if (!kinds.has(kind)) kinds.set(kind, []);
+    kinds.get(kind).push(points[2 * i], points[2 * i + 1]);
   }
+  let sum = 0;
+  for (const [label, own] of kinds)
+    for (let i = 0; i < own.length; i += 100) {
+      const part = Float32Array.from(own.slice(i, i + 100));
+      sum -= (await ask('density', {which: 'matching', points: part, steps: 8, label})).log_p.reduce((a, b) => a + b, 0);
+    }
+  curves.matching_nats.add(progress.matching?.steps ?? 0, sum / count);
 }
 
 function paint() {
   paint_panels();
   const length = Math.min(state.length, Math.max(500, 1.3 * (progress.flow?.steps ?? 0), 1.3 * (progress.matching?.steps ?? 0)));
   const at_most = Math.round(length);
-  plot($('nats'), [{curve: curves.flow_nats, colour: 'flow', name: 'flow'},
+  plot($('nats'), [{curve: curves.flow, colour: 'flow', name: 'flow'},
                    {curve: curves.matching_nats, colour: 'matching', name: 'matching'}],
        {floor: shown.data?.floor ?? null, length: at_most, high: 3.2});
   plot($('squares'), [{curve: curves.matching, colour: 'matching', name: 'error'}],
@@ -55,16 +69,16 @@ function paint() {
 
 function say() {
   const steps = which => progress[which]?.steps ?? 0;
-  const layer = shown.flow.samples ? `layer ${nearest(shown.flow.samples)} of ${shown.flow.samples.K}` : '';
-  $('say-flow').textContent = layer;
-  $('say-matching').textContent = `time ${state.t.toFixed(2)}, ${state.steps} ${state.steps === 1 ? 'step' : 'steps'}`;
+  const layer = shown.flow.samples ? `layer ${nearest(shown.flow.samples[0])} of ${shown.flow.samples[0].K}` : '';
+  $('say-flow').textContent = layer + (steps('flow') ? '' : ', not trained yet');
+  $('say-matching').textContent = `time ${state.t.toFixed(2)}, ${state.steps} ${state.steps === 1 ? 'step' : 'steps'}` + (steps('matching') ? '' : ', not trained yet');
   $('say-data').textContent = shown.drawing ? 'draw here' : shown.data ? `${shown.data.points.length / 2} points` : '';
   $('steps-said').textContent = state.steps;
   const fast = which => Math.round(progress[which]?.steps_per_second ?? 0);
   const rate = progress.flow?.rate ?? progress.matching?.rate;
   $('clock').textContent = `steps: flow ${steps('flow')}, matching ${steps('matching')}` +
     (shown.training ? `; ${fast('flow')} and ${fast('matching')} a second` : '') +
-    (rate === undefined ? '' : `; rate ${rate.toPrecision(2)}`);
+    (rate === undefined ? '' : rate > 0 ? `; rate ${rate.toPrecision(2)}` : '; done: the rate has fallen to 0. Reset begins anew');
   $('place').textContent = `(${state.x.toFixed(2)}, ${state.y.toFixed(2)})`;
   models.forEach((which, i) => {
     const point = shown.point?.[which], cells = $('point-says').querySelectorAll('tbody tr')[i].cells;
@@ -88,18 +102,18 @@ async function load_data() {
     answer = await ask('data', {points: own.points.slice(), ...labels});
   }
   shown.data = answer;
-  const names = answer.classes ?? [], count = Array.isArray(names) ? names.length : names;
-  $('labels').hidden = !(state.by_class && count);
-  $('controls').elements.label.replaceChildren(...Array.from({length: count}, (_, i) =>
-    new Option(Array.isArray(names) ? names[i] : `class ${i}`, i, false, i === state.label)));
-  if (count && state.label >= count) state.label = 0;
+  const names = classes();
+  if (state.label >= names.length) state.label = 0;
+  $('labels').hidden = names.length === 0;
+  $('controls').elements.label.replaceChildren(...names.map((name, i) => new Option(name, i)));
+  $('controls').elements.label.value = state.label;
 }
 // The set that has the classes: for the rings it is another one.
 const by_class_name = name => state.by_class && sets.some(s => s.name === name + '_by_class') ? name + '_by_class' : name;
 
 async function reset() {
   await ask('reset', {seed: state.seed, maps: state.maps, couplings: state.couplings, pairing: state.pairing,
-                      by_class: Boolean(state.by_class && $('controls').elements.label.options.length),
+                      by_class: classes().length > 0,
                       batch: state.batch, rate: state.rate, steps: state.length, smooth: Boolean(state.smooth)});
   progress = {};
   for (const curve of Object.values(curves)) curve.clear();
@@ -123,9 +137,11 @@ function take_progress(event) {
 }
 let ticks = 0;
 on_progress.call = event => {
+  if (event.event === 'stopped') { guarded(train)(false); return trouble(new Error(event.error)); }
   take_progress(event);
-  refresh.need('samples', 'point', 'grid', 'velocity');
-  if (++ticks % 5 === 0) refresh.need('density', 'nats');
+  need('samples', 'point', 'grid', 'velocity');
+  if (++ticks % 5 === 0) need('density');
+  if (ticks % 20 === 0) need('nats');
   const finished = models.filter(which => state.which === 'both' || state.which === which)
     .every(which => (progress[which]?.steps ?? 0) >= state.length);
   if (finished && shown.training) guarded(train)(false);
@@ -155,9 +171,9 @@ async function changed(...names) {
     await reset();
     if (training) await train(true);
   } else if (names.includes('which') && training) await train(true);
-  for (const name of names) refresh.need(...needs_view[name] ?? []);
+  for (const name of names) need(...needs_view[name] ?? []);
   say();
-  refresh.repaint();
+  repaint();
 }
 
 for (const field of fields)
@@ -165,9 +181,11 @@ for (const field of fields)
     const value = checked(field.name, field.type === 'checkbox' ? Number(field.checked) : field.value);
     if (value === undefined) return show_choices();
     state[field.name] = value;
-    if (field.name === 'set' && value !== 'own') { shown.drawing = false; pens(); }
+    if (field.name === 'set') { shown.drawing = value === 'own' && !dabs.length && !pasted; pens(); }
+    const couplings = state.couplings;
+    if (field.name === 'maps') state.couplings = value === 'spline' ? 6 : 15;  // as strong, and as fast
     if (field.type !== 'range') show_choices();
-    await changed(field.name);
+    await changed(field.name, ...state.couplings === couplings ? [] : ['couplings']);
   }));
 
 async function take_state(given) {
@@ -194,6 +212,7 @@ async function open_card(card) {
 
 function pens() {
   $('pen').setAttribute('aria-pressed', shown.drawing);
+  document.body.classList.toggle('drawing', shown.drawing);
   $('pens').hidden = !(shown.drawing && state.by_class);
   $('pens').replaceChildren(...[0, 1, 2, 3, 4].map(k => {
     const pen = document.createElement('button');
@@ -211,16 +230,18 @@ $('pen').onclick = guarded(async () => {
   pens();
   if (shown.drawing && state.set !== 'own') { state.set = 'own'; pasted = null; show_choices(); }
   if (!shown.drawing) await drawn();
-  refresh.repaint();
+  repaint();
 });
-$('wipe').onclick = () => { dabs.length = 0; state.own = ''; remember(); refresh.repaint(); };
+$('wipe').onclick = () => { dabs.length = 0; state.own = ''; remember(); repaint(); };
 async function drawn() {
   pasted = null;
   state.set = 'own';
   state.own = dabs_text();
   show_choices();
   remember();
+  const before = classes().length;
   await load_data();
+  if (classes().length !== before) return reset();
   need_all();
 }
 $('paste').onclick = guarded(async () => {
@@ -237,12 +258,12 @@ function on_drag(plane, move, end = () => {}) {
   canvas.addEventListener('pointermove', event => { if (event.buttons) move(...plane.at(event)); });
   for (const name of ['pointerup', 'pointercancel']) canvas.addEventListener(name, end);
 }
-on_drag(planes.data, (x, y) => { if (shown.drawing && add_dab(x, y, state.by_class ? pen_class : 0)) refresh.repaint(); },
+on_drag(planes.data, (x, y) => { if (shown.drawing && add_dab(x, y, state.by_class ? pen_class : 0)) repaint(); },
         guarded(async () => { if (shown.drawing && dabs.length >= 4) await drawn(); }));
 function move_point(x, y) {
   Object.assign(state, {x: checked('x', x), y: checked('y', y)});
   remember();
-  refresh.need('point');
+  need('point');
 }
 for (const which of models) {
   on_drag(planes[which], move_point);
@@ -269,20 +290,15 @@ $('play').onclick = () => {
   playing = !playing;
   $('play').setAttribute('aria-pressed', playing);
   if (!playing) return;
-  let last = performance.now();
-  const frame = now => {  // from noise to data in four seconds, and a rest there
+  const from = state.t >= 1 ? 0 : state.t, began = performance.now();
+  const frame = now => {  // from noise to data in four seconds
     if (!playing) return;
-    if (now - last > 30) {
-      state.t = state.t >= 1 ? (now - last > 900 ? 0 : 1) : Math.min(1, state.t + (now - last) / 4000);
-      if (state.t < 1 || now - last > 900) last = now;
-      if (state.t === 1) last = now;
-      $('t').value = state.t;
-      if (state.t >= 1) { playing = false; $('play').setAttribute('aria-pressed', false); remember(); }
-      changed('t');
-    }
-    requestAnimationFrame(frame);
+    $('t').value = state.t = Math.min(1, Math.max(0, from + (now - began) / 4000));
+    guarded(changed)('t');
+    if (state.t < 1) return requestAnimationFrame(frame);
+    playing = false;
+    $('play').setAttribute('aria-pressed', false);
   };
-  if (state.t >= 1) state.t = 0;
   requestAnimationFrame(frame);
 };
 document.addEventListener('keydown', event => {
@@ -296,9 +312,11 @@ document.addEventListener('keydown', event => {
 $('cost').onclick = guarded(async () => {
   $('cost').disabled = true;
   try {
+    if (state.solver !== 'euler')
+      throw new Error('What steps cost is known exactly for Euler only: choose it as the method, or look at the samples.');
     const {cost} = await ask('solver_cost', {solver: state.solver, steps: state.steps});
     const row = $('costs').tBodies[0].insertRow(0);
-    for (const text of [state.pairing, state.solver, state.steps, cost.toFixed(3)])
+    for (const text of [state.pairing, state.solver, state.steps, cost === null ? 'no density: the steps fold the plane' : cost.toFixed(3)])
       row.insertCell().textContent = text;
     while ($('costs').tBodies[0].rows.length > 8) $('costs').tBodies[0].deleteRow(-1);
     $('costs').hidden = false;
@@ -314,9 +332,10 @@ for (const which of models)
   });
 const open_file = guarded(async file => {
   await train(false);
-  const {which} = await ask('load', {bytes: await file.arrayBuffer()});
+  const {which, points} = await ask('load', {bytes: await file.arrayBuffer()});
+  if (points) shown.data.points = points;  // in the units of the file
   $('trouble').hidden = true;
-  curves[which].clear(); curves[which + '_nats'].clear();
+  for (const curve of Object.values(curves)) curve.clear();
   need_all();
 });
 $('open').onchange = event => { if (event.target.files[0]) open_file(event.target.files[0]); };
@@ -335,19 +354,21 @@ $('tape-load').onclick = $('tape-of').onchange = record;
 read_colors();
 const show_code = code_pane(excerpts, $);
 deal($('deck'), guarded(open_card));
-matchMedia('(prefers-color-scheme: dark)').addEventListener('change', () => { read_colors(); refresh.repaint(); });
-addEventListener('resize', () => refresh.repaint());
+$('to-cards').onclick = () => $('cards').scrollIntoView({behavior: 'smooth'});
+matchMedia('(prefers-color-scheme: dark)').addEventListener('change', () => { read_colors(); repaint(); });
+addEventListener('resize', () => repaint());
 addEventListener('hashchange', guarded(() => take_state(from_address(location.hash))));
 if (innerWidth < 700) for (const part of document.querySelectorAll('#controls > details')) part.open = false;
 
 guarded(async () => {
   await start();
   sets = await ask('sets');
-  $('sets').replaceChildren(...sets.filter(set => !set.name.endsWith('_by_class')).map(set => new Option(set.title ?? set.name, set.name)),
+  $('sets').replaceChildren(...sets.filter(set => !set.name.endsWith('_by_class')).map(set => Object.assign(new Option(set.name.replaceAll('_', ' '), set.name), {title: set.title ?? ''})),
                             new Option('your own', 'own'));
   Object.assign(state, from_address(location.hash));
   if (state.set !== 'own' && !sets.some(set => set.name === state.set)) state.set = initial.set;
   if (state.set === 'own') read_dabs(state.own);
+  if (state.set === 'own' && drawn_points().points.length < 128) state.set = initial.set;
   show_choices();
   pens();
   await load_data();
@@ -356,4 +377,4 @@ guarded(async () => {
 })();
 
 // For the tests, and for whoever is curious in the console.
-window.lab = {ask, state, shown, curves, refresh, get progress() { return progress; }};
+window.lab = {ask, state, shown, curves, get idle() { return quick.idle && slow.idle && !frame; }, get progress() { return progress; }};

@@ -3,14 +3,15 @@
 // The one idea: an event only says *what* is no longer true (`need('samples')`). The worker gets one
 // question at a time, the most urgent first; while it trains, the answer to an old question never
 // stands in a queue behind twenty others. So the page stays alive however slow the machine is.
+// There are two of these: what a drag wants does not wait for what takes long (main.js).
 
 export class Refresher {
   // jobs: {name: async function that asks and keeps the answer}, the most urgent first.
-  constructor(jobs, paint, trouble) {
-    Object.assign(this, {jobs, paint, trouble, due: new Set(), busy: false, frame: 0});
+  constructor(jobs, repaint, trouble) {
+    Object.assign(this, {jobs, repaint, trouble, due: new Set(), busy: false});
   }
   need(...names) {
-    for (const name of names) this.due.add(name);
+    for (const name of names) if (name in this.jobs) this.due.add(name);
     this.run();
   }
   async run() {
@@ -23,8 +24,5 @@ export class Refresher {
     }
     this.busy = false;
   }
-  repaint() {  // once a frame at most
-    this.frame ||= requestAnimationFrame(() => { this.frame = 0; this.paint(); });
-  }
-  get idle() { return !this.busy && this.due.size === 0 && this.frame === 0; }
+  get idle() { return !this.busy && this.due.size === 0; }
 }

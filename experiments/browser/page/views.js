@@ -2,10 +2,12 @@
 import {class_color, color} from './colors.js';
 import {dabs, drawn_points} from './own_data.js';
 import {ask} from './engine_link.js';
-import {Plane, cells, grid_lines, heat_image, kReach} from './plane.js';
+import {Plane, cells, grid_lines, heat_image} from './plane.js';
 import {state} from './state.js';
 
-const kSamples = 900, kArrows = 15, kGrid = 15, kAlong = 45;
+// Questions are small: whatever is asked takes the worker some tens of milliseconds at most.
+const kSamples = 900, kTogether = 225, kDataShown = 2500;
+const kArrows = 15, kGrid = 13, kAlong = 33, kLinesTogether = 6;
 const arrow_places = cells(kArrows), grid_points = grid_lines(kGrid, kAlong, 2.6);
 export const models = ['flow', 'matching'];
 
@@ -13,7 +15,14 @@ export const models = ['flow', 'matching'];
 export const shown = {data: null, velocity: null, pairs: null, point: null,
                       flow: {}, matching: {}, drawing: false, training: false};
 
-const label = () => shown.data?.classes && state.by_class ? {label: state.label} : {};
+// The names of the classes that the models are told of; none, where they are not.
+export function classes() {
+  const given = state.by_class && shown.data?.classes || [];
+  if (Array.isArray(given)) return given;
+  if (state.set === 'rings' && given === 5) return ['black', 'blue', 'green', 'red', 'yellow'];
+  return Array.from({length: given}, (_, i) => `class ${i}`);
+}
+const label = () => classes().length ? {label: state.label} : {};
 const solver = () => ({solver: state.solver, steps: state.steps});
 
 // State k of K+1 in an answer; samples, grid: (K+1, n, 2) flat.
@@ -28,11 +37,6 @@ function at_time(which, answer) {
   return a.map((v, i) => v + share * (b[i] - v));
 }
 
-// With classes and without one chosen by name, each class has its own samples.
-async function all_classes(question, args) {
-  return ask(question, {...args, ...label()});
-}
-
 export const jobs = {
   async point() {
     shown.point = await ask('point', {x: [state.x, state.y], ...solver(), ...label()});
@@ -42,13 +46,25 @@ export const jobs = {
       (await ask('velocity', {points: arrow_places.slice(), t: Math.min(state.t, .999), ...label()})).v;
   },
   async samples() {
-    for (const which of models)
-      shown[which].samples = await all_classes('samples', {which, n: kSamples, seed: 3, ...solver()});
+    const labels = classes().length ? classes().map((_, i) => i) : [undefined];
+    const count = shown.training ? kSamples / 2 : kSamples;
+    const rounds = Math.ceil(count / kTogether / labels.length), n = Math.ceil(count / rounds / labels.length);
+    for (const which of models) {  // of each class as many, and the same noise for both models
+      const parts = [];
+      for (let round = 0; round < rounds; ++round)
+        for (const label of labels)
+          parts.push({label, ...await ask('samples', {which, n, seed: 3 + parts.length, label, ...solver()})});
+      shown[which].samples = parts;
+    }
   },
   async grid() {
-    for (const which of models)
-      shown[which].grid = state.grid && await ask('carry',
-        {which, points: grid_points.slice(), to: 'data', ...solver(), ...label()});
+    const size = 2 * kAlong * kLinesTogether;
+    for (const which of models) {
+      const parts = [];
+      for (let i = 0; state.grid && i < grid_points.length; i += size)
+        parts.push(await ask('carry', {which, points: grid_points.slice(i, i + size), to: 'data', ...solver(), ...label()}));
+      shown[which].grid = parts;
+    }
   },
   async pairs() {
     shown.pairs = state.lines !== 'none' && await ask('pairing');
@@ -56,12 +72,12 @@ export const jobs = {
   // In strips, so that other questions and the training go on in between; coarse while it trains.
   async density() {
     if (!state.density) { for (const which of models) shown[which].heat = null; return; }
-    const n = shown.training ? 40 : 72, points = cells(n), strip = shown.training ? 5 : 6;
+    const n = shown.training ? 32 : 60, points = cells(n), strip = shown.training ? 2 : 1;
     for (const which of models) {
       const log_p = new Float32Array(n * n);
       for (let row = 0; row < n; row += strip) {
         const part = points.slice(2 * n * row, 2 * n * Math.min(n, row + strip));
-        log_p.set((await ask('density', {which, points: part, steps: 12, ...label()})).log_p, n * row);
+        log_p.set((await ask('density', {which, points: part, steps: shown.training ? 4 : 6, ...label()})).log_p, n * row);
       }
       const densities = log_p.map(Math.exp).filter(Number.isFinite).sort();
       // The brightest hundredth of the cells would leave the rest dark.
@@ -84,8 +100,9 @@ function paint_data() {
     return plane.dots(points, state.by_class ? i => class_color(labels[i]) : color.cloud, {opacity: .8});
   }
   if (!shown.data) return;
-  const {points, labels} = shown.data, lines = state.lines !== 'none' && shown.pairs?.[state.lines];
-  plane.dots(points, labels?.length && state.by_class ? i => class_color(labels[i]) : color.cloud,
+  const points = shown.data.points.subarray(0, 2 * kDataShown), {labels} = shown.data;
+  const lines = state.lines !== 'none' && shown.pairs?.[state.lines];
+  plane.dots(points, labels?.length && classes().length ? i => class_color(labels[i]) : color.cloud,
              {opacity: lines ? .25 : .5});
   if (!lines) return;
   const {x0, x1} = lines, list = [];
@@ -100,13 +117,14 @@ function paint_model(which) {
   plane.begin();
   if (heat_seen) plane.heat(heat); else plane.axes();
   if (state.grid && grid) {
-    const points = at_time(which, grid), lines = [];
-    for (let i = 0; i < points.length; i += 2 * kAlong) lines.push(points.subarray(i, i + 2 * kAlong));
+    const lines = [];
+    for (const points of grid.map(part => at_time(which, part)))
+      for (let i = 0; i < points.length; i += 2 * kAlong) lines.push(points.subarray(i, i + 2 * kAlong));
     plane.lines(lines, heat_seen ? '#ffffff' : color.guide, {width: .8, opacity: .75});
   }
-  const one = state.by_class && shown.data?.classes ? class_color(state.label) : color.cloud;
   if (state.samples && samples)
-    plane.dots(at_time(which, samples), heat_seen ? '#ffffff' : one, {opacity: heat_seen ? .5 : .6});
+    samples.forEach(part => plane.dots(at_time(which, part),
+      heat_seen ? '#ffffff' : part.label !== undefined ? class_color(part.label) : color.cloud, {opacity: heat_seen ? .5 : .6}));
   if (which === 'matching' && state.arrows && shown.velocity)
     plane.arrows(arrow_places, shown.velocity, heat_seen ? '#ffffff' : color.guide);
   const point = shown.point?.[which];
@@ -121,4 +139,4 @@ export function paint_panels() {
   paint_data();
   models.forEach(paint_model);
 }
-export {kReach, nearest};
+export {nearest};

@@ -13,7 +13,7 @@ for (const phone of [false, true])
     await page.run(`document.getElementById('train').click()`);
     await new Promise(resolve => setTimeout(resolve, 4000));
     await page.run(`document.getElementById('train').click(); document.getElementById('tape-load').click()`);
-    await page.until('lab.refresh.idle', 'all is drawn');
+    await page.until('lab.idle', 'all is drawn');
     const name = `${directory}/${phone ? 'phone' : 'desktop'}_${dark ? 'dark' : 'light'}`;
     await page.picture(`${name}.png`);
     await page.picture(`${name}_whole.png`, true);
