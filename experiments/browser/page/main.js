@@ -261,7 +261,8 @@ function on_drag(plane, move, end = () => {}) {
 on_drag(planes.data, (x, y) => { if (shown.drawing && add_dab(x, y, state.by_class ? pen_class : 0)) repaint(); },
         guarded(async () => { if (shown.drawing && dabs.length >= 4) await drawn(); }));
 function move_point(x, y) {
-  Object.assign(state, {x: checked('x', x), y: checked('y', y)});
+  const rounded = v => Math.round(v * 1e4) / 1e4;  // as the address will have it
+  Object.assign(state, {x: checked('x', rounded(x)), y: checked('y', rounded(y))});
   remember();
   need('point');
 }
@@ -353,6 +354,11 @@ $('tape-load').onclick = $('tape-of').onchange = record;
 
 read_colors();
 const show_code = code_pane(excerpts, $);
+for (const button of document.querySelectorAll('[data-code]'))
+  button.onclick = () => {
+    show_code(button.dataset.code === 'coupling' ? state.maps : button.dataset.code);
+    $('code').scrollIntoView({behavior: 'smooth'});
+  };
 deal($('deck'), guarded(open_card));
 $('to-cards').onclick = () => $('cards').scrollIntoView({behavior: 'smooth'});
 matchMedia('(prefers-color-scheme: dark)').addEventListener('change', () => { read_colors(); repaint(); });
@@ -374,6 +380,7 @@ guarded(async () => {
   await load_data();
   await reset();
   document.documentElement.dataset.ready = 'yes';
+  performance.mark('ready');
 })();
 
 // For the tests, and for whoever is curious in the console.

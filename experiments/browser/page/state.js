@@ -23,9 +23,9 @@ export const state = {...initial};
 
 // The text of a value as the value's own kind, or undefined if it makes no sense.
 export function checked(name, text) {
-  if (!(name in initial)) return undefined;
-  if (name in choices) return choices[name].includes(text) ? text : undefined;
-  if (!(name in ranges)) return String(text);
+  if (!Object.hasOwn(initial, name)) return undefined;
+  if (Object.hasOwn(choices, name)) return choices[name].includes(text) ? text : undefined;
+  if (!Object.hasOwn(ranges, name)) return String(text);
   const number = Number(text), [low, high] = ranges[name];
   if (text === '' || !Number.isFinite(number)) return undefined;
   const within = Math.min(high, Math.max(low, number));
