@@ -25,7 +25,7 @@ constexpr Index kJudged = 20'000;
 
 struct Own {  // settings of this model
   Index width = 128, waves = 3, solver_steps = 30;
-  double late = 1.5;
+  double late = 2;
 };
 
 Settings settings_of(Own& own) {
@@ -100,7 +100,7 @@ int main(int argc, char** argv) {
              return matching_loss(model.network.field(), batch, rng, straight, independent, 0,
                                   late_times(static_cast<real>(own.late)));
            },
-       .training = {.epochs = 60, .batch = 256, .learning_rate = 2e-3},
+       .training = {.epochs = 40, .batch = 256, .learning_rate = 2e-3},
        .measure = [&](const Trained<FlowMatching>& trained,
                       const RunOptions& options) { return measure(trained, own, options); },
        .figures =

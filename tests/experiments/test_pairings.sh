@@ -26,7 +26,7 @@ for key in pair method w2 w2_floor npe seed; do
 done
 check "no number is missing" [ -z "$(grep -E 'null|nan' one/sf2m.csv)" ]
 check "it judges each task" [ "$(count 'of 2 seeds' stdout)" -eq 4 ]
-check "the figure is a picture" is_png one/sf2m.png
+check "the figure is a picture" is_png one/sf2m_energy.png
 check "the page has both tables" [ "$(count '<figcaption id=' one/sf2m.html)" -eq 2 ]
 check "and shows the picture" grep -q 'data:image/png' one/sf2m.html
 
@@ -68,7 +68,7 @@ for key in condition method solver w2_squared seed; do
 done
 check "no number is missing" [ -z "$(grep -E 'null|nan' one/c2ot.csv)" ]
 check "it judges each condition and solver" [ "$(count 'of 2 seeds' stdout)" -eq 6 ]
-check "the figure is a picture" is_png one/c2ot.png
+check "the figure is a picture" is_png one/c2ot_distance.png
 check "the page has the table" [ "$(count '<figcaption id=' one/c2ot.html)" -eq 1 ]
 run "$c2ot" "${small[@]}" --conditions class --threads 1 --out two
 check "the same numbers with one thread" \
