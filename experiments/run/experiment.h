@@ -43,7 +43,9 @@ struct Experiment {
   DataSet data = {};                         // what is learned
   std::function<Model(Rng& rng)> make = {};  // as the settings say; not trained
   std::function<Var(const Model& model, const Data& batch, Rng& rng)> loss = {};
-  TrainingOptions training = {};  // unless the command line says otherwise
+  // Unless the command line says otherwise.
+  TrainingOptions training = {};
+  Index points = RunOptions{}.points;
 
   // After each epoch, on data that is not trained on; if there is anything to validate.
   Index validation_points = 0;
@@ -137,7 +139,7 @@ int run(const Experiment<Model>& experiment, RunOptions& options) {
 template <class Model>
 int run_experiment(int argc, char** argv, const Experiment<Model>& experiment) {
   const RanksScope ranks;
-  RunOptions options{.training = experiment.training};
+  RunOptions options{.training = experiment.training, .points = experiment.points};
   if (const auto end = parse_options(argc, argv, experiment.about, options, experiment.settings))
     return *end;
   return run_program(options, [&] { return detail::run(experiment, options); });
