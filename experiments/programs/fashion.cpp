@@ -227,7 +227,7 @@ int main(int argc, char** argv) {
            },
        .loss = [](const FlowMatching& model, const Data& batch,
                   Rng& rng) { return model.loss(batch, rng); },
-       .training = {.epochs = 30, .batch = 256, .learning_rate = 1e-3},
+       .training = {.epochs = 15, .batch = 256, .learning_rate = 1e-3},
        .points = 60'000,
        .measure =
            [&](const Trained<FlowMatching>& trained, const RunOptions& options) {

@@ -43,7 +43,7 @@ TEST_CASE("IDX: what cannot be read is refused, with the file's name", "[table]"
   const std::string no_idx =
       "read: images: it is no IDX file: it does not begin with two zeros, a kind of numbers and a "
       "number of axes";
-  CHECK(error_of("\x01" + kImages.substr(1)) == no_idx);
+  CHECK(error_of("\x01"s + kImages.substr(1)) == no_idx);
   CHECK(error_of("\0\x01"s + kImages.substr(2)) == no_idx);
   CHECK(error_of("\0\0\x08\0"s) == no_idx);
   CHECK(error_of("\0\0\x0d"s + kImages.substr(3)) ==
