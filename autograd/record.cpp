@@ -7,6 +7,7 @@
 #include <algorithm>
 
 #include "autograd/storage.h"
+#include "autograd/transcript.h"
 
 namespace gradflow {
 
@@ -36,6 +37,7 @@ void look_at(const Tensor& x, const char* format, const char* op, const std::str
 
 Var Tape::add_node(const char* op, Var value) {
   look_at(value.value_, "the result of {} is not finite", op, storage_->last_parameter);
+  if (Transcript* transcript = Transcript::current()) transcript->recorded(op, value.value_);
   value.tape_ = id_;
   value.node_ = static_cast<std::uint32_t>(storage_->nodes.size());
   storage_->nodes.push_back({op, value.shape()});
@@ -53,6 +55,8 @@ Var Recorder::weights_leaf(Tape& tape, const char* op, Tensor value, Index begin
   Var x = tape.add_node(op, std::move(value));
   tape.storage_->nodes.back().kind = Kind::weights;
   tape.storage_->nodes.back().begin = begin;
+  if (Transcript* transcript = Transcript::current())
+    transcript->named(tape.weights_->name_at(begin));
   return x;
 }
 

@@ -6,6 +6,7 @@
 
 #include "autograd/ops.h"
 #include "autograd/storage.h"
+#include "autograd/transcript.h"
 
 namespace gradflow {
 namespace {
@@ -69,6 +70,8 @@ void Tape::Pass::walk(std::size_t end, std::size_t begin) const {
     if (node.kind == Kind::later_result)
       continue;  // its gradient waits for the first result's rule
     std::optional<Var> reached = std::exchange(storage.gradients[i], std::nullopt);
+    if (Transcript* transcript = Transcript::current())
+      transcript->reached(i, reached ? &reached->value_ : nullptr);
     if (node.kind == Kind::variable) {
       result.variables_.emplace(i, reached ? std::move(*reached) : Var(zeros(node.shape)));
       continue;
@@ -108,6 +111,7 @@ void Tape::Pass::add(std::uint32_t node, Var term) const {
   if (numbers_are_watched())
     look_at(term.value(), "a gradient from {} is not finite", op,
             to.kind == Kind::weights ? tape.weights_->name_at(to.begin) : "");
+  if (Transcript* transcript = Transcript::current()) transcript->handed_on(node);
   term = fitted(std::move(term), to.shape, record);
   std::optional<Var>& sum = storage.gradients[node];
   if (!sum)

@@ -6,17 +6,19 @@
 #   experiments/reproduce.sh --quick          a small run of every part
 #   experiments/reproduce.sh --figures-only   draws again from the saved weights
 #   experiments/reproduce.sh --resume         continues a run that was stopped
+#   experiments/reproduce.sh --browser        builds the laboratory in the browser, first of all
 #
 # Options are handed to the four programs: --out, --seed, --epochs, --points, --batch, --lr,
 # --threads, --svg, --pdf and others; build/experiments/experiments/flow_matching --help lists them.
 set -euo pipefail
 
 out=results
+browser=no
 options=()  # all but --out
 drawing=()  # those that explain takes, too
 while [ $# -gt 0 ]; do
   case "$1" in
-    -h | --help) sed -n '2,11s/^# \?//p' "$0"; exit 0 ;;
+    -h | --help) sed -n '2,12s/^# \?//p' "$0"; exit 0 ;;
     --out=*) out=${1#--out=} ;;
     --out)
       [ $# -ge 2 ] || { echo "reproduce.sh: --out: a directory is required" >&2; exit 2; }
@@ -29,6 +31,7 @@ while [ $# -gt 0 ]; do
       options+=("$1" "${@:2:1}")
       drawing+=("$1" "${@:2:1}")
       [ $# -lt 2 ] || shift ;;
+    --browser) browser=yes ;;
     *) options+=("$1") ;;
   esac
   shift
@@ -40,6 +43,11 @@ cd "$root"
 . .ci/packages.sh
 install_packages "${build_packages[@]}" "${figure_packages[@]}"
 
+if [ "$browser" = yes ]; then
+  experiments/browser/build.sh
+  mkdir -p "$out"
+  cp build/browser/gradflow.html "$out/gradflow.html"  # the report links to it
+fi
 cmake --preset experiments
 cmake --build --preset experiments
 programs=build/experiments/experiments

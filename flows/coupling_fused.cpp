@@ -239,7 +239,7 @@ std::array<Tensor, 3> backward(const Run& run, const Tensor& dy, const Tensor* d
                                const std::array<bool, 3>& wanted) {
   const Index B = run.points, D = run.dim, C = run.context;
   Index most = 0;  // networks of a coupling
-  for (const Step& step : run.steps) most = std::max(most, std::ssize(step.networks));
+  for (const Step& step : run.steps) most = std::max<Index>(most, std::ssize(step.networks));
   Tensor dx({wanted[0] ? B : 0, D}), d_context({wanted[1] ? B : 0, C}),
       numbers(Shape{wanted[2] ? run.numbers : 0});
   Tensor scratch(Shape{(2 * D + C + (most + 1) * run.widest) * B});

@@ -47,7 +47,7 @@ BatchGradient::BatchGradient(Loss loss, Weights& weights, Index shards)
 }
 
 double BatchGradient::compute(const Data& data, std::span<const Index> rows, const Rng& rng) {
-  const Index size = std::ssize(rows), count = std::min(std::ssize(shards_), size);
+  const Index size = std::ssize(rows), count = std::min<Index>(std::ssize(shards_), size);
   require(size >= 1, "BatchGradient: {} rows given; at least 1", size);
   const std::span shards = std::span(shards_).first(static_cast<std::size_t>(count));
   for (Index s = 0; s < count; ++s) {

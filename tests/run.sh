@@ -8,6 +8,7 @@
 #   tests/run.sh no-blas     without OpenBLAS: all products by our own
 #   tests/run.sh no-threads  without OpenMP: one thread
 #   tests/run.sh plain       without either, and for any processor (no -march=native)
+#   tests/run.sh browser     the library compiled for the browser, in node
 #
 # Parts of them, once built: ctest --preset release -L consumer, the programs of others that link the
 # library; ctest --preset release -R chapter, the code in the chapters.
@@ -31,6 +32,7 @@ preset=${1:-release}
 packages=("${build_packages[@]}" "${figure_packages[@]}" "${test_packages[@]}")
 case "$preset" in
   release | sanitize | no-blas | no-threads | plain) ;;
+  browser) packages=("${browser_packages[@]}" catch2) ;;
   clang | thread) packages+=("${clang_packages[@]}") ;;
   -h | --help) sed -n '/^#!/d; /^#/!q; s/^# \?//p' "$0"; exit 0 ;;
   *) echo "tests/run.sh: unknown: $preset; see --help" >&2; exit 2 ;;
@@ -40,7 +42,7 @@ install_packages "${packages[@]}"
 cmake --preset "$preset"
 cmake --build --preset "$preset"
 # First what the tables of the tests have checked, so that ctest's own summary comes last.
-if [ "$preset" != thread ]; then  # which has no tables
+if [ "$preset" != thread ] && [ "$preset" != browser ]; then  # which have no tables
   ctest --preset "$preset" -R registry > "build/$preset/registry.log" ||
     cat "build/$preset/registry.log"
   cat "build/$preset"/tests/registry_*.txt

@@ -97,7 +97,8 @@ std::vector<std::string> distinct_sets() { return names(false); }
 
 DataSet data_set(const std::string& name) {
   if (name.ends_with(".pgm")) return picture(name);
-  const auto entry = std::ranges::find(catalogue(), name, &Entry::name);
+  const auto entry = std::find_if(catalogue().begin(), catalogue().end(),
+                                  [&](const Entry& e) { return e.name == name; });
   require<Error>(entry != catalogue().end(),
                  "data_set: {} given; {} is required, or a picture (a file *.pgm)", name,
                  fmt::format("{}", fmt::join(all_sets(), ", ")));

@@ -110,7 +110,8 @@ Data sample_pixels(const Pixels& pixels, Index n, Rng& rng) {
   for (Index i = 0; i < n; ++i, at += 2) {
     const double pick = u.data()[2 * i] + std::ldexp(double(u.data()[2 * i + 1]), -24);
     const auto found =
-        std::ranges::upper_bound(pixels.sums, pick * pixels.sums.back()) - pixels.sums.begin();
+        std::upper_bound(pixels.sums.begin(), pixels.sums.end(), pick * pixels.sums.back()) -
+        pixels.sums.begin();
     const Index pixel = std::min<Index>(found, std::ssize(pixels.sums) - 1);
     const double column = static_cast<double>(pixel % pixels.width) + at[0],
                  row = static_cast<double>(pixel / pixels.width) + at[1];

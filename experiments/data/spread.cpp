@@ -71,8 +71,8 @@ Point2 Spread::deviation() const {
 
 Limits Spread::limits() const {
   const auto around = [this](const std::vector<double>& values) {
-    const auto [low, high] = std::ranges::minmax(values);
-    return Interval{low - 5 * s_, high + 5 * s_};
+    const auto [low, high] = std::minmax_element(values.begin(), values.end());
+    return Interval{*low - 5 * s_, *high + 5 * s_};
   };
   return {around(xs_), around(ys_)};
 }

@@ -74,6 +74,7 @@ Report read_report(const fs::path& folder) {
     if (bytes.starts_with("\x89PNG\r\n\x1a\n") || bytes.starts_with("GIF8"))
       report.pictures[path.stem().string()] = std::move(bytes);
   }
+  report.laboratory = fs::exists(folder / "gradflow.html");
   return report;
 }
 

@@ -24,6 +24,7 @@ inline constexpr double kAbsent = std::numeric_limits<double>::quiet_NaN();
 struct Report {
   Json normalizing_flow, flow_matching, conditional, beyond, spline;  // null: no such run
   std::map<std::string, std::string, std::less<>> pictures;           // PNG and GIF files by stem
+  bool laboratory = false;  // whether the page of experiments/browser, gradflow.html, is there
 };
 
 // Reads report.json and the pictures in `folder`. Throws std::runtime_error.

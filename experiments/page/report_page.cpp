@@ -81,6 +81,14 @@ std::string notice(const Report& report) {
       join(gaps, "; "));
 }
 
+// If the laboratory in the browser has been built: reproduce.sh --browser.
+std::string laboratory(const Report& report) {
+  if (!report.laboratory) return "";
+  return R"html(
+<p><a href="gradflow.html">A laboratory</a>: both families of models, trained in the browser by the
+same code, on rings, on other data, or on what you draw.</p>)html";
+}
+
 Cells summary_row(const Json& run, const ModelFacts& model, const std::string& loss) {
   return {std::string(model.name),
           fixed(number(run, "parameters"), 0),
@@ -168,7 +176,7 @@ std::string report_page(const Report& report) {
   return page_head("Flow models on the Olympic rings",
                    "Three generative models, trained by an autodiff toolkit built from scratch, "
                    "and\nthe thirteen figures that set them side by side") +
-         fmt::format(kIntroduction, notice(report)) + summary_section(report) +
+         fmt::format(kIntroduction, notice(report) + laboratory(report)) + summary_section(report) +
          normalizing_flow_section(report) + flow_matching_section(report) +
          conditional_section(report) + comparison_section(report) + beyond_section(report) +
          section("again", "How to make this page again", kAgain) + std::string(kPageEnd);

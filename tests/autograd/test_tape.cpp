@@ -7,6 +7,7 @@
 
 #include "autograd/gradcheck.h"
 #include "autograd/ops.h"
+#include "autograd/transcript.h"
 #include "autograd/watch.h"
 #include "tensor/error.h"
 #include "tensor/random.h"
@@ -582,6 +583,37 @@ TEST_CASE("where somebody looks at the numbers, what a fused operation is made o
   CHECK(tape.size() == 3);
   const WatchNumbers watch;
   CHECK(message_of<NonFiniteError>([&] { cube_and_sum(x); }) == "the result of mul is not finite");
+}
+
+TEST_CASE("a transcript holds the graph, its values and gradients") {
+  Parameter w{Tensor({2}, {3, 5})};
+  Weights weights({{"w", &w}});
+  const Transcript transcript;
+  CHECK_THROWS_AS(Transcript(), GraphError);
+  Tape tape(weights);
+  const Var x = tape.variable(Tensor({2}, {1, 2}));
+  const Var p = w, y = x * p, unused = x + p, z = sum(y * y);
+  tape.backward(z);
+  // d z / d y = 2 y,   d z / d x = 2 y w,   d z / d w = 2 y x
+  const auto& nodes = transcript.nodes();
+  REQUIRE(nodes.size() == 6);
+  const auto check = [&](std::size_t k, const char* op, const Tensor& value,
+                         const std::vector<Index>& inputs, const std::optional<Tensor>& gradient) {
+    CAPTURE(k);
+    CHECK(nodes[k].op == op);
+    CHECK(difference(nodes[k].value, value) == "");
+    CHECK(nodes[k].inputs == inputs);
+    REQUIRE(nodes[k].gradient.has_value() == gradient.has_value());
+    if (gradient) CHECK(difference(*nodes[k].gradient, *gradient) == "");
+  };
+  check(0, "variable", Tensor({2}, {1, 2}), {}, Tensor({2}, {18, 100}));
+  check(1, "parameter", Tensor({2}, {3, 5}), {}, Tensor({2}, {6, 40}));
+  check(2, "mul", Tensor({2}, {3, 10}), {0, 1}, Tensor({2}, {6, 20}));
+  check(3, "add", Tensor({2}, {4, 7}), {}, {});  // nothing depends on it
+  check(4, "mul", Tensor({2}, {9, 100}), {2}, Tensor({2}, {1, 1}));
+  check(5, "sum", Tensor(109), {4}, Tensor(1));
+  CHECK(nodes[1].parameter == "w");
+  CHECK(nodes[0].parameter.empty());
 }
 
 }  // namespace

@@ -82,6 +82,10 @@ check "report.html has content" grep -q '<html' all/report.html
 check "report.html shows figure 13" grep -q 'fig13\|Figure 13\|data:image/png' all/report.html
 check "report.html shows the animation" grep -q 'data:image/gif' all/report.html
 check "report.html shows the splines' table" grep -q 'spline-table' all/report.html
+check "report.html links to no laboratory that is not there" [ -z "$(grep -o 'gradflow.html' all/report.html)" ]
+echo '<html>' > all/gradflow.html
+run "$programs/report" --out all
+check "report.html links to the laboratory" grep -q 'href="gradflow.html"' all/report.html
 check "report.html is complete" [ -z "$(grep -o 'This page is not complete' all/report.html)" ]
 
 # --- the same bits, whatever the threads -----------------------------------------------------------

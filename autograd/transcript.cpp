@@ -1,0 +1,39 @@
+#include "autograd/transcript.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "tensor/error.h"
+
+namespace gradflow {
+namespace {
+
+thread_local Transcript* listening = nullptr;
+
+}  // namespace
+
+Transcript::Transcript() {
+  require<GraphError>(!listening, "transcript: one is in scope already");
+  listening = this;
+}
+Transcript::~Transcript() { listening = nullptr; }
+Transcript* Transcript::current() { return listening; }
+
+void Transcript::recorded(const char* op, const Tensor& value) {
+  nodes_.push_back({.op = op, .value = value});
+}
+
+void Transcript::named(const std::string& parameter) { nodes_.back().parameter = parameter; }
+
+void Transcript::reached(std::size_t node, const Tensor* gradient) {
+  at_ = node;
+  if (gradient) nodes_[node].gradient = *gradient;
+}
+
+void Transcript::handed_on(std::size_t node) {
+  std::vector<Index>& inputs = nodes_[at_].inputs;
+  const auto index = static_cast<Index>(node);
+  if (std::find(inputs.begin(), inputs.end(), index) == inputs.end()) inputs.push_back(index);
+}
+
+}  // namespace gradflow

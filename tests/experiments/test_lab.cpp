@@ -1,0 +1,156 @@
+// The laboratory of the page in the browser (experiments/browser), as this machine computes it.
+// What the page computes must be the same: tests/browser/test_engine.mjs compares it with the same
+// hashes.
+
+#include <cmath>
+#include <fstream>
+
+#include "experiments/browser/messages.h"
+#include "experiments/run/files/safetensors.h"
+#include "tensor/kernels/arithmetic.h"
+#include "tests/catch.h"
+
+namespace gradflow {
+namespace {
+
+constexpr Index kSteps = 200;
+
+class WithArithmetic {
+ public:
+  explicit WithArithmetic(Arithmetic how) { set_arithmetic(how); }
+  ~WithArithmetic() { set_arithmetic(before_); }
+  WithArithmetic(const WithArithmetic&) = delete;
+  WithArithmetic& operator=(const WithArithmetic&) = delete;
+
+ private:
+  Arithmetic before_ = arithmetic();
+};
+
+Json ask(Lab& lab, const std::string& call, const Json& args = Json::object()) {
+  Arrays arrays;
+  return answer(lab, call, args, arrays);
+}
+
+// On the rings, after so many steps of both models.
+void prepare(Lab& lab, Json options, Index steps, const char* set = "rings_by_class") {
+  ask(lab, "data", {{"set", set}});
+  options["steps"] = 1000;
+  ask(lab, "reset", options);
+  if (steps > 0) ask(lab, "step", {{"which", "both"}, {"steps", steps}});
+}
+
+Tensor some_points() { return Rng(5).normal({50, 2}); }
+
+double largest_difference(const Tensor& a, const Tensor& b) {
+  double largest = 0;
+  for (Index i = 0; i < a.size(); ++i)
+    largest = std::max(largest, std::abs(double{a.data()[i]} - double{b.data()[i]}));
+  return largest;
+}
+
+TEST_CASE("lab: 200 steps give the weights that they give in the browser") {
+  const WithArithmetic portable(Arithmetic::portable);
+  const Json golden = Json::parse(std::ifstream(GRADFLOW_LAB_HASHES_FILE));
+  REQUIRE(golden.size() == 3);
+  for (const auto& [name, row] : golden.items()) {
+    CAPTURE(name);
+    Lab lab;
+    prepare(lab, row.at("options"), kSteps);
+    const Json hash = ask(lab, "hash");
+    CHECK(hash["flow"] == row.at("flow"));
+    CHECK(hash["matching"] == row.at("matching"));
+    CHECK(hash["steps"]["flow"] == kSteps);
+  }
+}
+
+TEST_CASE("lab: the flow's states lead to and from the data, seen the right way round") {
+  for (const Index couplings : {4, 5}) {
+    Lab lab;
+    prepare(lab, {{"couplings", couplings}, {"rate", 1e-2}}, 50);
+    const Solver none{euler, 1};
+    const Tensor x = some_points();
+    const auto back = lab.carried(Which::flow, x, Way::to_latent, none, {});
+    REQUIRE(std::ssize(back) == couplings + 1);
+    CHECK(largest_difference(back.front(), x) == 0);
+    const auto forth = lab.carried(Which::flow, back.back(), Way::to_data, none, {});
+    // The same states the other way round: none of them is exchanged.
+    for (Index i = 0; i <= couplings; ++i)
+      CHECK(largest_difference(back[std::size_t(i)], forth[std::size_t(couplings - i)]) < 1e-4);
+    // A coupling moves one coordinate and keeps the other.
+    for (std::size_t i = 1; i < back.size(); ++i) {
+      int moved = 0;
+      for (Index k = 0; k < 2; ++k) moved += back[i].at({0, k}) != back[i - 1].at({0, k});
+      CHECK(moved == 1);
+    }
+  }
+}
+
+TEST_CASE("lab: densities integrate to 1, of a class and of all together") {
+  Lab lab;
+  prepare(lab, {{"by_class", true}, {"rate", 1e-2}, {"smooth", true}}, 100);
+  constexpr Index kCells = 80;
+  const double cell = 10.0 / kCells;
+  Tensor grid({kCells * kCells, 2});
+  for (Index i = 0; i < kCells * kCells; ++i) {
+    grid.mutable_data()[2 * i] = real(-5 + cell * (double(i % kCells) + 0.5));
+    grid.mutable_data()[2 * i + 1] = real(-5 + cell * (double(i / kCells) + 0.5));
+  }
+  for (const Which which : {Which::flow, Which::matching})
+    for (const Label label : {Label(), Label(2)}) {
+      double mass = 0;
+      const Tensor log_density = lab.log_density(which, grid, 20, label);
+      for (const real log_p : log_density.values())
+        mass += std::exp(double{log_p}) * cell * cell;
+      CHECK(std::abs(mass - 1) < 0.01);
+    }
+}
+
+TEST_CASE("lab: what is saved is what is loaded, and what does not fit is named") {
+  Lab trained, fresh;
+  prepare(trained, {{"maps", "spline"}, {"couplings", 2}}, 3);
+  prepare(fresh, {{"maps", "spline"}, {"couplings", 2}, {"seed", 1}}, 0);
+  for (const Which which : {Which::flow, Which::matching}) {
+    CHECK(fresh.hash(which) != trained.hash(which));
+    CHECK(fresh.load(trained.save(which)) == which);
+    CHECK(fresh.hash(which) == trained.hash(which));
+  }
+  CHECK(decode_tensors(trained.save(Which::flow), "").metadata.at("model") == "spline_flow");
+  Lab other;
+  prepare(other, {{"couplings", 2}}, 0);
+  CHECK_THROWS_WITH(other.load(trained.save(Which::flow)), Catch::Matchers::Contains("0.network."));
+  CHECK_THROWS_AS(other.load("no such file"), Error);
+}
+
+TEST_CASE("lab: optimal pairs are shorter, and what Euler's steps cost falls with their number") {
+  Lab lab;
+  prepare(lab, {{"rate", 1e-2}}, 300, "moons");
+  const auto length = [](const Lab::Pairs& pairs) {
+    double sum = 0;
+    for (Index i = 0; i < pairs.noise.size(); ++i)
+      sum += std::pow(double{pairs.noise.data()[i]} - double{pairs.points.data()[i]}, 2);
+    return sum;
+  };
+  CHECK(length(lab.pairs(true)) < 0.7 * length(lab.pairs(false)));
+  const Lab::Cost few = lab.cost(4), many = lab.cost(100);
+  REQUIRE(many.solver);
+  CHECK(std::abs(*many.solver - many.exact) < 0.02);
+  if (few.solver) CHECK(*few.solver - few.exact > *many.solver - many.exact);
+}
+
+TEST_CASE("lab: questions that make no sense are refused") {
+  Lab lab;
+  CHECK_THROWS_AS(ask(lab, "reset"), Error);  // no data yet
+  CHECK_THROWS_AS(ask(lab, "hash"), Error);   // no models
+  CHECK_THROWS_AS(ask(lab, "data", {{"set", "nothing"}}), Error);
+  prepare(lab, Json::object(), 0, "moons");
+  CHECK_THROWS_AS(ask(lab, "nothing"), Error);
+  CHECK_THROWS_AS(ask(lab, "reset", {{"maps", "cubic"}}), Error);
+  CHECK_THROWS_AS(ask(lab, "reset", {{"couplings", 0}}), Error);
+  CHECK_THROWS_AS(ask(lab, "density", {{"which", "flow"}}), std::exception);  // no points
+  CHECK_THROWS_AS(ask(lab, "samples", {{"n", 10}, {"steps", 0}}), Error);
+  Arrays few{{std::vector<float>(126, 1.f)}, {}};  // 63 points
+  CHECK_THROWS_AS(answer(lab, "data", {{"points", {{"$array", 0}}}}, few), Error);
+}
+
+}  // namespace
+}  // namespace gradflow
