@@ -116,8 +116,9 @@ TensorFile decode(std::string_view bytes) {
                      "a header of {} bytes announced in a file of {}; not a safetensors file, or "
                      "cut short",
                      header_size, bytes.size());
-  const Json header = parse_header(rest.substr(0, header_size));
-  const std::string_view data = rest.substr(header_size);
+  const auto begin = static_cast<std::size_t>(header_size);  // of the tensors' bytes
+  const Json header = parse_header(rest.substr(0, begin));
+  const std::string_view data = rest.substr(begin);
   TensorFile contents;
   std::set<Entry> entries;
   for (const auto& [name, value] : header.items()) {
