@@ -16,9 +16,12 @@ namespace {
 namespace fs = std::filesystem;
 
 struct Scratch {
-  Scratch() { fs::create_directories(options.out); }
+  Scratch() {
+    options.out = fs::temp_directory_path() / "gradflow_test_cells";
+    fs::create_directories(options.out);
+  }
   ~Scratch() { fs::remove_all(options.out); }
-  RunOptions options{.out = fs::temp_directory_path() / "gradflow_test_cells"};
+  RunOptions options;
 };
 
 // Three cells, of one row each but the second, which has two.
