@@ -5,13 +5,13 @@
 import assert from 'node:assert/strict';
 import {execFileSync} from 'node:child_process';
 import {readFileSync, statSync} from 'node:fs';
-import {dirname, join} from 'node:path';
+import {dirname, join, resolve} from 'node:path';
 import {fileURLToPath} from 'node:url';
 import {gzipSync} from 'node:zlib';
 import {createRequire} from 'node:module';
 
 const here = dirname(fileURLToPath(import.meta.url));
-const build = process.argv[2];
+const build = resolve(process.argv[2]);
 const read = (path) => readFileSync(join(here, path));
 const json = (path) => JSON.parse(read(path));
 
