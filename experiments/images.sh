@@ -32,6 +32,9 @@ small grid 840 64 "$from/extra_nf_grid.png"
 small velocity 840 40 "$from/extra_fm_velocity.png"
 small density 900 64 "$from/extra_density.png"
 small lines_and_paths 900 64 "$from/extra_fm_lines_and_paths.png"
+# Of the table of densities, if it was made with these sets.
+rows=("$from"/densities/{four_circles,sine,checkerboard,diamond}.png)
+[ ! -s "${rows[0]}" ] || small densities 840 48 "${rows[@]}" -append
 convert "$from/extra_animation.gif" -coalesce -resize 600 +dither -colors 32 +map -layers optimize \
   "$to/animation.gif"
 

@@ -50,9 +50,11 @@ inline Axes axes_of(const Shape& result, std::span<const Tensor* const> operands
 
 // The innermost loop; each Step is std::integral_constant 0 or 1. What f makes of a number does not
 // depend on where it stands, in a vector or in what is left over: it is arithmetic whose every bit
-// is fixed (kernels/vector_math.h), or a call of the same function.
+// is fixed (kernels/vector_math.h), or a call of the same function. (Flattened: a compiler that
+// leaves a long f outside of the loop makes no vectors of it.)
 template <class F, std::size_t... k, class... Step>
-void run(real* out, Index n, F f, const Pointers& in, std::index_sequence<k...>, Step... step) {
+[[gnu::flatten]] void run(real* out, Index n, F f, const Pointers& in, std::index_sequence<k...>,
+                          Step... step) {
 #pragma omp simd
   for (Index i = 0; i < n; ++i) out[i] = f(in[k][i * step]...);
 }

@@ -54,14 +54,16 @@ double rings_density(double x, double y) {
   return inside ? 1 / kArea : 0;
 }
 
-// Each ring has its share, spread evenly over its radii and angles.
+// Spread evenly over its radii and angles.
+double ring_density(const Ring& ring, double x, double y) {
+  const double r = std::hypot(x - ring.x, y - ring.y);
+  if (r < kInnerRadius || r > kOuterRadius) return 0;
+  return 1 / (2 * std::numbers::pi * r * (kOuterRadius - kInnerRadius));
+}
+
 double rings_by_class_density(double x, double y) {
   double density = 0;
-  for (const Ring& ring : kRings) {
-    const double r = std::hypot(x - ring.x, y - ring.y);
-    if (r < kInnerRadius || r > kOuterRadius) continue;
-    density += 1 / (2 * std::numbers::pi * r * (kOuterRadius - kInnerRadius)) / kRings.size();
-  }
+  for (const Ring& ring : kRings) density += ring_density(ring, x, y) / kRings.size();
   return density;
 }
 

@@ -28,8 +28,9 @@ inline constexpr double kOuterRadius = 1.125;
 
 // The lowest loss that any model can reach: entropies and conditional variances of the exact
 // distributions after standardising, by quadrature.
-inline constexpr double kNllFloor = 1.5614;                      // nats, sample_rings
-inline constexpr double kFlowMatchingFloor = 1.4856;             // per element, sample_rings
+inline constexpr double kNllFloor = 1.5614;             // nats, sample_rings
+inline constexpr double kConditionalNllFloor = 0.1391;  // nats, sample_rings_by_class, labelled
+inline constexpr double kFlowMatchingFloor = 1.4856;    // per element, sample_rings
 inline constexpr double kConditionalFlowMatchingFloor = 0.8777;  // sample_rings_by_class, labelled
 
 Tensor sample_rings(Index n, Rng& rng);         // (n, 2)
@@ -38,8 +39,9 @@ Data sample_rings_by_class(Index n, Rng& rng);  // n / 5 from each ring; n must 
 // The same as data sets, with their exact densities.
 DataSet rings();
 DataSet rings_by_class();
-double rings_density(double x, double y);           // of sample_rings
-double rings_by_class_density(double x, double y);  // of sample_rings_by_class
+double rings_density(double x, double y);                   // of sample_rings
+double rings_by_class_density(double x, double y);          // of sample_rings_by_class
+double ring_density(const Ring& ring, double x, double y);  // of its points of one class
 
 // The distance of each raw point to the nearest band; 0 on it. `ring` < 0: of all rings, else its
 // own.

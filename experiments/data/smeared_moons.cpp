@@ -52,7 +52,7 @@ DataSet smeared_moons() {
           .classes = {"upper", "lower"},
           .sample = sample,
           .log_density = log_of(density),
-          .entropy = 2.0473 - 2 * math::log(3.0),
+          .entropy = 2.04784 - 2 * math::log(3.0),
           .mean = {0.5 + kSmear / 2, 0.25 + kSmear / 2},
           .deviation = {std::sqrt(0.75 + u),
                         std::sqrt(0.5 - two_by_pi * two_by_pi + apart * apart / 4 + u)},

@@ -1,12 +1,11 @@
 #include "experiments/metrics/baselines.h"
 
 #include <algorithm>
-#include <limits>
 #include <memory>
 
 #include "experiments/data/data_set.h"
 #include "experiments/data/spread.h"
-#include "experiments/metrics/mixture.h"
+#include "experiments/metrics/choice.h"
 
 namespace gradflow {
 namespace {
@@ -46,18 +45,15 @@ DensityModel best_gaussian(const Tensor& points) {
 
 DensityModel best_mixture(const Tensor& points, const Rng& rng) {
   const auto [learned, checked] = split(points);
-  DensityModel best;
-  double highest = -std::numeric_limits<double>::infinity();
-  MixtureOptions options = kOptions;
-  for (options.components = 2; options.components <= std::min<Index>(64, learned.rows());
-       options.components *= 2) {
-    const DensityModel model = density_model(fit_mixture(learned, options, rng));
-    const double likelihood = mean(model.log_density(checked));
-    if (likelihood <= highest) continue;
-    highest = likelihood;
-    best = model;
-  }
-  return best;
+  return choose_mixture(
+             {.most = std::min<Index>(64, learned.rows())},
+             [&learned = learned, &rng](const MixtureOptions& options) {
+               return density_model(fit_mixture(learned, options, rng));
+             },
+             [&checked = checked](const DensityModel& model) {
+               return mean(model.log_density(checked));
+             })
+      .model;
 }
 
 DensityModel kernel_density(const Tensor& points) {
@@ -72,13 +68,9 @@ DensityModel kernel_density(const Tensor& points) {
   const auto log_density = [](std::shared_ptr<const Spread> spread) {
     return at_each_point([spread](double x, double y) { return spread->log_density(x, y); });
   };
-  double width = 1, highest = -std::numeric_limits<double>::infinity();
-  for (double tried = 1; tried > 0.01; tried /= 1.2) {
-    const double likelihood = mean(log_density(kernels(tried))(checked));
-    if (likelihood < highest) continue;
-    highest = likelihood;
-    width = tried;
-  }
+  const double width = choose_width(1, [&, &checked = checked](double tried) {
+    return mean(log_density(kernels(tried))(checked));
+  });
   const auto sample = [centres = centres, width](Index n, Rng& rng) {
     const Tensor at = kernel::gather(centres, rng.integers(centres.rows(), n));
     return (at + static_cast<real>(width) * Var(rng.normal({n, 2}))).value();

@@ -7,6 +7,7 @@
 #include <numeric>
 #include <utility>
 
+#include "experiments/metrics/choice.h"
 #include "tensor/threads/parallel.h"
 
 namespace gradflow {
@@ -41,17 +42,10 @@ std::vector<double> kernel_log_density(const Tensor& centres, double width, cons
 }
 
 double choose_width(const Tensor& centres, const Tensor& points) {
-  constexpr int kWidths = 16;
-  double best = 1, best_score = -std::numeric_limits<double>::infinity();
-  for (int i = 0; i < kWidths; ++i) {
-    const double width = 0.02 * std::pow(100.0, static_cast<double>(i) / (kWidths - 1));
+  return choose_width(2, [&](double width) {
     const std::vector<double> log_p = kernel_log_density(centres, width, points);
-    const double score = std::accumulate(log_p.begin(), log_p.end(), 0.0);
-    if (score <= best_score) continue;
-    best = width;
-    best_score = score;
-  }
-  return best;
+    return std::accumulate(log_p.begin(), log_p.end(), 0.0);
+  });
 }
 
 }  // namespace gradflow

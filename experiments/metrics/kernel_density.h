@@ -16,7 +16,7 @@ namespace gradflow {
 // for a width that is not above 0, for no centres, and if the sizes differ.
 std::vector<double> kernel_log_density(const Tensor& centres, double width, const Tensor& points);
 
-// The width, of 16 between 0.02 and 2, by which other points are likeliest: for standardised ones.
+// The width, between 0.01 and 2, by which other points are likeliest: for standardised ones.
 double choose_width(const Tensor& centres, const Tensor& points);
 
 }  // namespace gradflow

@@ -7,12 +7,13 @@
 #include <limits>
 
 #include "experiments/page/html.h"
+#include "experiments/run/cells.h"
 
 namespace gradflow {
 namespace {
 
 using Json = nlohmann::ordered_json;
-using Rows = std::vector<DensityRow>;
+using DensityRows = std::vector<DensityRow>;
 
 constexpr std::string_view kGaps = R"html(
 <p>A model’s loss is its <dfn>NLL</dfn>, the mean of −log q over points that it has not been trained
@@ -43,21 +44,21 @@ double or_infinite(const Json& json, const char* key) {
   return value.is_null() ? std::numeric_limits<double>::infinity() : value.get<double>();
 }
 
-std::vector<std::string> in_order(const Rows& rows, std::string DensityRow::*name) {
+std::vector<std::string> in_order(const DensityRows& rows, std::string DensityRow::*name) {
   std::vector<std::string> names;
   for (const DensityRow& row : rows)
     if (std::ranges::find(names, row.*name) == names.end()) names.push_back(row.*name);
   return names;
 }
 
-Rows of_set(const Rows& rows, const std::string& set) {
-  Rows result;
+DensityRows of_set(const DensityRows& rows, const std::string& set) {
+  DensityRows result;
   std::ranges::copy_if(rows, std::back_inserter(result),
                        [&](const DensityRow& row) { return row.set == set; });
   return result;
 }
 
-double smallest_gap(const Rows& rows) {
+double smallest_gap(const DensityRows& rows) {
   double smallest = std::numeric_limits<double>::infinity();
   for (const DensityRow& row : rows) smallest = std::min(smallest, row.measures.gap.value);
   return smallest;
@@ -71,13 +72,13 @@ std::string gap_cell(const DensityRow& row, double smallest) {
 }
 
 // Sets down, models across.
-std::string gap_table(const Rows& rows) {
+std::string gap_table(const DensityRows& rows) {
   const std::vector<std::string> models = in_order(rows, &DensityRow::model);
   Cells head{"Set", "Floor"};
   for (const std::string& model : models) head.push_back(escape(spoken(model)));
   std::vector<Cells> lines;
   for (const std::string& set : in_order(rows, &DensityRow::set)) {
-    const Rows own = of_set(rows, set);
+    const DensityRows own = of_set(rows, set);
     const std::string mark = own.front().edges ? "<span class=\"kind\">edges</span>" : "";
     Cells cells{escape(spoken(set)) + mark, theirs(fixed(own.front().measures.floor, 4))};
     for (const std::string& model : models) {
@@ -94,7 +95,7 @@ std::string infinite_or(double value, int decimals) {
   return std::isinf(value) ? "∞" : fixed(value, decimals);
 }
 
-std::string set_table(const Rows& own) {
+std::string set_table(const DensityRows& own) {
   std::vector<Cells> lines;
   for (const DensityRow& row : own) {
     const Measures& m = row.measures;
@@ -126,11 +127,6 @@ std::string picture_section(const std::string& picture) {
 }
 
 }  // namespace
-
-std::string spoken(std::string name) {
-  std::ranges::replace(name, '_', ' ');
-  return name;
-}
 
 Json to_json(const DensityRow& row) {
   const Measures& m = row.measures;
@@ -169,26 +165,13 @@ DensityRow row_from(const Json& json) {
   return row;
 }
 
-std::string densities_csv(const Rows& rows) {
-  std::string text;
-  for (const DensityRow& row : rows) {
-    const Json json = to_json(row);
-    std::string head, line;
-    for (const auto& [key, value] : json.items()) {
-      head += (head.empty() ? "" : ",") + key;
-      const std::string word = value.is_string() ? value.get<std::string>()
-                               : value.is_number_float()
-                                   ? fmt::format("{:.6g}", value.get<double>())
-                                   : value.dump();
-      line += (line.empty() ? "" : ",") + word;
-    }
-    if (text.empty()) text = head + "\n";
-    text += line + "\n";
-  }
-  return text;
+std::string densities_csv(const DensityRows& rows) {
+  Json list = Json::array();
+  for (const DensityRow& row : rows) list.push_back(to_json(row));
+  return to_csv(list);
 }
 
-std::string densities_page(const Rows& rows, const std::string& picture,
+std::string densities_page(const DensityRows& rows, const std::string& picture,
                            const std::string& command) {
   std::string html =
       page_head("Densities and their floors",

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "experiments/metrics/truth.h"
+#include "experiments/page/html.h"
 
 namespace gradflow {
 
@@ -32,8 +33,5 @@ std::string densities_csv(const std::vector<DensityRow>& rows);
 // is none.
 std::string densities_page(const std::vector<DensityRow>& rows, const std::string& picture,
                            const std::string& command);
-
-// "spline coupling": a name without underscores.
-std::string spoken(std::string name);
 
 }  // namespace gradflow

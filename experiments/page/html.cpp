@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <algorithm>
 #include <cmath>
 #include <cstdint>
 
@@ -80,6 +81,11 @@ std::string scientific(double x) {
   const std::size_t e = digits.find('e');
   return fmt::format("{}&nbsp;×&nbsp;10<sup>{}</sup>", with_minus(digits.substr(0, e)),
                      with_minus(std::to_string(std::stoi(digits.substr(e + 1)))));
+}
+
+std::string spoken(std::string name) {
+  std::ranges::replace(name, '_', ' ');
+  return name;
 }
 
 std::string fixed(double x, int decimals) {

@@ -18,6 +18,7 @@ std::string base64(std::string_view bytes);
 // Of nothing, a dash.
 std::string join(const std::vector<std::string>& items, std::string_view separator);
 
+std::string spoken(std::string name);  // "spline coupling": a name without underscores
 std::string fixed(double x, int decimals);      // −1.50
 std::string with_sign(double x, int decimals);  // +1.50
 std::string scientific(double x);               // 1.5 × 10⁻³

@@ -22,23 +22,17 @@ std::string with_error(const Estimate& r) {
   return fmt::format("{}&nbsp;±&nbsp;{}", fixed(r.value, 4), fixed(r.error, 4));
 }
 
-bool flow_was_tried(const Facts& facts) {
-  return std::ranges::any_of(facts.on_validation,
-                             [](const auto& of) { return !is_mixture(of.first); });
-}
-
 std::string headline(const TableModel& model) {
   const Facts& facts = model.facts;
   const std::string& kind = model.architecture.kind;
   std::string text = fmt::format("{} rows, {} {}: ", facts.rows, model.dim(),
                                  model.dim() == 1 ? "column" : "columns");
-  if (is_mixture(kind) && !flow_was_tried(facts)) return text + fmt::format("a {}", kind);
-  if (is_mixture(kind)) return text + fmt::format("a {} was best, and no flow better", kind);
-  if (!facts.over_simple) return text + escape(kind);
-  const Estimate& gain = *facts.over_simple;
-  return text + fmt::format("the flow ({}) is {} ± {} nats a row {} than the best simple model",
-                            kind, fixed(std::abs(gain.value), 3), fixed(gain.error, 3),
-                            gain.value >= 0 ? "better" : "worse");
+  if (!facts.gain) return text + escape(kind);
+  const Estimate& gain = *facts.gain;
+  return text + fmt::format("the {} is {} ± {} nats a row {} than the best {} ({})", escape(kind),
+                            fixed(std::abs(gain.value), 3), fixed(gain.error, 3),
+                            gain.value >= 0 ? "better" : "worse",
+                            is_mixture(kind) ? "flow" : "simple model", escape(facts.gain_over));
 }
 
 std::string models_section(const TableModel& model) {

@@ -15,13 +15,13 @@
 #include <filesystem>
 #include <mutex>
 #include <optional>
-#include <sstream>
 
 #include "experiments/data/catalogue.h"
 #include "experiments/draw/gallery.h"
 #include "experiments/draw/stack.h"
 #include "experiments/metrics/truth.h"
 #include "experiments/page/densities_page.h"
+#include "experiments/programs/choices.h"
 #include "experiments/programs/zoo.h"
 #include "experiments/run/clock.h"
 #include "experiments/run/say.h"
@@ -32,7 +32,6 @@ namespace gradflow {
 namespace {
 
 namespace fs = std::filesystem;
-using Names = std::vector<std::string>;
 using Json = nlohmann::ordered_json;
 
 constexpr Index kMapCells = 100;  // on a side, of what is drawn
@@ -42,30 +41,6 @@ struct Wanted {
   Names sets = distinct_sets(), models = zoo_names();
   Index judged = 100'000;  // points of each set to judge by
 };
-
-// --- Settings that are lists ---------------------------------------------------------------------
-
-Names split(const std::string& text) {
-  std::istringstream in(text);
-  Names names;
-  for (std::string name; std::getline(in, name, ',');) names.push_back(name);
-  return names;
-}
-
-Setting names_setting(std::string name, Names& value, const Names& possible,
-                      const std::string& ending, std::string help) {
-  const auto read = [name, &value, possible, ending](const std::string& text) {
-    const Names given = split(text);
-    require<SettingError>(!given.empty(), "{} given without a name", name);
-    for (const std::string& one : given)
-      require<SettingError>(
-          std::ranges::count(possible, one) == 1 || (!ending.empty() && one.ends_with(ending)),
-          "{} {} given; {} is required", name, one, fmt::format("{}", fmt::join(possible, "|")));
-    value = given;
-  };
-  return {std::move(name), std::move(help), "NAME,NAME,...", read,
-          [&value] { return fmt::format("{}", fmt::join(value, ",")); }};
-}
 
 Settings settings_of(Wanted& wanted) {
   return {names_setting(

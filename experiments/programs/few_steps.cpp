@@ -8,17 +8,18 @@
 //
 //   few_steps               three seeds; few_steps.csv, few_steps.json, distance_by_steps.png
 //   few_steps --quick       a small run
+//   few_steps --resume      goes on where it was stopped
 //
-// Read next: flows/matching/reflow.h, flows/matching/mean_flow.h, experiments/metrics/distances.h.
+// Read next: experiments/run/cells.h, flows/matching/reflow.h, flows/matching/mean_flow.h,
+// experiments/metrics/distances.h.
 #include <algorithm>
 #include <cmath>
 #include <limits>
-#include <nlohmann/json.hpp>
 
 #include "experiments/data/moons.h"
 #include "experiments/draw/gallery.h"
 #include "experiments/metrics/distances.h"
-#include "experiments/run/files/file.h"
+#include "experiments/run/cells.h"
 #include "experiments/run/say.h"
 #include "experiments/run/session.h"
 #include "flows/linear/standardize.h"
@@ -29,7 +30,6 @@
 namespace gradflow {
 namespace {
 
-using Json = nlohmann::ordered_json;
 using Names = std::vector<std::string>;
 
 const Names kModels{"straight", "optimal", "reflow", "mean_flow"};
@@ -47,14 +47,6 @@ Settings settings_of(Scale& scale) {
           setting("samples", scale.samples, Range<Index>{10, 5000},
                   "Points that distances are measured with")};
 }
-
-struct Row {  // Euler's method of so many steps, or MeanFlow's own
-  std::string model;
-  Index seed, steps;
-  double w2, w2_floor;  // in the data's units
-  double nll;           // of the density that the steps make; NaN where they have none
-  double straightness;  // of the field; NaN for MeanFlow
-};
 
 // What models are measured by: the same for all of them.
 struct Reference {
@@ -75,79 +67,78 @@ Reference reference(const Scale& scale) {
   return {rng.normal({data.rows(), 2}), data, again, judged, units};
 }
 
+// The four models of one seed. A row is Euler's method of so many steps, or MeanFlow's own:
+//   w2, w2_floor in the data's units; the nll of the density that the steps make, null where they
+//   have none; the straightness of the field, null for MeanFlow.
 class Study {
  public:
-  Study(const RunOptions& options, const Scale& scale, const StopRequests& stop)
+  Study(const RunOptions& options, const Reference& truth, Index seed,
+        const std::atomic<bool>& stop)
       : options_(options),
+        truth_(truth),
+        seed_(options.training.seed + static_cast<std::uint64_t>(seed)),
         stop_(stop),
-        truth_(reference(scale)),
-        scale_(scale),
-        floor_(wasserstein_2(truth_.again, truth_.data)) {}
+        floor_(wasserstein_2(truth.again, truth.data)) {}
 
-  bool stopped() const { return stop_.signal() != 0; }
-  const std::vector<Row>& rows() const { return rows_; }
-  double floor() const { return floor_; }
-
-  void run() {
-    for (Index seed = 0; seed < scale_.seeds && !stopped(); ++seed) {
-      seed_ = seed;
-      Rng rng(2000 + static_cast<std::uint64_t>(seed));
-      const Data moons{
-          truth_.units.to_latent(sample_moons(options_.points, rng, kNoise).points).points.value(),
-          {}};
-      FlowMatching first = fresh();
-      learn(first, moons, [&](const Data& batch, Rng& r) { return first.loss(batch, r); });
-      measure("straight", first);
-      FlowMatching near = fresh();
-      learn(near, moons,
-            [&](const Data& batch, Rng& r) { return near.loss(batch, r, straight, optimal); });
-      measure("optimal", near);
-      FlowMatching again = first;  // a warm start
-      learn(again, reflow_pairs(first, kReflowPairs, rng), [&](const Data& pairs, Rng& r) {
-        return reflow_loss(again.network.field(), pairs, r);
-      });
-      measure("reflow", again);
-      MeanFlow means(2, {.hidden = {64, 64, 64}}, rng);
-      learn(means, moons, [&](const Data& batch, Rng& r) { return means.loss(batch, r); });
-      measure(means);
-    }
+  Rows run() {
+    Rng rng(2000 + seed_);
+    const Data moons{
+        truth_.units.to_latent(sample_moons(options_.points, rng, kNoise).points).points.value(),
+        {}};
+    FlowMatching first = fresh();
+    learn(first, moons, [&](const Data& batch, Rng& r) { return first.loss(batch, r); });
+    measure("straight", first);
+    FlowMatching near = fresh();
+    learn(near, moons,
+          [&](const Data& batch, Rng& r) { return near.loss(batch, r, straight, optimal); });
+    measure("optimal", near);
+    FlowMatching again = first;  // a warm start
+    learn(again, reflow_pairs(first, kReflowPairs, rng),
+          [&](const Data& pairs, Rng& r) { return reflow_loss(again.network.field(), pairs, r); });
+    measure("reflow", again);
+    MeanFlow means(2, {.hidden = {64, 64, 64}}, rng);
+    learn(means, moons, [&](const Data& batch, Rng& r) { return means.loss(batch, r); });
+    measure(means);
+    return rows_;
   }
 
  private:
   FlowMatching fresh() const {
-    Rng rng(static_cast<std::uint64_t>(seed_));
+    Rng rng(seed_);
     return {2, {.hidden = {64, 64, 64}, .activation = activations::silu}, rng};
   }
 
   template <class Model>
   void learn(Model& model, const Data& data, const Loss& loss) {
-    if (stopped()) return;
+    if (stop_) return;
     Weights weights(parameters(model));
     TrainingOptions training = options_.training;
-    training.seed = static_cast<std::uint64_t>(seed_);
-    train(weights, loss, data, training, {.stop = &stop_.requested()});
+    training.seed = seed_;
+    train(weights, loss, data, training, {.stop = &stop_});
   }
 
-  void add(Row row) {
-    say("{:>9}, seed {}, {:3} steps: W2 {:.3f} (floor {:.3f})\n", row.model, row.seed, row.steps,
-        row.w2, row.w2_floor);
-    rows_.push_back(std::move(row));
+  void add(const char* model, Index steps, const Tensor& end, double nll, double bend) {
+    rows_.push_back({{"model", model},
+                     {"seed", seed_},
+                     {"steps", steps},
+                     {"w2", truth_.w2(end)},
+                     {"w2_floor", floor_},
+                     {"nll", number(nll)},
+                     {"straightness", number(bend)}});
   }
 
   void measure(const char* name, const FlowMatching& model) {
-    if (stopped()) return;
+    if (stop_) return;
     const double bend = straightness(model.network.field(), truth_.noise);
-    for (const Index steps : kSteps) {
-      const Tensor end = model.carry(truth_.noise, {0, 1}, {}, euler, steps);
-      add({name, seed_, steps, truth_.w2(end), floor_, nll(model, steps), bend});
-    }
+    for (const Index steps : kSteps)
+      add(name, steps, model.carry(truth_.noise, {0, 1}, {}, euler, steps), nll(model, steps),
+          bend);
   }
   void measure(const MeanFlow& model) {
     constexpr double kNone = std::numeric_limits<double>::quiet_NaN();
     for (const Index steps : kSteps) {
-      if (stopped()) return;
-      const Tensor end = model.carry(truth_.noise, steps);
-      add({"mean_flow", seed_, steps, truth_.w2(end), floor_, kNone, kNone});
+      if (stop_) return;
+      add("mean_flow", steps, model.carry(truth_.noise, steps), kNone, kNone);
     }
   }
 
@@ -163,69 +154,71 @@ class Study {
   }
 
   const RunOptions& options_;
-  const StopRequests& stop_;
-  Reference truth_;
-  Scale scale_;
-  double floor_;
-  Index seed_ = 0;
-  std::vector<Row> rows_;
+  const Reference& truth_;
+  const std::uint64_t seed_;
+  const std::atomic<bool>& stop_;
+  const double floor_;
+  Rows rows_ = Rows::array();
 };
 
-Json number(double x) { return std::isfinite(x) ? Json(x) : Json(nullptr); }
-
-void write(const std::vector<Row>& rows, const RunOptions& options) {
-  Json list = Json::array();
-  std::string csv = "model,seed,steps,w2,w2_floor,nll,straightness\n";
-  for (const Row& row : rows) {
-    list.push_back({{"model", row.model},
-                    {"seed", row.seed},
-                    {"steps", row.steps},
-                    {"w2", row.w2},
-                    {"w2_floor", row.w2_floor},
-                    {"nll", number(row.nll)},
-                    {"straightness", number(row.straightness)}});
-    csv += fmt::format("{},{},{},{},{},{},{}\n", row.model, row.seed, row.steps, row.w2,
-                       row.w2_floor, row.nll, row.straightness);
-  }
-  write_file(options.out / "few_steps.json", list.dump(1) + "\n");
-  write_file(options.out / "few_steps.csv", csv);
+// The median over the seeds of what stands in the column.
+double median_of(const Rows& rows, const std::string& model, Index steps, const char* column) {
+  std::vector<double> found;
+  for (const auto& row : rows)
+    if (row.at("model") == model && row.at("steps") == steps)
+      found.push_back(number_at(row, column));
+  return median(found);
 }
 
-// The median over the seeds, of each model at each number of steps.
-LineFigure figure(const Study& study) {
+LineFigure figure(const Rows& rows) {
   LineFigure lines{.name = "distance_by_steps",
                    .title = "Two moons: how few steps are enough?",
                    .x_label = "steps",
                    .y_label = "W2 to the data",
-                   .references = {{"two true samples", study.floor()}},
+                   .references = {{"two true samples", number_at(rows.front(), "w2_floor")}},
                    .log_x = true,
                    .log_y = true};
   for (const std::string& model : kModels) {
     Series series{.label = model};
     std::replace(series.label.begin(), series.label.end(), '_', ' ');
     for (const Index steps : kSteps) {
-      std::vector<double> found;
-      for (const Row& row : study.rows())
-        if (row.model == model && row.steps == steps) found.push_back(row.w2);
       series.x.push_back(static_cast<double>(steps));
-      series.y.push_back(median(found));
+      series.y.push_back(median_of(rows, model, steps, "w2"));
     }
     lines.series.push_back(std::move(series));
   }
   return lines;
 }
 
+// What the table is for, in two lines.
+void conclude(const Rows& rows) {
+  const auto of = [&](const char* model, Index steps, const char* column) {
+    return median_of(rows, model, steps, column);
+  };
+  const double bend = of("straight", 1, "straightness"), after = of("reflow", 1, "straightness");
+  say("straightness {:.3f}, after one reflow {:.3f}: {:.1f} times less\n", bend, after,
+      bend / after);
+  say("W2: MeanFlow in one step {:.3f}, the straight lines' field in 100 {:.3f}\n",
+      of("mean_flow", 1, "w2"), of("straight", 100, "w2"));
+}
+
 int run(const RunOptions& options, const Scale& scale) {
-  require<Error>(!options.resume && !options.figures_only,
-                 "few_steps: --resume or --figures-only given; it has neither");
-  const StopRequests stop;
-  Study study(options, scale, stop);
-  study.run();
-  if (study.stopped()) return 128 + stop.signal();
-  write(study.rows(), options);
-  draw_all(drawings(figure(study)), options);
-  say("{} rows in {}\n", study.rows().size(), (options.out / "few_steps.csv").string());
-  return 0;
+  const Reference truth = reference(scale);
+  RunOptions learned = options;
+  Texts settings = texts_of(settings_of(learned));
+  settings.erase("seed");  // that of a cell is in its name
+  settings["samples"] = fmt::format("{}", scale.samples);
+  CellTable table{"few_steps", settings, {}};
+  for (Index seed = 0; seed < scale.seeds; ++seed)
+    table.cells.push_back(
+        {fmt::format("seed{}", options.training.seed + static_cast<std::uint64_t>(seed)),
+         [&, seed](const std::atomic<bool>& stop) {
+           return Study(options, truth, seed, stop).run();
+         }});
+  return run_cells(table, options, [&](const Rows& rows) {
+    conclude(rows);
+    draw_all(drawings(figure(rows)), options);
+  });
 }
 
 }  // namespace

@@ -3,21 +3,30 @@
 #include <cmath>
 
 #include "experiments/data/rings.h"
+#include "flows/base/class_conditional.h"
 #include "tensor/threads/parallel.h"
 
 namespace gradflow {
 
 using nlohmann::json;
 
-Metrics validate_flow(const Flow& flow, const Tensor& points) {
+Var context_of(const Flow& flow, const Data& data) {
+  return flow.context() == 0 ? no_context : Var(one_hot(data.labels, flow.context()));
+}
+
+Metrics validate_flow(const Flow& flow, const Data& data) {
   constexpr Index kChunk = 1000;
-  const Index n = points.rows(), chunks = (n + kChunk - 1) / kChunk;
+  const Index n = data.size(), chunks = (n + kChunk - 1) / kChunk;
+  const Var context = context_of(flow, data);
   struct Sums {
     double prior, log_det;
   };
   std::vector<Sums> sums(static_cast<std::size_t>(chunks));
   parallel_for(chunks, [&](Index i) {
-    const auto parts = flow.log_prob_parts(points.rows(i * kChunk, std::min(n, (i + 1) * kChunk)));
+    const Index begin = i * kChunk, end = std::min(n, begin + kChunk);
+    const auto parts = flow.log_prob_parts(
+        data.points.rows(begin, end),
+        flow.context() == 0 ? no_context : Var(context.value().rows(begin, end)));
     sums[static_cast<std::size_t>(i)] = {sum(parts.prior).item(), sum(parts.log_det).item()};
   });
   Sums total{0, 0};

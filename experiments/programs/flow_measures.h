@@ -8,8 +8,13 @@ namespace gradflow {
 
 constexpr Index kValidationPoints = 50'000;
 
-// The means over a set of points of -log p and of its two parts; on the training's threads.
-Metrics validate_flow(const Flow& flow, const Tensor& points);
+// What a flow is told of each point beside its coordinates: its class, as a row with a 1 (one_hot);
+// nothing, if the flow wants none.
+Var context_of(const Flow& flow, const Data& data);
+
+// The means over a data set of -log p and of its two parts, given the class if the flow wants it;
+// on the training's threads.
+Metrics validate_flow(const Flow& flow, const Data& data);
 
 // Says how far it is from the floor and how many samples are on a ring, and returns what stands in
 // report.json: the losses, these shares, and what becomes of the report's five points.

@@ -21,10 +21,17 @@ Flow make_normalizing_flow(const NormalizingFlowSettings& settings, Rng& rng) {
   return real_nvp(2, options, rng);
 }
 
-Flow make_spline_flow(Rng& rng) {
-  return spline_coupling(2, {.layers = 6, .network = {.hidden = {64, 64}}, .spline = {.bins = 32}},
-                         rng);
+namespace {
+Flow spline_flow(Index context, Rng& rng) {
+  return spline_coupling(
+      2, {.layers = 6, .network = {.hidden = {64, 64}, .context = context}, .spline = {.bins = 32}},
+      rng);
 }
+}  // namespace
+
+Flow make_spline_flow(Rng& rng) { return spline_flow(0, rng); }
+
+Flow make_conditional_spline_flow(Rng& rng) { return spline_flow(std::ssize(kRings), rng); }
 
 FlowMatching make_flow_matching(Rng& rng) { return {2, {}, rng}; }
 

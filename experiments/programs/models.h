@@ -17,7 +17,8 @@ Settings settings_of(NormalizingFlowSettings& settings);
 
 // Not trained; of the plane.
 Flow make_normalizing_flow(const NormalizingFlowSettings& settings, Rng& rng);
-Flow make_spline_flow(Rng& rng);  // six spline couplings, of 62 778 parameters
+Flow make_spline_flow(Rng& rng);              // six spline couplings, of 62 778 parameters
+Flow make_conditional_spline_flow(Rng& rng);  // the same, told the class
 FlowMatching make_flow_matching(Rng& rng);
 FlowMatching make_conditional_flow_matching(Rng& rng);
 

@@ -7,8 +7,8 @@ namespace gradflow {
 
 // Since some moment in the past; it never goes back.
 inline double seconds_now() {
-  using namespace std::chrono;
-  return duration<double>(steady_clock::now().time_since_epoch()).count();
+  using Seconds = std::chrono::duration<double>;
+  return Seconds(std::chrono::steady_clock::now().time_since_epoch()).count();
 }
 
 }  // namespace gradflow

@@ -45,9 +45,9 @@ struct Experiment {
   std::function<Var(const Model& model, const Data& batch, Rng& rng)> loss = {};
   TrainingOptions training = {};  // unless the command line says otherwise
 
-  // After each epoch, on points that are not trained on; if there is anything to validate.
+  // After each epoch, on data that is not trained on; if there is anything to validate.
   Index validation_points = 0;
-  std::function<Metrics(const Model& model, const Tensor& points)> validate = {};
+  std::function<Metrics(const Model& model, const Data& data)> validate = {};
   // Says what matters, and returns its own numbers for report.json.
   std::function<nlohmann::json(const Trained<Model>& trained, const RunOptions& options)> measure =
       {};
@@ -90,9 +90,10 @@ Outcome train(Trained<Model>& trained, const Experiment<Model>& experiment, cons
                       .data = data};
   if (experiment.validate) {
     Rng rng = Rng(options.training.seed).fork(2);
-    const Data validation = experiment.data.sample(experiment.validation_points, rng);
-    trainable.validate = [&, points = trained.standardized(validation.points)] {
-      return experiment.validate(trained.model, points);
+    Data validation = experiment.data.sample(experiment.validation_points, rng);
+    validation.points = trained.standardized(validation.points);
+    trainable.validate = [&, validation = std::move(validation)] {
+      return experiment.validate(trained.model, validation);
     };
   }
   return train_and_save(trainable, options, settings, stop);

@@ -228,7 +228,8 @@ class Fit {
     training.epochs = epochs_in_time(architecture, flow);
     const double until =
         seconds_now() + seconds_left() / static_cast<double>(std::max<Index>(1, flows_left_));
-    Patience patience{options_.patience};
+    Patience patience{options_.patience > 0 ? options_.patience
+                                            : std::max<Index>(20, training.epochs / 3)};
     NamedTensors best;
     std::atomic<bool> stop = false;
     TrainingHooks hooks;
@@ -334,14 +335,17 @@ class Fit {
     result.facts = std::move(facts_);
     return result;
   }
+  // With the best of the other sort: simple models for a flow, flows for a simple model.
   void compare(const std::vector<Candidate>& candidates, const Candidate& best) {
-    if (is_mixture(best.kind)) return;
-    const Candidate* simple = nullptr;
+    const Candidate* other = nullptr;
     for (const Candidate& c : candidates)
-      if (is_mixture(c.kind) && (!simple || facts_.on_validation.at(c.kind).value >
-                                                facts_.on_validation.at(simple->kind).value))
-        simple = &c;
-    if (simple) facts_.over_simple = difference(best.on_validation, simple->on_validation);
+      if (is_mixture(c.kind) != is_mixture(best.kind) &&
+          (!other ||
+           facts_.on_validation.at(c.kind).value > facts_.on_validation.at(other->kind).value))
+        other = &c;
+    if (!other) return;
+    facts_.gain = difference(best.on_validation, other->on_validation);
+    facts_.gain_over = other->kind;
   }
   Tensor ranked_rows(const std::string& kind) const {
     return first_rows(parts_.training, kind == "flow-matching" ? kMostIntegrated : kMostRanked);

@@ -7,8 +7,9 @@
 //   const TableModel model = fit(parts, {.model = "auto"});
 //
 // A flow is trained until its validation has not improved for `patience` epochs, and is then what
-// it was when that was best. The same options and the same table give the same bits, unless a limit
-// of time cuts in.
+// it was when that was best. That must be many: at a high learning rate the validation stands still
+// long before it would fall with the rate. The same options and the same table give the same bits,
+// unless a limit of time cuts in.
 //
 // Read next: fit.cpp; model.h.
 #pragma once
@@ -26,7 +27,7 @@ struct FitOptions {
   std::vector<double> grid = {};        // widths of noise for the other ones; empty: none
   // 0 epochs, a batch of 0: by the number of rows.
   TrainingOptions training{.epochs = 0, .batch = 0, .largest_gradient = 5};
-  Index patience = 20;
+  Index patience = 0;                                        // 0: a third of the epochs, or 20
   double seconds = std::numeric_limits<double>::infinity();  // for all of it, about
   // 0 layers or units: by the number of rows and columns.
   Architecture architecture{.layers = 0, .units = 0};

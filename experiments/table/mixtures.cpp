@@ -1,7 +1,13 @@
 #include "experiments/table/mixtures.h"
 
+#include <algorithm>
+
+#include "experiments/metrics/choice.h"
+
 namespace gradflow {
 namespace {
+
+constexpr Index kMostComponents = 64;
 
 Tensor joint(const Tensor& points, const Tensor& given, Index reals) {
   if (reals == 0) return points;
@@ -34,33 +40,17 @@ MixtureBase fit_mixtures(const Tensor& points, const Tensor& given, const Condit
 ChosenMixture choose_mixture(const Tensor& points, const Tensor& given, const Tensor& validation,
                              const Tensor& validation_given, const Conditions& conditions,
                              const Rng& rng, const std::function<bool()>& stop) {
-  const Index most = std::min<Index>(64, points.rows() / 20);
-  MixtureOptions options{.components = std::min<Index>(4, std::max<Index>(1, most))};
-  const auto fitted = [&] { return fit_mixtures(points, given, conditions, options, rng); };
-  const auto scored = [&](const MixtureBase& base) {
-    return score(base, validation, validation_given);
-  };
-  ChosenMixture best{fitted(), options.components};
-  double best_score = scored(best.base), best_floor = options.floor;
-  const auto consider = [&] {
-    MixtureBase base = fitted();
-    const double now = scored(base);
-    if (!(now > best_score)) return false;
-    best = {std::move(base), options.components};
-    best_score = now;
-    best_floor = options.floor;
-    return true;
-  };
-  for (const double floor : {1e-6, 1e-2}) {
-    options.floor = floor;
-    if (!stop()) consider();
-  }
-  options.floor = best_floor;
-  options.components = 2;
-  if (best.components != 2 && most >= 2 && !stop()) consider();
-  for (options.components = 8; options.components <= most && !stop(); options.components *= 2)
-    if (!consider()) break;
-  return best;
+  const MixtureSearch search{.most = std::clamp<Index>(points.rows() / 20, 1, kMostComponents),
+                             .floors = {1e-3, 1e-6, 1e-2},
+                             .patience = 2,
+                             .stop = stop};
+  auto chosen = choose_mixture(
+      search,
+      [&](const MixtureOptions& options) {
+        return fit_mixtures(points, given, conditions, options, rng);
+      },
+      [&](const MixtureBase& base) { return score(base, validation, validation_given); });
+  return {std::move(chosen.model), chosen.options.components};
 }
 
 }  // namespace gradflow

@@ -77,7 +77,7 @@ Json to_json(const Facts& facts) {
             {"on_validation", to_json(facts.on_validation)},
             {"on_test", to_json(facts.on_test)},
             {"warnings", facts.warnings}};
-  if (facts.over_simple) json["over_simple"] = to_json(*facts.over_simple);
+  if (facts.gain) json["gain"] = to_json(*facts.gain), json["gain_over"] = facts.gain_over;
   json["histories"] = Json::object();
   for (const auto& [kind, history] : facts.histories) json["histories"][kind] = to_text(history);
   return json;
@@ -96,10 +96,12 @@ Facts facts_from(const Json& json) {
               .on_validation = reached_from(json.at("on_validation")),
               .on_test = reached_from(json.at("on_test")),
               .histories = {},
-              .over_simple = {},
+              .gain = {},
               .warnings = json.at("warnings")};
-  if (json.contains("over_simple"))
-    facts.over_simple = Estimate{json["over_simple"].at("mean"), json["over_simple"].at("se")};
+  if (json.contains("gain")) {
+    facts.gain = Estimate{json["gain"].at("mean"), json["gain"].at("se")};
+    facts.gain_over = json.at("gain_over");
+  }
   for (const auto& [kind, text] : json.at("histories").items())
     facts.histories[kind] = history_from(text.get<std::string>());
   return facts;

@@ -50,8 +50,11 @@ struct Facts {              // what is known of a fit
   // The mean log p that each has reached on rows that it was not trained on, in nats a row.
   std::map<std::string, Estimate> on_validation, on_test;  // by kind, and "kde"
   std::map<std::string, History> histories;                // of the flows, by kind
-  // What the kept flow gains over the best simple model, on the same validation rows.
-  std::optional<Estimate> over_simple;
+  // What the kept model gains on the validation rows: a flow over the best simple model, a simple
+  // one over the best flow, on the same rows, so that what makes a row hard for both does not
+  // count.
+  std::optional<Estimate> gain;
+  std::string gain_over = {};  // the kind of that other one
   std::vector<std::string> warnings;
 };
 

@@ -611,7 +611,7 @@ TEST_CASE("a transcript holds the graph, its values and gradients") {
   check(2, "mul", Tensor({2}, {3, 10}), {0, 1}, Tensor({2}, {6, 20}));
   check(3, "add", Tensor({2}, {4, 7}), {}, {});  // nothing depends on it
   check(4, "mul", Tensor({2}, {9, 100}), {2}, Tensor({2}, {1, 1}));
-  check(5, "sum", Tensor(109), {4}, Tensor(1));
+  check(5, "sum", Tensor::scalar(109), {4}, Tensor::scalar(1));
   CHECK(nodes[1].parameter == "w");
   CHECK(nodes[0].parameter.empty());
 }

@@ -39,14 +39,17 @@ declare -A figures=(
   [flow_matching]="fig06_fm_loss fig07_fm_samples_over_time fig08_fm_trajectories
     fig09_fm_step_size fig10a_fm_inverse_trajectories fig10b_fm_round_trip"
   [conditional_flow_matching]="fig11_cfm_data fig12_cfm_trajectories fig13_cfm_samples_over_time"
-  [spline_flow]="extra_spline_density extra_spline_loss")
+  [spline_flow]="extra_spline_density extra_spline_loss"
+  [conditional_spline_flow]="extra_spline_classes")
 declare -A keys=(
   [normalizing_flow]="validation_nll log_det log_prior on_ring within_0.05 points log_prob"
   [flow_matching]="euler euler_right points round_trips round_trip_error"
   [conditional_flow_matching]="own_ring black blue green red yellow"
-  [spline_flow]="validation_nll on_ring points log_prob exact_log_prob")
+  [spline_flow]="validation_nll on_ring points log_prob exact_log_prob"
+  [conditional_spline_flow]="validation_nll own_ring black blue green red yellow")
 
-for name in normalizing_flow flow_matching conditional_flow_matching spline_flow; do
+for name in normalizing_flow flow_matching conditional_flow_matching spline_flow \
+    conditional_spline_flow; do
   run "$programs/$name" "${small[@]}" --threads 2 --out all
   check "$name succeeds" [ "$status" -eq 0 ]
   check "$name says nothing on stderr" [ ! -s stderr ]
@@ -61,7 +64,7 @@ for name in normalizing_flow flow_matching conditional_flow_matching spline_flow
     check "$name: report.json has $key" grep -q "\"$key\":" all/report.json
   done
 done
-check "report.json holds all four" [ "$(grep -c '"weights_hash"' all/report.json)" -eq 4 ]
+check "report.json holds all five" [ "$(grep -c '"weights_hash"' all/report.json)" -eq 5 ]
 check "nothing half-written is left" no_leftovers all
 
 run "$programs/explain" --quick --out all

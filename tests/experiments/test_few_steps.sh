@@ -25,8 +25,13 @@ check "the figure is a picture" is_png one/distance_by_steps.png
 
 run "$few_steps" "${small[@]}" --threads 1 --out two
 check "the same numbers with one thread" cmp -s one/few_steps.csv two/few_steps.csv
+cp two/few_steps.csv before.csv
 run "$few_steps" "${small[@]}" --resume --out two
-check "--resume is refused" [ "$status" -ne 0 ]
-check "in one line" [ "$(wc -l < stderr)" -eq 1 ]
+check "--resume finds what is there" grep -q "seed0, of an earlier run" stdout
+check "and ends with the same numbers" cmp -s before.csv two/few_steps.csv
+run "$few_steps" "${small[@]}" --seed 1 --resume --out two
+check "but not that of another seed" [ "$(grep -c "of an earlier run" stdout)" -eq 0 ]
+check "which has other numbers" [ -n "$(diff before.csv two/few_steps.csv)" ]
+check "it says what a reflow does to straightness" grep -q "^straightness .* times less" stdout
 
 finish

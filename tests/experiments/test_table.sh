@@ -47,9 +47,17 @@ check "page: no drawings are left" [ -z "$(find plain -name '*.figures')" ]
 run "$gradflow" fit plain.csv --except side --model maf --epochs 3 --layers 2 --units 16 --out again --no-page --threads 1
 check "fit: the same bits again, on one thread" [ "$(hash_of stdout)" = "$hash" ]
 check "fit: no page" [ ! -e again/report.html ]
+cp stdout again.log
 run "$gradflow" fit - --except side --model maf --epochs 3 --layers 2 --units 16 --out piped --no-page < plain.csv
 run sh -c "gzip -c plain.csv | '$gradflow' fit - --except side --model maf --epochs 3 --layers 2 --units 16 --out piped --no-page"
 check "fit: the same bits from a pipe, compressed" [ "$(hash_of stdout)" = "$hash" ]
+
+check "fit: what the flow gains over the mixture, with its error" \
+  grep -qE '^kept: maf, [0-9.]+ ± [0-9.]+ nats a row (better|WORSE) than (mixture|gaussian), on the validation rows' again.log
+run "$gradflow" fit --model gaussian --columns a,b --out listed --no-page plain.csv
+check "fit: a list of columns may stand before the table" [ "$status" -eq 0 ]
+run "$gradflow" fit --help
+check "fit --help: how it is called" says "Usage: gradflow fit" stdout
 
 run "$gradflow" info plain
 check "info: the kind" says "model      maf" stdout

@@ -7,6 +7,7 @@
 #include <cmath>
 #include <numbers>
 
+#include "experiments/metrics/choice.h"
 #include "experiments/metrics/kernel_density.h"
 #include "experiments/table/fit.h"
 #include "experiments/table/mixtures.h"
@@ -156,6 +157,32 @@ TEST_CASE("Mixtures refuse what makes no sense", "[table][mixture]") {
   CHECK(all_finite(log_prob(flat, points).value()));
 }
 
+TEST_CASE("The search for a mixture outlasts sizes that are no better, and tries floors last",
+          "[table][mixture]") {
+  // The fit of options is those options; scores by size, then by floor.
+  const auto itself = [](const MixtureOptions& options) { return options; };
+  std::vector<Index> sizes;
+  const auto score = [&](const MixtureOptions& options) {
+    sizes.push_back(options.components);
+    const std::map<Index, double> of_size{{2, 1}, {4, 3}, {8, 2}, {16, 4}, {32, 0}, {64, 0}};
+    return of_size.at(options.components) + (options.floor == 0.5 ? 0.5 : 0);
+  };
+  const auto chosen = choose_mixture({.floors = {1, 0.5, 2}, .patience = 2}, itself, score);
+  CHECK(chosen.options.components == 16);
+  CHECK(chosen.options.floor == 0.5);
+  CHECK(chosen.score == 4.5);
+  CHECK(sizes == std::vector<Index>{2, 4, 8, 16, 32, 64, 16, 16});
+  sizes.clear();
+  CHECK(choose_mixture({.patience = 1}, itself, score).options.components == 4);
+  CHECK(sizes == std::vector<Index>{2, 4, 8});
+  sizes.clear();
+  CHECK(choose_mixture({.most = 5}, itself, score).options.components == 4);
+  CHECK(choose_mixture({.most = 1}, itself, [](auto) { return 0.0; }).options.components == 1);
+  CHECK(choose_mixture({.stop = [] { return true; }}, itself, score).options.components == 2);
+  CHECK(choose_width(1, [](double width) { return -std::abs(width - 0.2); }) ==
+        Approx(0.2).epsilon(0.1));
+}
+
 TEST_CASE("A kernel density is the mean of its Gaussians", "[table]") {
   const Tensor centres({{0, 0}, {2, 0}});
   const double h = 0.5;
@@ -262,6 +289,33 @@ TEST_CASE("A training without improvement ends", "[table]") {
     if (epochs[i].metrics.at("validation") < epochs[best].metrics.at("validation")) best = i;
   CHECK(epochs.size() == best + 1 + 3);
   CHECK(!model.facts.stopped);
+}
+
+TEST_CASE("What is kept says what it gains over the best of the other sort", "[table]") {
+  const Scratch scratch;
+  const Split parts = split(without_class(bow(400, 1)), {.seed = 1});
+  FitOptions options = small_maf();
+  options.training.epochs = 1;
+  options.model = "auto";  // after one epoch flows have learned nothing: a mixture is kept
+  const Facts kept = fit(parts, options).facts;
+  REQUIRE(kept.gain.has_value());
+  CHECK((kept.gain_over == "maf" || kept.gain_over == "spline"));
+  const auto& reached = kept.on_validation;
+  CHECK(reached.at(kept.gain_over).value >=
+        std::max(reached.at("maf").value, reached.at("spline").value));
+  CHECK(kept.gain->value ==
+        Approx(reached.at("mixture").value - reached.at(kept.gain_over).value).epsilon(1e-6));
+  // Asked for a flow, it is that, however bad, and loses to the mixture.
+  options.model = "maf";
+  const TableModel worse = fit(parts, options);
+  CHECK(worse.facts.gain_over == "mixture");
+  CHECK(worse.facts.gain->value < 0);
+  save_model(scratch.path / "worse.safetensors", worse);
+  const Facts loaded = load_model(scratch.path / "worse.safetensors").facts;
+  CHECK(loaded.gain->value == worse.facts.gain->value);
+  CHECK(loaded.gain_over == "mixture");
+  options.model = "mixture";  // and without a flow there is nothing to compare with
+  CHECK(!fit(parts, options).facts.gain.has_value());
 }
 
 TEST_CASE("A model comes back from its file, of every kind and with conditions", "[table]") {

@@ -41,11 +41,9 @@ DensityModel model_of(const DataSet& set) {
 }
 
 Estimate loss_of(const DensityModel& model, const Tensor& points) {
-  const Tensor log_q = model.log_density(points);
   std::vector<double> losses;
   const Tensor log_density = model.log_density(points);
-  for (const real log_q : log_density.values())
-    losses.push_back(-static_cast<double>(log_q));
+  for (const real log_q : log_density.values()) losses.push_back(-static_cast<double>(log_q));
   return mean_of(losses);
 }
 
@@ -93,16 +91,90 @@ TEST_CASE("truth: both divergences of two normal distributions") {
   CHECK(std::abs(m.precision - (1 - std::pow(0.001, 1 / (s * s)))) < 2e-3);
 }
 
+// The board against N(0, 5 I), of which the share in any rectangle is a product.
+namespace board {
+
+const double kDeviation = std::sqrt(5.0);
+
+double share(const Interval& x, const Interval& y) {
+  const auto below = [](double at) { return 0.5 * std::erfc(-at / kDeviation / std::sqrt(2.0)); };
+  return (below(x.high) - below(x.low)) * (below(y.high) - below(y.low));
+}
+
+// The eight squares of two by two: of the columns every second begins at -4, the others at -2.
+double share_on_squares() {
+  double sum = 0;
+  for (int column = 0; column < 4; ++column)
+    for (int square = 0; square < 2; ++square) {
+      const double x = -4 + 2 * column, y = -4 + 2 * (column % 2) + 4 * square;
+      sum += share({x, x + 2}, {y, y + 2});
+    }
+  return sum;
+}
+
+// Each strip of 0.8 holds a tenth of the board, and so does each of its cells of the strip. A strip
+// in one column has cells of 0.4, five in each square, and the cut between the squares may lie
+// anywhere between them (`cut` of the way); one across two columns has cells of 0.8.
+std::vector<double> cell_shares(double cut) {
+  constexpr double kFar = 100;
+  std::vector<double> shares;
+  for (int strip = 0; strip < 10; ++strip) {
+    const bool across = strip % 5 == 2;
+    const double x = -4 + 0.8 * strip;
+    const double low = x + 0.4 < -2 || (x + 0.4 > 0 && x + 0.4 < 2) ? -4 : -2;  // of the squares
+    std::vector<double> cuts{-kFar};
+    for (int k = 1; k < 10; ++k)
+      cuts.push_back(across   ? -4 + 0.8 * k
+                     : k < 5  ? low + 0.4 * k
+                     : k == 5 ? low + 2 + 2 * cut
+                              : low + 2 + 0.4 * k);
+    cuts.push_back(kFar);
+    for (std::size_t k = 0; k < 10; ++k)
+      shares.push_back(
+          share({strip == 0 ? -kFar : x, strip == 9 ? kFar : x + 0.8}, {cuts[k], cuts[k + 1]}));
+  }
+  return shares;
+}
+
+}  // namespace board
+
 TEST_CASE("truth: what a model makes up beyond an edge costs without end") {
-  const Truth truth(checkerboard(), 10'000, Rng(5));
+  const Truth truth(checkerboard(), 100'000, Rng(5));
   Rng rng(6);
-  const Measures m = truth.measure(model_of(gaussian_set(std::sqrt(5.0))), rng);
+  const Measures m = truth.measure(model_of(gaussian_set(board::kDeviation)), rng);
   CHECK(std::isinf(m.reverse.value));
-  CHECK(std::isfinite(m.gap.value));
-  CHECK(m.gap.value > 0.3);
-  CHECK(m.precision < 0.55);
-  CHECK(m.coverage > 0.4);  // not the corners
-  CHECK(m.coverage < 0.9);
+  // -log 32 + log 10 pi + E |x|^2 / 10, where both coordinates are uniform on [-4, 4].
+  CHECK(std::abs(m.gap.value - (std::log(10 * M_PI / 32) + 32.0 / 30)) < 4 * m.gap.error);
+  CHECK(m.gap.error < 5e-3);
+  CHECK(std::abs(m.precision - board::share_on_squares()) < 0.01);
+  // Cells with clearly more than half their due, and with clearly less: those between may be
+  // either.
+  const std::vector<double> low = board::cell_shares(0), high = board::cell_shares(1);
+  int least = 0, most = 0;
+  for (std::size_t k = 0; k < low.size(); ++k) {
+    least += std::min(low[k], high[k]) > 0.0053;
+    most += std::max(low[k], high[k]) > 0.0047;
+  }
+  CAPTURE(least, most, m.coverage);
+  CHECK(most - least < 25);
+  CHECK(100 * m.coverage >= least);
+  CHECK(100 * m.coverage <= most);
+}
+
+TEST_CASE("truth: a model of half of the board covers half of it") {
+  const Truth truth(checkerboard(), 20'000, Rng(5));
+  DensityModel left = model_of(truth.set());
+  left.sample = [](Index n, Rng& rng) {
+    const Tensor both = checkerboard().sample(4 * n, rng).points;
+    std::vector<Index> there;
+    for (Index i = 0; std::ssize(there) < n; ++i)
+      if (both.at({i, 0}) < 0) there.push_back(i);
+    return kernel::gather(both, there);
+  };
+  Rng rng(8);
+  const Measures m = truth.measure(left, rng);
+  CHECK(std::abs(m.coverage - 0.5) <= 0.01);  // a strip's border may lie beside 0
+  CHECK(m.precision > 0.998);
 }
 
 TEST_CASE("truth: a model of one of two moons covers half of them") {

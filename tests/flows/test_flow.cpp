@@ -335,6 +335,41 @@ TEST_CASE("a recipe is found by its name") {
         "maf, iaf");
 }
 
+// Points of the usual size, on the edges of the box, on the knots that a new spline has, and far
+// out.
+Tensor hard_points(Index dim) {
+  const SplineOptions spline{.bins = 4};  // knots at -3, -1.5, 0, 1.5 and 3
+  std::vector<real> places{0, 1.5, -1.5, spline.box, -spline.box, 0.7, -2.9, 1e3, -1e3, 1e6, -1e6};
+  Tensor points({std::ssize(places), dim});
+  for (Index i = 0; i < points.size(); ++i)
+    points.mutable_data()[i] = places[std::size_t(i * 7 % std::ssize(places))];
+  return points;
+}
+
+TEST_CASE(
+    "in every recipe a point far out, on a knot or on an edge is finite, and so are gradients") {
+  for (const Recipe& known : kRecipes)
+    for (const Index dim : {2, 3})
+      for (const real size : {real(0), real(0.2)})
+        for (const bool all_outside : {false, true}) {
+          CAPTURE(known.name, dim, size, all_outside);
+          Rng rng(23);
+          Flow flow = known.make(dim, {.layers = 3, .spline = {.bins = 4}}, rng);
+          if (size > 0) randomize(parameters(flow), size, 24);
+          Weights weights(parameters(flow));
+          Tape tape(weights);
+          const Tensor hard = hard_points(dim), far = (4 + abs(Var(hard))).value();
+          const Var x = tape.variable(all_outside ? far : hard), log_p = flow.log_prob(x);
+          CHECK(all_finite(log_p.value()));
+          const Gradients gradients = tape.backward(mean(log_p));
+          CHECK(all_finite(gradients[x].value()));
+          CHECK(all_finite(gradients.flat()));
+          const Mapped back = flow.bijection->to_data(x);
+          CHECK(all_finite(back.points.value()));
+          CHECK(all_finite(back.log_det.value()));
+        }
+}
+
 TEST_CASE("flows that make no sense are refused, by the name of what was called") {
   Rng rng(22);
   CHECK(message_of<ShapeError>([&] { real_nvp(2, {.layers = 0}, rng); }) ==

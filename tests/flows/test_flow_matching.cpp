@@ -70,6 +70,33 @@ TEST_CASE("the straight path leads from noise at t = 0 to the data at t = 1, at 
   }
 }
 
+TEST_CASE("late times are 1 - u^power: more of them near the data, and asked of the field") {
+  constexpr Index kTimes = 20'000;
+  Rng rng(5), same(5);
+  CHECK(difference(late_times(1)(100, rng), (1 - Var(uniform_times(100, same))).value()) == "");
+  for (const double power : {1.5, 2.0, 4.0}) {
+    const Tensor t = late_times(static_cast<real>(power))(kTimes, rng);
+    CHECK(t.shape() == Shape{kTimes, 1});
+    double late = 0;  // 1 - t < q where u < q^(1 / power)
+    for (const real one : t.values()) {
+      CHECK((0 <= one && one <= 1));
+      late += one > real(0.9);
+    }
+    const double share = std::pow(0.1, 1 / power);
+    CHECK(std::abs(late / kTimes - share) < 4 * std::sqrt(share * (1 - share) / kTimes));
+  }
+  CHECK_THROWS_AS(late_times(real(0.5)), ShapeError);
+
+  Tensor asked;
+  const Field field = [&](const Var& y, const Var& t) {
+    asked = t.value();
+    return zeros(y.shape());
+  };
+  const Times noon = [](Index n, Rng&) { return Tensor({n, 1}, real(0.5)); };
+  matching_loss(field, {rng.normal({7, 2}), {}}, rng, straight, independent, 0, noon);
+  CHECK(difference(asked, Tensor({7, 1}, real(0.5))) == "");
+}
+
 TEST_CASE("the loss asks at random places of paths from N(0, 1), at times from U(0, 1)") {
   constexpr Index kPoints = 20'000;
   Rng rng(3);

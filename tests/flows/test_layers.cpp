@@ -16,6 +16,7 @@
 #include "flows/linear/lu.h"
 #include "flows/linear/rotation.h"
 #include "flows/recipes.h"
+#include "flows/residual/planar.h"
 #include "flows/residual/radial.h"
 #include "flows/univariate/affine.h"
 #include "tests/catch.h"
@@ -36,8 +37,9 @@ TEST_CASE("layers without networks begin as the identity") {
   Rng rng(1);
   for (const Index dim : {2, 3, 8}) {
     const Tensor x = rng.normal({20, dim});
-    for (const AnyBijection& layer : std::vector<AnyBijection>{
-             Lu(dim), ActNorm(dim), Rotation(dim), Householder(dim, 4, rng), Radial(dim, rng)}) {
+    for (const AnyBijection& layer :
+         std::vector<AnyBijection>{Lu(dim), ActNorm(dim), Rotation(dim), Householder(dim, 4, rng),
+                                   Radial(dim, rng), Planar(dim, rng)}) {
       CAPTURE(layer->name(), dim);
       for (const Mapped& y : {layer->to_latent(x), layer->to_data(x)}) {
         CHECK(difference(y.points, reference(x), 40, 3) == "");
@@ -215,6 +217,56 @@ TEST_CASE("a radial map leads back from far away, from its centre, and with extr
           const double flattest = std::max(1.0, softplus(alpha + 0.5413) / softplus(beta + 0.5413));
           CHECK(close(back.at({i, k}), x.at({i, k}), 100 * flattest, 1 + softplus(double{beta})));
         }
+    }
+}
+
+// --- planar ---
+
+Planar planar(const Tensor& u, const Tensor& w, real b) {
+  Rng rng(11);
+  Planar layer(w.rows(), rng);
+  load(layer, {{"u", u}, {"w", w}, {"b", Tensor(Shape{1}, b)}});
+  return layer;
+}
+
+TEST_CASE("a planar map by its formula, with u moved along w where it would fold space") {
+  for (const double along : {1.5, -0.5, -4.0}) {  // u = along w / |w|^2 + something across
+    CAPTURE(along);
+    const double w[] = {0.6, -0.8}, u[] = {along * w[0] + 0.4, along * w[1] + 0.3}, b = 0.25;
+    const Planar layer =
+        planar(Tensor({{real(u[0]), real(u[1])}}), Tensor({{real(w[0])}, {real(w[1])}}), real(b));
+    const double k = softplus(along) - 1, moved = k - along;  // |w| = 1, and w across it is 0
+    for (const auto& [x, y] : {std::pair(0.0, 0.0), {1.5, -0.5}, {-2.0, 1.0}}) {
+      const double tanh_a = std::tanh(w[0] * x + w[1] * y + b);
+      const Mapped z = layer.to_latent(Tensor({{real(x), real(y)}}));
+      CHECK(close(z.points.value().at({0, 0}), x + (u[0] + moved * w[0]) * tanh_a, 50, 4));
+      CHECK(close(z.points.value().at({0, 1}), y + (u[1] + moved * w[1]) * tanh_a, 50, 4));
+      const double slope = 1 + k * (1 - tanh_a * tanh_a);
+      CHECK(close(z.log_det.value().at({0}), std::log(slope), 50 / slope, 1));
+    }
+  }
+}
+
+TEST_CASE("a planar map leads back from far away, when it nearly folds, and without a normal") {
+  const Tensor x({{0, 0}, {1, real(-0.5)}, {-3, 2}, {1e6, -1e6}});
+  for (const real size : {real(0), real(0.5), real(3)})
+    for (const real along : {real(-3), real(0), real(4)}) {
+      CAPTURE(size, along);
+      const Tensor w({{size}, {-size}}), u({{along + real(0.1), -along}});
+      Planar layer = planar(u, w, real(0.3));
+      const Mapped z = layer.to_latent(x), back = layer.to_data(z.points.value());
+      CHECK(all_finite(z.log_det.value()));
+      // Where it is steepest the way back magnifies roundings: by exp(-log_det).
+      for (Index i = 0; i < 4; ++i)
+        for (Index k = 0; k < 2; ++k)
+          CHECK(close(back.points.value().at({i, k}), x.at({i, k}),
+                      100 * std::exp(std::max(0.0, -double{z.log_det.value().at({i})})), 8));
+      Weights weights(parameters(layer));
+      Tape tape(weights);
+      const Mapped again = layer.to_latent(x);
+      const Gradients gradients = tape.backward(sum(again.points) + sum(again.log_det));
+      for (const auto& [name, parameter] : parameters(layer))
+        CHECK(all_finite(gradients[*parameter].value()));
     }
 }
 

@@ -26,6 +26,7 @@
 #include "flows/linear/rotation.h"
 #include "flows/linear/standardize.h"
 #include "flows/recipes.h"
+#include "flows/residual/planar.h"
 #include "flows/residual/radial.h"
 #include "flows/univariate/additive.h"
 #include "flows/univariate/affine.h"
@@ -146,6 +147,7 @@ void add_others(std::vector<Row>& rows) {
     linear("Lu", false, [=](Rng&) { return Lu(dim); });
     linear("ActNorm", false, [=](Rng&) { return ActNorm(dim); });
     linear("Radial", false, [=](Rng& rng) { return Radial(dim, rng); });
+    linear("Planar", false, [=](Rng& rng) { return Planar(dim, rng); });
     if (dim >= 2) {
       linear("Rotation", true, [=](Rng&) { return Rotation(dim); });
       for (const Index mirrors : {2, 4})

@@ -11,7 +11,9 @@
 #include <cmath>
 #include <cstring>
 #include <limits>
+#include <numbers>
 #include <type_traits>
+#include <vector>
 
 #include "tensor/map.h"
 #include "tensor/random.h"
@@ -214,6 +216,46 @@ TEST_CASE("a thousand million doubles", "[.all]") {
     fmt::print("{:10} {:.3f} ulp at {}\n", f.name, worst.error, worst.at);
     CHECK(worst.error <= kMostUlps);
   }
+}
+
+// --- the normal distribution, for activations ----------------------------------------------------
+
+// Where both are normal numbers, and beyond.
+template <class T>
+void check_normal(double range) {
+  constexpr double kMost = 7;  // ulp: they are made in T, in one go, with one division
+  using W = Wider<T>;
+  const W root = std::sqrt(W(0.5)), peak = std::numbers::inv_sqrtpi_v<W> * root;
+  std::vector<T> x(60'001), below(x.size()), density(x.size());
+  const auto middle = static_cast<double>(x.size() / 2);
+  for (std::size_t i = 0; i < x.size(); ++i) {
+    const double share = (static_cast<double>(i) - middle) / middle;  // more of them near 0
+    x[i] = static_cast<T>(range * share * share * share);
+  }
+#pragma omp simd
+  for (std::size_t i = 0; i < x.size(); ++i) {
+    const math::Normal<T> normal = math::normal(x[i]);
+    below[i] = normal.below;
+    density[i] = normal.density;
+  }
+  for (std::size_t i = 0; i < x.size(); ++i) {
+    CAPTURE(x[i]);
+    REQUIRE(ulps<T>(below[i], std::erfc(-W(x[i]) * root) / 2) <= kMost);
+    REQUIRE(ulps<T>(density[i], peak * std::exp(W(-0.5) * W(x[i]) * W(x[i]))) <= kMost);
+  }
+  constexpr T kInf = std::numeric_limits<T>::infinity();
+  for (const T end : {T(range) * 100, std::numeric_limits<T>::max(), kInf}) {
+    CHECK(math::normal(end).below == 1);
+    CHECK(math::normal(-end).below == 0);
+    CHECK(math::normal(end).density == 0);
+  }
+  CHECK(std::isnan(math::normal(math::kNaN<T>).below));
+  CHECK(std::isnan(math::normal(math::kNaN<T>).density));
+}
+
+TEST_CASE("a normal number's distribution and density at once") {
+  check_normal<float>(14);
+  check_normal<double>(38);
 }
 
 // --- pow, of two numbers ----------------------------------------------------------------------

@@ -51,24 +51,17 @@ std::string with_error(const Estimate& r) {
   return fmt::format("{:.4f} ± {:.4f}", r.value, r.error);
 }
 
-// The best against the best of the simple models, on the validation part.
+// The kept one against the best of the other sort, on the validation part.
 std::string verdict(const TableModel& model) {
   const std::string& kind = model.architecture.kind;
   const Facts& facts = model.facts;
-  const bool flow_was_tried = std::ranges::any_of(
-      facts.on_validation, [](const auto& of) { return !is_mixture(of.first); });
-  if (is_mixture(kind))
-    return fmt::format("kept: the {}{}", kind,
-                       flow_was_tried ? "; no flow was better on the validation rows" : "");
-  const bool lost = facts.on_validation.contains("mixture") &&
-                    facts.on_validation.at("mixture").value > facts.on_validation.at(kind).value;
   std::string text = fmt::format("kept: {}", kind);
-  if (facts.over_simple)
-    text +=
-        fmt::format(", {} ± {:.4f} nats a row {} than the best simple model",
-                    fmt::format("{:.4f}", std::abs(facts.over_simple->value)),
-                    facts.over_simple->error, facts.over_simple->value >= 0 ? "better" : "WORSE");
-  return text + (lost ? "; hint: --model auto would have kept the mixture" : "");
+  if (facts.gain)
+    text += fmt::format(", {:.4f} ± {:.4f} nats a row {} than {}, on the validation rows",
+                        std::abs(facts.gain->value), facts.gain->error,
+                        facts.gain->value >= 0 ? "better" : "WORSE", facts.gain_over);
+  const bool lost = facts.gain && facts.gain->value < 0;
+  return text + (lost ? "; hint: --model auto keeps the best" : "");
 }
 
 void tell(const TableModel& model) {
@@ -106,8 +99,10 @@ int run_fit(FitCommand command) {
   if (command.dequantise) {
     command.fit.grid = grid_of(table);
     command.fit.grid.resize(table.names.size() - command.fit.given.size());
-    say("uniform noise of widths {} is added; all numbers refer to that\n",
-        fmt::join(command.fit.grid, ", "));
+    const std::vector<double>& grid = command.fit.grid;
+    const bool all_alike = std::ranges::count(grid, grid.front()) == std::ssize(grid);
+    say("uniform noise of width {} is added; all numbers refer to that\n",
+        all_alike ? fmt::format("{}", grid.front()) : fmt::format("{}", fmt::join(grid, ", ")));
   }
   command.split.seed = command.fit.training.seed;
   const Split parts = split(std::move(table), command.split);

@@ -56,6 +56,10 @@ void add_missing(CLI::App& verb, Missing& missing) {
 void add_array(CLI::App& verb, std::string& array) {
   verb.add_option("--array", array, "Of an archive with several arrays: its name");
 }
+// Names that commas separate: one word, so that DATA may follow it. It may be there several times.
+void add_list(CLI::App& verb, const char* name, std::vector<std::string>& list, const char* help) {
+  verb.add_option(name, list, help)->delimiter(',')->allow_extra_args(false)->type_name("A,B,...");
+}
 void add_model(CLI::App& verb, std::filesystem::path& model) {
   verb.add_option("MODEL", model, "A model, or the directory where fit has left it")->required();
 }
@@ -67,13 +71,10 @@ void add_fit(CLI::App& verb, FitCommand& c) {
   std::vector<std::string> kinds{"auto"};
   kinds.insert(kinds.end(), kKinds.begin(), kKinds.end());
   verb.add_option("DATA", c.data, "The table; - for standard input")->required();
-  verb.add_option("--columns", c.read.columns, "What to learn, a,b,c; all columns unless given")
-      ->delimiter(',');
-  verb.add_option("--except", c.read.except, "Columns to leave out, a,b,c")->delimiter(',');
-  verb.add_option(
-          "--given", c.fit.given,
-          "Columns that are known beforehand: the density is that of the others under these")
-      ->delimiter(',');
+  add_list(verb, "--columns", c.read.columns, "What to learn; all columns unless given");
+  add_list(verb, "--except", c.read.except, "Columns to leave out");
+  add_list(verb, "--given", c.fit.given,
+           "Columns that are known beforehand: the density is that of the others under these");
   verb.add_option("--model", c.fit.model,
                   "auto fits a Gaussian, a mixture and flows and keeps the best")
       ->check(CLI::IsMember(kinds))
@@ -101,9 +102,10 @@ void add_fit(CLI::App& verb, FitCommand& c) {
                   "Most passes over the training rows; 0: by their number")
       ->check(CLI::Range(0, 100'000))
       ->capture_default_str();
-  verb.add_option("--patience", c.fit.patience,
-                  "Epochs without improvement after which a training ends")
-      ->check(CLI::Range(1, 100'000))
+  verb.add_option(
+          "--patience", c.fit.patience,
+          "Epochs without improvement after which a training ends; 0: a third of all, or 20")
+      ->check(CLI::Range(0, 100'000))
       ->capture_default_str();
   verb.add_option("--batch", c.fit.training.batch, "Rows in a step; 0: by their number")
       ->check(CLI::Range(0, 1'000'000))
@@ -139,8 +141,7 @@ void add_sample(CLI::App& verb, SampleCommand& c) {
   verb.add_option("-n", c.count, "How many rows")
       ->check(CLI::Range(0, 1'000'000'000))
       ->capture_default_str();
-  verb.add_option("--given", c.given, "A condition, NAME=VALUE; once for each that the model has")
-      ->delimiter(',');
+  add_list(verb, "--given", c.given, "A condition, NAME=VALUE; once for each that the model has");
   verb.add_option("--out", c.out, "The file to write; - is standard output")->capture_default_str();
   add_seed(verb, c.seed);
 }
@@ -196,7 +197,7 @@ int run(int argc, char** argv) {
   } catch (const CLI::ParseError& error) {
     if (error.get_exit_code() == 0) {
       for (CLI::App* verb : app.get_subcommands())
-        if (verb->parsed()) return say("{}", verb->help()), 0;
+        if (verb->parsed()) return say("{}", verb->help(app.get_name())), 0;
       return say("{}", app.help()), 0;
     }
     complain("gradflow: {}\nTry --help, or gradflow VERB --help.\n", error.what());

@@ -86,6 +86,16 @@ template <class T>
   return scaled(m, n);
 }
 
+// e^-a for a >= 0: fewer steps, as it cannot be large
+template <class T>
+[[gnu::always_inline]] inline T decay(T a) {
+  using Numbers = ExponentialNumbers<T>;
+  const T x = -a < Numbers::lowest ? Numbers::lowest : -a;
+  const Reduced<T> reduced = by_log2(x);
+  const T r = reduced.r;
+  return scaled_down(1 + (r + r * r * polynomial(r, Numbers::q)), reduced.n);
+}
+
 // e^x - 1 = 2^n (e^r - 1 + (1 - 2^-n))
 template <class T>
 [[gnu::always_inline]] inline T expm1(T x) {
@@ -104,7 +114,8 @@ template <class T>
   using Numbers = ExponentialNumbers<T>;
   const T a = std::fabs(x), z = x * x;
   const T near = x + x * z * polynomial(z, Numbers::tanh);
-  const T far = 1 - 2 / (1 + math::exp(clamped(2 * a, T(0), Numbers::lost)));
+  const auto [m, n] = exponential(2 * a > Numbers::lost ? Numbers::lost : 2 * a);
+  const T far = 1 - 2 / (1 + m * power_of_two(n));
   const T y = a < T(0.625) ? near : std::copysign(far, x);
   return x == 0 ? x : y;
 }
@@ -115,25 +126,26 @@ template <class T>
 template <class T>
 struct Logistic {
   Twice<T> m;  // of e^-|x|
-  T a, b;      // 2^n in two factors
+  T a;         // 2^n = a times the smallest number
   Twice<T> sum;
 };
 
 template <class T>
 [[gnu::always_inline]] inline Logistic<T> logistic(T x) {
   using Numbers = ExponentialNumbers<T>;
-  const auto [n, r, lost] = by_log2(clamped(-std::fabs(x), Numbers::lowest, T(0)));
+  const T down = -std::fabs(x);
+  const auto [n, r, lost] = by_log2(down < Numbers::lowest ? Numbers::lowest : down);
   const auto [m, m_low] = sum_of_ordered(T(1), r + (r * r * polynomial(r, Numbers::q) + lost));
-  const T half = nearest(n * T(0.5)), a = power_of_two(half), b = power_of_two(n - half);
-  const auto [sum, sum_low] = sum_of_ordered(T(1), m * a * b);
-  return {{m, m_low}, a, b, {sum, sum_low + m_low * a * b}};
+  const T a = power_above_smallest(n);
+  const auto [sum, sum_low] = sum_of_ordered(T(1), m * a * kSmallest<T>);
+  return {{m, m_low}, a, {sum, sum_low + m_low * a * kSmallest<T>}};
 }
 
 template <class T>
 [[gnu::always_inline]] inline T sigmoid(T x) {
   const Logistic<T> l = logistic(x);
   const T y = quotient({x < 0 ? l.m.high : T(1), x < 0 ? l.m.low : T(0)}, l.sum);
-  return x < 0 ? y * l.a * l.b : y;
+  return x < 0 ? y * l.a * kSmallest<T> : y;
 }
 
 template <class T>
@@ -143,7 +155,7 @@ template <class T>
   const T c = clamped(x, ExponentialNumbers<T>::lowest, T(1000));
   const auto [p, p_low] = exact_product(x < 0 ? c : T(0), l.m.high);
   const T y = quotient({x < 0 ? p : c, x < 0 ? p_low + c * l.m.low : T(0)}, l.sum);
-  return x < 0 ? y * l.a * l.b : x > 1000 || x == 0 ? x : y;
+  return x < 0 ? y * l.a * kSmallest<T> : x > 1000 || x == 0 ? x : y;
 }
 
 }  // namespace gradflow::math

@@ -70,19 +70,17 @@ template <class T>
   return x > -1 ? y : x == -1 ? -kInfinity<T> : kNaN<T>;
 }
 
-// log(1 + e), 0 <= e <= 1, of which nothing is special
+// log(1 + e), 0 <= e <= 1, of which nothing is special: f = e, or (1 + e) / 2 - 1
 template <class T>
 [[gnu::always_inline]] inline T log1p_of_share(T e) {
-  const T u = 1 + e;
-  const auto [k, m] = decomposed(u);
-  const bool alone = k == 0;
-  return logarithm(k, alone ? e : m - 1, alone ? T(0) : (e - (u - 1)) / u);
+  const bool small = e < T(0.41421356);
+  return logarithm(small ? T(0) : T(1), small ? e : T(0.5) * (e - 1), T(0));
 }
 
 // log(1 + e^-|x|), the part of softplus that is smooth and small
 template <class T>
 [[gnu::always_inline]] inline T softplus_rest(T x) {
-  return log1p_of_share(math::exp(-std::fabs(x)));
+  return log1p_of_share(decay(std::fabs(x)));
 }
 
 // log(1 + e^x) = max(x, 0) + log(1 + e^-|x|), where the exponent cannot overflow

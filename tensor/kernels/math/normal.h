@@ -1,4 +1,4 @@
-// erf and erfc, of which the distribution of normal numbers is made.
+// erf and erfc, and what is made of them: the distribution of normal numbers.
 //
 //   erf x = x + x P(x^2)  for |x| <= 1
 //   erfc x = e^(-x^2) Q(t) / (1 + 2 x),  t = (x - 2) / (x + 2),  for x from 0.6 on
@@ -84,6 +84,63 @@ template <class T>
   const auto [m, n] = erfc_far<T>(a);
   const double far = scaled(m, n);
   return static_cast<T>(a < 0.6 ? 1 - erf_near<T>(x) : x < 0 ? 2 - far : far);
+}
+
+// Q from a = 0 on, which takes a few numbers more.
+template <class T>
+struct TailNumbers;
+template <>
+struct TailNumbers<float> {
+  static constexpr float largest = 14.5f;  // beyond it a normal number does not come
+  static constexpr std::array<float, 11> Q{
+      1.27697839218352181f,      -0.0927638970226728995f,  -0.1660313671449746f,
+      0.16405316955521637f,      -0.0542050929306818309f,  -0.00804464254043578901f,
+      0.00863828510513521812f,   0.00127342073938738622f,  -0.00125320582153018478f,
+      -0.000364602385375997801f, 0.0000264460818579567788f};
+};
+template <>
+struct TailNumbers<double> {
+  static constexpr double largest = 38.7;
+  static constexpr std::array<double, 26> Q{
+      1.27697838155252872,      -0.0927638265857459944,    -0.166030397615291333,
+      0.164051280033440836,     -0.0542200009918976434,    -0.00803401508238804498,
+      0.00872265387175987509,   0.00127133896545592661,    -0.00145681388833755664,
+      -0.000454340826642650213, 0.000206366689713799664,   0.000151039135066451124,
+      -1.50686969559756184e-6,  -0.0000364229853236219233, -0.0000135041473298435106,
+      3.70864545768622927e-6,   5.2524545219209759e-6,     1.51147612110801845e-6,
+      -7.43749405556816299e-7,  -8.51978668546682002e-7,   -2.10120456110259666e-7,
+      1.62389169970459491e-7,   1.2792013799819081e-7,     6.52640534182915664e-9,
+      -2.15608791590512793e-8,  -6.16697894750185234e-9};
+};
+
+// Of a standard normal number: how likely it is to be below x, and its density there.
+template <class T>
+struct Normal {
+  T below, density;
+};
+
+// Both at once, as both are multiples of e = e^(-x^2/2):
+//   below = e W for x < 0, 1 - e W else,   W = Q(t) / (2 (1 + 2 a)),  a = |x| / sqrt 2
+//   density = e / sqrt(2 pi)
+// in T, and with one division: for the loops of activations.
+template <class T>
+[[gnu::always_inline]] inline Normal<T> normal(T x) {
+  using Numbers = ExponentialNumbers<T>;
+  const T given = std::fabs(x);
+  const T size = given > TailNumbers<T>::largest ? TailNumbers<T>::largest : given;
+  const T most = upper_half(size);
+  // -x^2 / 2 = n log 2 + r, where most^2 is exact
+  const T n = nearest(size * (size * T(-0.72134752044448171)));  // 1 / (2 log 2)
+  const T small = (size - most) * (size + most);
+  const T r =
+      (T(-0.5) * most * most - n * Numbers::log2_high) - (T(0.5) * small + n * Numbers::log2_low);
+  const T e = scaled_down(1 + (r + r * r * polynomial(r, Numbers::q)), n);
+  // a + 2 and 2 (1 + 2 a), and t from them; in multiples of sqrt 2, which cancel
+  constexpr T k = T(2.8284271247461901);
+  const T above = size + k, twice = k * size + 2, share = 1 / (above * twice);
+  const T t = (size - k) * (twice * share);
+  const T tail = e * (above * share * polynomial(t, TailNumbers<T>::Q));
+  return {x < 0 ? tail : 1 - tail, T(0.39894228040143268) * e};
 }
 
 }  // namespace gradflow::math

@@ -82,6 +82,19 @@ template <class T>
   return x * power_of_two(half) * power_of_two(n - half);
 }
 
+// The same for n <= 0, not below twice the smallest exponent, where one of the factors is always
+// the smallest normal number.
+template <class T>
+constexpr T kSmallest = std::numeric_limits<T>::min();
+template <class T>
+[[gnu::always_inline]] inline T power_above_smallest(T n) {  // 2^n / kSmallest
+  return power_of_two(n + T(Format<T>::bias - 1));
+}
+template <class T>
+[[gnu::always_inline]] inline T scaled_down(T x, T n) {
+  return x * power_above_smallest(n) * kSmallest<T>;
+}
+
 template <class T, std::size_t N, std::size_t... k>
 [[gnu::always_inline]] inline T horner(T x, const std::array<T, N>& c, std::index_sequence<k...>) {
   T sum = c[N - 1];

@@ -1,0 +1,387 @@
+// The page: choices on one side, pictures on the other, and the library in its Worker.
+import {cards, deal, mark} from './cards.js';
+import {code_pane} from './code_pane.js';
+import {class_color, read_colors} from './colors.js';
+import {ask, on_progress, start} from './engine_link.js';
+import {excerpts} from './excerpts.js';
+import {Curve, plot} from './loss_plot.js';
+import {add_dab, dabs, dabs_text, drawn_points, read_dabs, read_table} from './own_data.js';
+import {Refresher} from './refresh.js';
+import {checked, from_address, initial, remember, state} from './state.js';
+import {TapeView} from './tape_view.js';
+import {classes, jobs, models, nearest, paint_panels, shown, take_canvases} from './views.js';
+
+const $ = id => document.getElementById(id);
+const curves = {flow: new Curve(), matching: new Curve(.97), matching_nats: new Curve(.5)};
+let sets = [], progress = {}, pasted = null, playing = false, pen_class = 0;
+
+function trouble(error) {
+  $('trouble').textContent = error.message ?? String(error);
+  $('trouble').hidden = false;
+}
+const guarded = action => (...args) => Promise.resolve().then(() => action(...args)).catch(trouble);
+
+// --- Drawing -------------------------------------------------------------------------------------
+
+const planes = take_canvases($);
+let frame = 0;
+const repaint = () => { frame ||= requestAnimationFrame(() => { frame = 0; paint(); }); };  // once a frame at most
+const {point, velocity, ...slow_jobs} = jobs;
+const quick = new Refresher({point, velocity}, repaint, trouble);
+const slow = new Refresher({...slow_jobs, nats, hash}, repaint, trouble);
+const need = (...names) => { quick.need(...names); slow.need(...names); };
+const need_all = () => need(...Object.keys(jobs), 'nats', 'hash');
+
+async function hash() { $('hash').textContent = hash_text(await ask('hash')); }
+
+const hash_text = h => `flow ${h.flow}, matching ${h.matching} (${h.arithmetic})`;
+
+// The flow's loss is in nats; what matching trains by is not. So its density is asked for at 400
+// points of the data, class by class, in small parts, between which other questions are answered.
+async function nats() {
+  if (!shown.data) return;
+  const {points, labels} = shown.data, count = Math.min(400, points.length / 2), kinds = new Map();
+  for (let i = 0; i < count; ++i) {
+    const kind = classes().length ? labels[i] : undefined;
+    if (!kinds.has(kind)) kinds.set(kind, []);
+    kinds.get(kind).push(points[2 * i], points[2 * i + 1]);
+  }
+  let sum = 0;
+  for (const [label, own] of kinds)
+    for (let i = 0; i < own.length; i += 100) {
+      const part = Float32Array.from(own.slice(i, i + 100));
+      sum -= (await ask('density', {which: 'matching', points: part, steps: 8, label})).log_p.reduce((a, b) => a + b, 0);
+    }
+  curves.matching_nats.add(progress.matching?.steps ?? 0, sum / count);
+}
+
+function paint() {
+  paint_panels();
+  const length = Math.min(state.length, Math.max(500, 1.3 * (progress.flow?.steps ?? 0), 1.3 * (progress.matching?.steps ?? 0)));
+  const at_most = Math.round(length);
+  plot($('nats'), [{curve: curves.flow, colour: 'flow', name: 'flow'},
+                   {curve: curves.matching_nats, colour: 'matching', name: 'matching'}],
+       {floor: shown.data?.floor ?? null, length: at_most, high: 3.2});
+  plot($('squares'), [{curve: curves.matching, colour: 'matching', name: 'error'}],
+       {floor: state.pairing === 'independent' ? shown.data?.matching_floor ?? null : null, length: at_most, high: 2.2});
+  say();
+}
+
+function say() {
+  const steps = which => progress[which]?.steps ?? 0;
+  const layer = shown.flow.samples ? `layer ${nearest(shown.flow.samples[0])} of ${shown.flow.samples[0].K}` : '';
+  $('say-flow').textContent = layer + (steps('flow') ? '' : ', not trained yet');
+  $('say-matching').textContent = `time ${state.t.toFixed(2)}, ${state.steps} ${state.steps === 1 ? 'step' : 'steps'}` + (steps('matching') ? '' : ', not trained yet');
+  $('say-data').textContent = shown.drawing ? 'draw here' : shown.data ? `${shown.data.points.length / 2} points` : '';
+  $('steps-said').textContent = state.steps;
+  const fast = which => Math.round(progress[which]?.steps_per_second ?? 0);
+  const rate = progress.flow?.rate ?? progress.matching?.rate;
+  $('clock').textContent = `steps: flow ${steps('flow')}, matching ${steps('matching')}` +
+    (shown.training ? `; ${fast('flow')} and ${fast('matching')} a second` : '') +
+    (rate === undefined ? '' : rate > 0 ? `; rate ${rate.toPrecision(2)}` : '; done: the rate has fallen to 0. Reset begins anew');
+  $('place').textContent = `(${state.x.toFixed(2)}, ${state.y.toFixed(2)})`;
+  models.forEach((which, i) => {
+    const point = shown.point?.[which], cells = $('point-says').querySelectorAll('tbody tr')[i].cells;
+    if (!point) return;
+    const n = point.states.length, end = Math.hypot(point.states[0] - state.x, point.states[1] - state.y) < 1e-3 ? n - 2 : 0;
+    cells[1].textContent = point.log_p.toFixed(2);
+    cells[2].textContent = `(${point.states[end].toFixed(2)}, ${point.states[end + 1].toFixed(2)})`;
+    cells[3].textContent = `off by ${point.round_trip.toExponential(1)}`;
+  });
+}
+
+// --- Data and models -----------------------------------------------------------------------------
+
+async function load_data() {
+  let answer;
+  if (state.set !== 'own') answer = await ask('data', {set: by_class_name(state.set), seed: state.seed});
+  else {
+    const own = pasted ?? drawn_points();
+    if (own.points.length < 128) return;  // still too few: the models keep what they have
+    const labels = state.by_class && own.labels.length ? {labels: own.labels} : {};
+    answer = await ask('data', {points: own.points.slice(), ...labels});
+  }
+  shown.data = answer;
+  const names = classes();
+  if (state.label >= names.length) state.label = 0;
+  $('labels').hidden = names.length === 0;
+  $('controls').elements.label.replaceChildren(...names.map((name, i) => new Option(name, i)));
+  $('controls').elements.label.value = state.label;
+}
+// The set that has the classes: for the rings it is another one.
+const by_class_name = name => state.by_class && sets.some(s => s.name === name + '_by_class') ? name + '_by_class' : name;
+
+async function reset() {
+  await ask('reset', {seed: state.seed, maps: state.maps, couplings: state.couplings, pairing: state.pairing,
+                      by_class: classes().length > 0,
+                      batch: state.batch, rate: state.rate, steps: state.length, smooth: Boolean(state.smooth)});
+  progress = {};
+  for (const curve of Object.values(curves)) curve.clear();
+  need_all();
+}
+
+async function train(on) {
+  shown.training = on;
+  $('train').textContent = on ? 'Pause' : 'Train';
+  $('train').setAttribute('aria-pressed', on);
+  await ask(on ? 'train' : 'pause', on ? {which: state.which} : {});
+  if (!on) need_all();
+}
+
+function take_progress(event) {
+  for (const which of models)
+    if (event[which]) {
+      progress[which] = event[which];
+      if (event[which].steps) curves[which].add(event[which].steps, event[which].loss);
+    }
+}
+let ticks = 0;
+on_progress.call = event => {
+  if (event.event === 'stopped') { guarded(train)(false); return trouble(new Error(event.error)); }
+  take_progress(event);
+  need('samples', 'point', 'grid', 'velocity');
+  if (++ticks % 5 === 0) need('density');
+  if (ticks % 20 === 0) need('nats');
+  const finished = models.filter(which => state.which === 'both' || state.which === which)
+    .every(which => (progress[which]?.steps ?? 0) >= state.length);
+  if (finished && shown.training) guarded(train)(false);
+};
+
+// --- Choices -------------------------------------------------------------------------------------
+
+const fields = [...$('controls').elements, $('t')].filter(field => field.name);
+function show_choices() {
+  for (const field of fields)
+    if (field.type === 'checkbox') field.checked = Boolean(state[field.name]);
+    else field.value = state[field.name];
+  mark($('deck'), state.card);
+}
+
+const needs_data = ['set', 'by_class'];
+const needs_reset = ['maps', 'couplings', 'pairing', 'batch', 'rate', 'length', 'seed', 'smooth', ...needs_data];
+const needs_view = {t: ['velocity'], solver: ['samples', 'point', 'grid'], steps: ['samples', 'point', 'grid'],
+                    density: ['density'], arrows: ['velocity'], grid: ['grid'], lines: ['pairs'], label: ['point', 'samples', 'velocity', 'density', 'grid']};
+
+async function changed(...names) {
+  remember();
+  $('trouble').hidden = true;
+  const training = shown.training;
+  if (names.some(name => needs_data.includes(name))) await load_data();
+  if (names.some(name => needs_reset.includes(name))) {
+    await reset();
+    if (training) await train(true);
+  } else if (names.includes('which') && training) await train(true);
+  for (const name of names) need(...needs_view[name] ?? []);
+  say();
+  repaint();
+}
+
+for (const field of fields)
+  field.addEventListener(field.type === 'range' ? 'input' : 'change', guarded(async () => {
+    const value = checked(field.name, field.type === 'checkbox' ? Number(field.checked) : field.value);
+    if (value === undefined) return show_choices();
+    state[field.name] = value;
+    if (field.name === 'set') { shown.drawing = value === 'own' && !dabs.length && !pasted; pens(); }
+    const couplings = state.couplings;
+    if (field.name === 'maps') state.couplings = value === 'spline' ? 6 : 15;  // as strong, and as fast
+    if (field.type !== 'range') show_choices();
+    await changed(field.name, ...state.couplings === couplings ? [] : ['couplings']);
+  }));
+
+async function take_state(given) {
+  const old = {...state};
+  Object.assign(state, given);
+  if (state.set === 'own') read_dabs(state.own);
+  show_choices();
+  pens();
+  const different = Object.keys(initial).filter(name => state[name] !== old[name]);
+  await changed(...different);
+}
+
+async function open_card(card) {
+  await train(false);
+  shown.drawing = false;
+  await take_state({...card.state, card: card.id});
+  show_code(card.code);
+  await reset();
+  await train(true);
+  $('bar').scrollIntoView({behavior: 'smooth'});
+}
+
+// --- Drawing one's own data, and dragging the point ----------------------------------------------
+
+function pens() {
+  $('pen').setAttribute('aria-pressed', shown.drawing);
+  document.body.classList.toggle('drawing', shown.drawing);
+  $('pens').hidden = !(shown.drawing && state.by_class);
+  $('pens').replaceChildren(...[0, 1, 2, 3, 4].map(k => {
+    const pen = document.createElement('button');
+    Object.assign(pen, {type: 'button', className: 'swatch', ariaLabel: `class ${k}`,
+                        onclick: () => { pen_class = k; pens(); }});
+    pen.setAttribute('role', 'radio');
+    pen.setAttribute('aria-checked', k === pen_class);
+    pen.style.background = class_color(k);
+    pen.style.outline = k === pen_class ? '2px solid var(--ink)' : '';
+    return pen;
+  }));
+}
+$('pen').onclick = guarded(async () => {
+  shown.drawing = !shown.drawing;
+  pens();
+  if (shown.drawing && state.set !== 'own') { state.set = 'own'; pasted = null; show_choices(); }
+  if (!shown.drawing) await drawn();
+  repaint();
+});
+$('wipe').onclick = () => { dabs.length = 0; state.own = ''; remember(); repaint(); };
+async function drawn() {
+  pasted = null;
+  state.set = 'own';
+  state.own = dabs_text();
+  show_choices();
+  remember();
+  const before = classes().length;
+  await load_data();
+  if (classes().length !== before) return reset();
+  need_all();
+}
+$('paste').onclick = guarded(async () => {
+  pasted = read_table($('table').value);
+  shown.drawing = false;
+  state.set = 'own';
+  show_choices(); pens();
+  await changed('set');
+});
+
+function on_drag(plane, move, end = () => {}) {
+  const {canvas} = plane;
+  canvas.addEventListener('pointerdown', event => { canvas.setPointerCapture(event.pointerId); move(...plane.at(event)); });
+  canvas.addEventListener('pointermove', event => { if (event.buttons) move(...plane.at(event)); });
+  for (const name of ['pointerup', 'pointercancel']) canvas.addEventListener(name, end);
+}
+on_drag(planes.data, (x, y) => { if (shown.drawing && add_dab(x, y, state.by_class ? pen_class : 0)) repaint(); },
+        guarded(async () => { if (shown.drawing && dabs.length >= 4) await drawn(); }));
+function move_point(x, y) {
+  const rounded = v => Math.round(v * 1e4) / 1e4;  // as the address will have it
+  Object.assign(state, {x: checked('x', rounded(x)), y: checked('y', rounded(y))});
+  remember();
+  need('point');
+}
+for (const which of models) {
+  on_drag(planes[which], move_point);
+  $(which).addEventListener('keydown', event => {
+    const by = {ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1]}[event.key];
+    if (!by) return;
+    event.preventDefault();
+    const size = event.shiftKey ? .2 : .04;
+    move_point(state.x + size * by[0], state.y + size * by[1]);
+  });
+}
+
+// --- The bar: train, step, reset, play -----------------------------------------------------------
+
+$('train').onclick = guarded(() => train(!shown.training));
+$('reset').onclick = guarded(async () => { const on = shown.training; await reset(); if (on) await train(true); });
+$('one').onclick = guarded(async () => {
+  if (shown.training) await train(false);
+  const event = await ask('step', {which: state.which, steps: 1});
+  take_progress(event);
+  need_all();
+});
+$('play').onclick = () => {
+  playing = !playing;
+  $('play').setAttribute('aria-pressed', playing);
+  if (!playing) return;
+  const from = state.t >= 1 ? 0 : state.t, began = performance.now();
+  const frame = now => {  // from noise to data in four seconds
+    if (!playing) return;
+    $('t').value = state.t = Math.min(1, Math.max(0, from + (now - began) / 4000));
+    guarded(changed)('t');
+    if (state.t < 1) return requestAnimationFrame(frame);
+    playing = false;
+    $('play').setAttribute('aria-pressed', false);
+  };
+  requestAnimationFrame(frame);
+};
+document.addEventListener('keydown', event => {
+  if (event.ctrlKey || event.metaKey || event.altKey || event.target.closest('input, select, textarea, button, summary')) return;
+  const button = {' ': 'train', s: 'one', r: 'reset', p: 'play'}[event.key.toLowerCase()];
+  if (button) { event.preventDefault(); $(button).click(); }
+});
+
+// --- Cost, weights, tape -------------------------------------------------------------------------
+
+$('cost').onclick = guarded(async () => {
+  $('cost').disabled = true;
+  try {
+    if (state.solver !== 'euler')
+      throw new Error('What steps cost is known exactly for Euler only: choose it as the method, or look at the samples.');
+    const {cost} = await ask('solver_cost', {solver: state.solver, steps: state.steps});
+    const row = $('costs').tBodies[0].insertRow(0);
+    for (const text of [state.pairing, state.solver, state.steps, cost === null ? 'no density: the steps fold the plane' : cost.toFixed(3)])
+      row.insertCell().textContent = text;
+    while ($('costs').tBodies[0].rows.length > 8) $('costs').tBodies[0].deleteRow(-1);
+    $('costs').hidden = false;
+  } finally { $('cost').disabled = false; }
+});
+for (const which of models)
+  $('save-' + which).onclick = guarded(async () => {
+    const {bytes} = await ask('save', {which});
+    const link = document.createElement('a');
+    link.href = URL.createObjectURL(new Blob([bytes]));
+    link.download = which === 'flow' ? 'normalizing_flow.safetensors' : 'flow_matching.safetensors';
+    link.click();
+  });
+const open_file = guarded(async file => {
+  await train(false);
+  const {which, points} = await ask('load', {bytes: await file.arrayBuffer()});
+  if (points) shown.data.points = points;  // in the units of the file
+  $('trouble').hidden = true;
+  for (const curve of Object.values(curves)) curve.clear();
+  need_all();
+});
+$('open').onchange = event => { if (event.target.files[0]) open_file(event.target.files[0]); };
+document.addEventListener('dragover', event => event.preventDefault());
+document.addEventListener('drop', event => {
+  event.preventDefault();
+  if (event.dataTransfer.files[0]) open_file(event.dataTransfer.files[0]);
+});
+
+const tape = new TapeView($);
+const record = guarded(async () => tape.show((await ask('tape', {which: $('tape-of').value})).nodes));
+$('tape-load').onclick = $('tape-of').onchange = record;
+
+// --- The beginning -------------------------------------------------------------------------------
+
+read_colors();
+const show_code = code_pane(excerpts, $);
+for (const button of document.querySelectorAll('[data-code]'))
+  button.onclick = () => {
+    show_code(button.dataset.code === 'coupling' ? state.maps : button.dataset.code);
+    $('code').scrollIntoView({behavior: 'smooth'});
+  };
+deal($('deck'), guarded(open_card));
+$('to-cards').onclick = () => $('cards').scrollIntoView({behavior: 'smooth'});
+matchMedia('(prefers-color-scheme: dark)').addEventListener('change', () => { read_colors(); repaint(); });
+addEventListener('resize', () => repaint());
+addEventListener('hashchange', guarded(() => take_state(from_address(location.hash))));
+if (innerWidth < 700) for (const part of document.querySelectorAll('#controls > details')) part.open = false;
+
+guarded(async () => {
+  await start();
+  sets = await ask('sets');
+  $('sets').replaceChildren(...sets.filter(set => !set.name.endsWith('_by_class')).map(set => Object.assign(new Option(set.name.replaceAll('_', ' '), set.name), {title: set.title ?? ''})),
+                            new Option('your own', 'own'));
+  Object.assign(state, from_address(location.hash));
+  if (state.set !== 'own' && !sets.some(set => set.name === state.set)) state.set = initial.set;
+  if (state.set === 'own') read_dabs(state.own);
+  if (state.set === 'own' && drawn_points().points.length < 128) state.set = initial.set;
+  show_choices();
+  pens();
+  await load_data();
+  await reset();
+  document.documentElement.dataset.ready = 'yes';
+  performance.mark('ready');
+})();
+
+// For the tests, and for whoever is curious in the console.
+window.lab = {ask, state, shown, curves, get idle() { return quick.idle && slow.idle && !frame; }, get progress() { return progress; }};

@@ -1,0 +1,29 @@
+#include "experiments/page/study_page.h"
+
+#include <fmt/format.h>
+
+#include "experiments/run/files/file.h"
+
+namespace gradflow {
+
+std::string study_page(const StudyPage& page) {
+  std::string html = page_head(page.title, page.subtitle) + "</header>\n<main>\n";
+  std::string answer = page.question;
+  for (const std::string& one : page.tables)
+    answer += fmt::format("<div class=\"wide\">{}</div>", one);
+  html += section("answer", "What was found", answer);
+  for (const StudyFigure& figure : page.figures) {
+    if (!std::filesystem::exists(figure.file)) continue;
+    html += fmt::format(
+        "<figure><img alt=\"\" src=\"data:image/png;base64,{}\"><figcaption>{}</figcaption>"
+        "</figure>\n",
+        base64(read_file(figure.file)), figure.caption);
+  }
+  html += section("again", "Make it again",
+                  fmt::format("<p>This page, <code>{0}.csv</code> and <code>{0}.json</code> were "
+                              "made by</p>\n<pre>{1}</pre>\n",
+                              page.name, escape(page.command)));
+  return html + std::string(kPageEnd);
+}
+
+}  // namespace gradflow

@@ -1,0 +1,20 @@
+// Choices: settings that are lists of names, as "--sets moons,rings".
+//
+// Read next: densities.cpp, sf2m.cpp.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "experiments/run/settings.h"
+
+namespace gradflow {
+
+using Names = std::vector<std::string>;
+
+// A setting whose text is names with commas between them, each one of `possible`, or, unless that
+// is empty, ending so. The variable must live as long as the setting is used.
+Setting names_setting(std::string name, Names& value, const Names& possible,
+                      const std::string& ending, std::string help);
+
+}  // namespace gradflow

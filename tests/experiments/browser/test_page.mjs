@@ -1,0 +1,180 @@
+// The page in a real browser: node test_page.mjs PAGE.html [NAME=HASH ...]
+//
+// Loads, trains, draws, drags, walks along the tape, saves, opens what it has saved, and comes back
+// from its address. Times are told, not judged: they are the machine's.
+import assert from 'node:assert/strict';
+import {pathToFileURL} from 'node:url';
+import {Browser} from './chromium.mjs';
+
+const [file] = process.argv.slice(2);
+const url = pathToFileURL(file).href;
+const browser = new Browser(process.env.CHROMIUM ?? '/usr/bin/chromium');
+const done = what => console.log(`ok: ${what}`);
+const click = (page, id) => page.run(`document.getElementById('${id}').click()`);
+const choose = (page, name, value) => page.run(`(() => {
+  const field = document.querySelector('[name=${name}]');
+  if (field.type === 'checkbox') field.checked = ${JSON.stringify(value)}; else field.value = ${JSON.stringify(value)};
+  field.dispatchEvent(new Event(field.type === 'range' ? 'input' : 'change', {bubbles: true})); })()`);
+// A canvas in as many numbers as say whether it shows something else.
+const seen = (page, id) => page.run(`(() => { const c = document.getElementById('${id}');
+  const d = c.getContext('2d').getImageData(0, 0, c.width, c.height).data; let s = 0, kinds = new Set();
+  for (let i = 0; i < d.length; i += 4) { s = (s * 31 + d[i] + 256 * d[i + 1]) % 1e9; kinds.add(d[i]); }
+  return {sum: s, kinds: kinds.size}; })()`);
+const idle = page => page.until('lab.idle', 'all is drawn');
+
+const tests = {
+  async 'loads, and draws'(page) {
+    await idle(page);
+    for (const id of ['data', 'flow', 'matching']) assert.ok((await seen(page, id)).kinds > 3, `${id} is empty`);
+    const ready = await page.run(`performance.getEntriesByName('ready')[0].startTime`);
+    console.log(`    first answer of the library after ${ready.toFixed(0)} ms`);
+  },
+
+  // Well under 2.84 nats, where every flow begins, and under 2, the error of not knowing anything.
+  async 'trains on three sets'(page) {
+    for (const [set, nats, error] of [['rings', 2.45, 1.75], ['moons', 2.4, 1.75], ['eight_gaussians', 2.5, 1.75]]) {
+      await choose(page, 'set', set);
+      await page.until(`lab.state.set === '${set}' && !(lab.progress.flow?.steps)`, 'new models');
+      await idle(page);
+      await click(page, 'train');
+      await page.until('lab.progress.flow?.steps >= 300', '300 steps', 120);
+      await click(page, 'train');
+      await page.until(`!lab.shown.training`, 'it pauses');
+      const {flow, matching} = await page.run('lab.progress');
+      assert.ok(flow.loss < nats && matching.loss < error, `${set}: ${flow.loss} nats, ${matching.loss}`);
+      console.log(`    ${set}: ${flow.steps} steps, ${flow.loss.toFixed(2)} nats; matching ${matching.loss.toFixed(2)}`);
+    }
+  },
+
+  async 'answers while it trains'(page) {
+    await choose(page, 'set', 'rings');
+    await click(page, 'train');
+    await page.until('lab.progress.flow?.steps > 50', 'it trains');
+    const times = [];
+    for (let i = 0; i < 12; ++i)  // until a dragged point is drawn: asked, answered, painted
+      times.push(await page.run(`(async () => { const began = performance.now();
+        const before = lab.shown.point, canvas = document.getElementById('flow'), b = canvas.getBoundingClientRect();
+        for (const type of ['pointerdown', 'pointerup']) canvas.dispatchEvent(new PointerEvent(type,
+          {clientX: b.x + b.width * (.3 + .03 * ${i}), clientY: b.y + b.height * .4, buttons: 1, pointerId: 1}));
+        while (lab.shown.point === before) await new Promise(requestAnimationFrame);
+        return performance.now() - began; })()`));
+    times.sort((a, b) => a - b);
+    console.log(`    a dragged point is there after ${times[6].toFixed(0)} ms (median), ${times[11].toFixed(0)} at most`);
+    const pages = await page.run(`(async () => { let longest = 0, last = performance.now();
+      for (const end = last + 1000; last < end;) { await new Promise(r => setTimeout(r));
+        const now = performance.now(); longest = Math.max(longest, now - last); last = now; } return longest; })()`);
+    console.log(`    the page itself was never busy for longer than ${pages.toFixed(0)} ms`);
+    const rates = await page.run('[lab.progress.flow.steps_per_second, lab.progress.matching.steps_per_second]');
+    console.log(`    steps a second: flow ${rates[0].toFixed(0)}, matching ${rates[1].toFixed(0)}`);
+    await click(page, 'train');
+    await page.until('!lab.shown.training', 'it pauses');
+  },
+
+  async 'a point is dragged, by mouse and by keys'(page) {
+    await page.drag('matching', [[.5, .5], [.6, .45], [.7, .4]]);
+    await idle(page);
+    const [x, y] = await page.run('[lab.state.x, lab.state.y]');
+    assert.ok(Math.abs(x - .4 * 2.9) < .05 && Math.abs(y - .2 * 2.9) < .05, `(${x}, ${y})`);
+    const {flow, matching} = await page.run(`(({flow, matching}) => ({flow: {...flow, states: [...flow.states]},
+      matching: {...matching, states: [...matching.states]}}))(lab.shown.point)`);
+    for (const {states, log_p} of [flow, matching]) {
+      assert.ok(Math.hypot(states[0] - x, states[1] - y) < 1e-4, 'a path begins at the point');
+      assert.ok(Number.isFinite(log_p));
+    }
+    assert.ok(flow.round_trip < 1e-3, `the flow is undone: ${flow.round_trip}`);
+    await page.run(`document.getElementById('flow').focus()`);
+    await page.key('ArrowRight');
+    assert.ok(Math.abs(await page.run('lab.state.x') - x - .04) < 1e-6);
+    await idle(page);
+  },
+
+  async 'few steps of Euler lose the rings, and cost nats'(page) {
+    const spread = () => page.run(`(() => { const {states, K} = lab.shown.matching.samples[0];
+      const n = states.length / (K + 1), end = states.subarray(K * n); return Math.sqrt(end.reduce((s, v) => s + v * v, 0) / n); })()`);
+    await choose(page, 'steps', 32); await idle(page);
+    const many = await spread();
+    await choose(page, 'steps', 1); await idle(page);
+    const one = await spread();
+    assert.ok(one < .5 * many, `one step: ${one}, 32 steps: ${many}`);
+    await choose(page, 'steps', 8); await idle(page);
+    await click(page, 'cost');
+    await page.until(`document.querySelector('#costs tbody tr') && !document.getElementById('cost').disabled`, 'the cost is told');
+    const cost = Number(await page.run(`document.querySelector('#costs tbody tr').cells[3].textContent`));
+    assert.ok(cost > 0, `${cost} nats`);
+  },
+
+  async 'every view draws something of its own'(page) {
+    const before = await seen(page, 'matching');
+    for (const [name, value] of [['arrows', true], ['grid', true], ['density', true]]) {
+      await choose(page, name, value); await idle(page);
+      assert.notEqual((await seen(page, 'matching')).sum, before.sum, name);
+      await choose(page, name, !value); await idle(page);
+    }
+    const data = await seen(page, 'data');
+    await choose(page, 'lines', 'optimal'); await idle(page);
+    assert.notEqual((await seen(page, 'data')).sum, data.sum);
+    await choose(page, 'lines', 'none');
+    await choose(page, 't', 0.5); await idle(page);
+    assert.notEqual((await seen(page, 'flow')).sum, before.sum);
+    await choose(page, 't', 1);
+  },
+
+  async 'the tape is walked both ways'(page) {
+    await click(page, 'tape-load');
+    await page.until(`document.querySelectorAll('#graph rect').length > 5`, 'a tape is drawn');
+    const where = () => page.run(`document.getElementById('tape-at').textContent`);
+    assert.match(await where(), /^entry 1 of \d+, forwards/);
+    await click(page, 'tape-on'); await click(page, 'tape-on');
+    assert.match(await where(), /^entry 3 of/);
+    await click(page, 'tape-back');
+    assert.match(await where(), /^entry 2 of \d+, backwards/);
+  },
+
+  async 'weights are saved, and opened again'(page) {
+    for (const which of ['flow', 'matching']) {
+      const same = await page.run(`(async () => { const was = (await lab.ask('hash')).${which};
+        const {bytes} = await lab.ask('save', {which: '${which}'});
+        await lab.ask('step', {which: '${which}', steps: 3});
+        const moved = (await lab.ask('hash')).${which};
+        const told = await lab.ask('load', {bytes: bytes});
+        return [told.which === '${which}', moved !== was, (await lab.ask('hash')).${which} === was]; })()`);
+      assert.deepEqual(same, [true, true, true], which);
+    }
+    await assert.rejects(page.run(`lab.ask('load', {bytes: new TextEncoder().encode('no weights at all').buffer})`));
+  },
+
+  async 'an own drawing is learned, and comes back from the address'(page) {
+    await click(page, 'pen');
+    await page.drag('data', [[.2, .3], [.3, .3], [.4, .35], [.5, .4], [.6, .5], [.7, .6], [.8, .6]]);
+    await page.until(`lab.state.own.length > 8 && lab.shown.data.points.length >= 128`, 'the drawing is data');
+    await click(page, 'pen');
+    await choose(page, 'steps', 12);
+    await idle(page);
+    await new Promise(resolve => setTimeout(resolve, 400));  // the address waits for the last change
+    const [address, state, points] = await page.run('[location.href, {...lab.state}, [...lab.shown.data.points]]');
+    await page.go(address);
+    assert.deepEqual(await page.run('({...lab.state})'), state);
+    assert.deepEqual(await page.run('[...lab.shown.data.points]'), points);
+    await page.go(url + '#set=nothing&steps=what&own=%%%');
+    assert.deepEqual(await page.run('[lab.state.set, lab.state.steps]'), ['rings', 32]);
+  },
+
+  async 'the cards set their state'(page) {
+    for (const [id, check] of [['transport', `lab.state.lines === 'independent'`], ['threads', `lab.state.density === 1`],
+                               ['step', `lab.state.arrows === 1`]]) {
+      await page.run(`document.querySelector('[data-card=${id}] button').click()`);
+      await page.until(`${check} && lab.shown.training && lab.progress.${id === 'threads' ? 'flow' : 'matching'}?.steps > 5`, id);
+    }
+    await click(page, 'train');
+  },
+};
+
+let failed = 0;
+try {
+  const page = await browser.page(url);
+  for (const [name, body] of Object.entries(tests))
+    try { await body(page); done(name); } catch (error) { ++failed; console.log(`FAILED: ${name}\n  ${error.stack}`); }
+  if (page.errors.length) { ++failed; console.log('FAILED: the console has errors\n  ' + page.errors.join('\n  ')); }
+  else done('no error in the console');
+} finally { await browser.close(); }
+process.exit(failed ? 1 : 0);
