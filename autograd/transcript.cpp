@@ -33,7 +33,8 @@ void Transcript::reached(std::size_t node, const Tensor* gradient) {
 void Transcript::handed_on(std::size_t node) {
   std::vector<Index>& inputs = nodes_[at_].inputs;
   const auto index = static_cast<Index>(node);
-  if (std::find(inputs.begin(), inputs.end(), index) == inputs.end()) inputs.push_back(index);
+  const auto at = std::lower_bound(inputs.begin(), inputs.end(), index);
+  if (at == inputs.end() || *at != index) inputs.insert(at, index);
 }
 
 }  // namespace gradflow

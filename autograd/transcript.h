@@ -32,7 +32,7 @@ class Transcript {
     std::string op;                  // of the operation
     std::string parameter = {};      // the first of those whose numbers it is, if it is that
     Tensor value;                    // its result
-    std::vector<Index> inputs = {};  // the nodes to which its gradient was handed on, in that order
+    std::vector<Index> inputs = {};  // what its gradient was handed on to, ascending
     std::optional<Tensor> gradient = {};  // of the value; nothing if none has reached it
   };
   const std::vector<Node>& nodes() const { return nodes_; }  // as recorded

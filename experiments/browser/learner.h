@@ -8,6 +8,7 @@
 #pragma once
 
 #include <algorithm>
+#include <vector>
 
 #include "autograd/transcript.h"
 #include "autograd/watch.h"
@@ -39,10 +40,10 @@ class Learner {
     const double loss = gradient_.compute(data, rows(data), random().fork(1));
     adam_.learning_rate = rate();
     adam_.step(gradient_.gradient(), clip_factor(gradient_.norm(), course_.largest_gradient));
-    // What is shown: a running mean over the last 50 or so.
-    loss_ = steps() == 1
-                ? loss
-                : loss_ + (loss - loss_) / static_cast<double>(std::min<Index>(steps(), 50));
+    if (losses_.size() < kShown)
+      losses_.push_back(loss);
+    else
+      losses_[static_cast<std::size_t>(steps()) % kShown] = loss;
   }
 
   // The tape of the next step, which is not taken. Fused operations give way to what they are made
@@ -57,12 +58,22 @@ class Learner {
   }
 
   Index steps() const { return adam_.steps(); }
-  double loss() const { return loss_; }
+  // What is shown: the median of the last kShown steps. A mean would be that of a single batch with
+  // a point far outside, of which a flow says hundreds of nats.
+  double loss() const {
+    if (losses_.empty()) return 0;
+    std::vector<double> last = losses_;
+    const auto middle = last.begin() + std::ssize(last) / 2;
+    std::nth_element(last.begin(), middle, last.end());
+    return *middle;
+  }
   double rate() const { return rate_(steps()); }  // of the next step
   Index count() const { return weights_.count(); }
   const Course& course() const { return course_; }
 
  private:
+  static constexpr std::size_t kShown = 51;
+
   Rng random() const { return Rng(course_.seed).fork(static_cast<std::uint64_t>(steps())); }
   std::vector<Index> rows(const Data& data) const {
     return random().integers(data.size(), course_.batch);
@@ -74,7 +85,7 @@ class Learner {
   BatchGradient gradient_;
   Course course_;
   Schedule rate_;
-  double loss_ = 0;
+  std::vector<double> losses_;  // of the last steps, in a circle
 };
 
 }  // namespace gradflow

@@ -81,7 +81,8 @@ DataSet large_moons() {
 struct Task {
   Draw from, to;
   Tensor start, data, again;  // (samples, 2): what models carry, and what they are compared with
-  double floor, apart;        // W2 of two samples of the data; W2^2 of the two ends
+  double floor = 0;           // W2 of two samples of the data
+  double apart = 0;           // W2^2 of the two ends
 };
 
 Task task(const std::string& name, Index samples) {
@@ -98,8 +99,10 @@ Task task(const std::string& name, Index samples) {
   task.again = task.to(samples, rng);
   task.floor = wasserstein_2(task.data, task.again);
   const Index size = std::min(kBlock, 2 * samples);
-  for (Index block = 0; block < kBlocks; ++block)
-    task.apart += std::pow(wasserstein_2(task.from(size, rng), task.to(size, rng)), 2) / kBlocks;
+  for (Index block = 0; block < kBlocks; ++block) {
+    const Tensor start = task.from(size, rng), end = task.to(size, rng);
+    task.apart += std::pow(wasserstein_2(start, end), 2) / kBlocks;
+  }
   return task;
 }
 

@@ -47,15 +47,14 @@ json measure(const Trained<FlowMatching>& trained, const Own& own, const RunOpti
   Rng rng = Rng(options.training.seed).fork(100);
   const Tensor fresh = trained.standardized(sample_rings(kJudged, rng));
   const auto nll = [&](Index steps) {
-    return validate_flow(as_flow(trained.model, steps), fresh).at("validation_nll");
+    return validate_flow(as_flow(trained.model, steps), {fresh, {}}).at("validation_nll");
   };
   const double found = nll(own.solver_steps), finer = nll(2 * own.solver_steps);
   const Tensor samples =
       trained.in_data_units(trained.model.sample(kJudged, rng, {own.solver_steps}, runge_kutta4));
   const double on_ring = share_on_rings(samples);
-  say("{}: NLL {:.4f} (floor {:.4f}; {:.4f} with half the steps' size), {:.1f} % of {} samples on "
-      "a "
-      "ring\n",
+  say("{}: NLL {:.4f} (floor {:.4f}; {:.4f} with half the steps' size), {:.1f} % of {} samples "
+      "on a ring\n",
       kName, found, kNllFloor, finer, 100 * on_ring, kJudged);
   return {{"nll", found}, {"nll_half_steps", finer}, {"floor", kNllFloor}, {"on_ring", on_ring}};
 }

@@ -63,10 +63,10 @@ Var MeanFlow::loss(const Data& batch, Rng& rng) const {
   const Tensor y_0 = rng.normal(batch.points.shape());
   const auto [s, t] = drawn_times(batch.size(), spans, rng);
   const auto [y, velocity] = straight(y_0, batch.points, s);
-  const Tensor own = [&] {
+  const Tensor own = [this](const Var& place, const Var& time) {
     const Unrecorded unrecorded;
-    return mean_velocity(y, s, s).value();
-  }();
+    return mean_velocity(place, time, time).value();
+  }(y, s);
   const Tensor change = along_path(y.value(), s, t, own).change;
   const Var target = velocity + (Var(t) - s) * change;
   const Var error = sum(square(mean_velocity(y, s, t) - target), 1);

@@ -5,15 +5,21 @@
 import assert from 'node:assert/strict';
 import {execFileSync} from 'node:child_process';
 import {readFileSync, statSync} from 'node:fs';
-import {dirname, join} from 'node:path';
+import {dirname, join, resolve} from 'node:path';
 import {fileURLToPath} from 'node:url';
 import {gzipSync} from 'node:zlib';
 import {createRequire} from 'node:module';
 
 const here = dirname(fileURLToPath(import.meta.url));
-const build = process.argv[2];
+const build = resolve(process.argv[2]);
 const read = (path) => readFileSync(join(here, path));
 const json = (path) => JSON.parse(read(path));
+
+// Node hands on a thousand messages of a channel before it looks at its timers; a browser takes turns.
+class Channel {
+  port1 = {onmessage: null, close: () => { this.port1.onmessage = () => {}; }};
+  port2 = {postMessage: () => setImmediate(() => this.port1.onmessage())};
+}
 
 // A worker as the page has it: its script, and the messages between the two.
 function newWorker() {
@@ -28,8 +34,8 @@ function newWorker() {
   };
   const script = readFileSync(join(build, 'engine.js'), 'utf8') + '\n' +
       read('../../experiments/browser/worker.js') + '\nscope.onmessage = onmessage; scope.close = () => { training = null; channel.port1.close(); };';
-  new Function('scope', 'require', '__filename', '__dirname', 'let onmessage; const postMessage = scope.postMessage;' + script)(
-      scope, createRequire(import.meta.url), join(build, 'engine.js'), build);
+  new Function('scope', 'require', '__filename', '__dirname', 'MessageChannel', 'let onmessage; const postMessage = scope.postMessage;' + script)(
+      scope, createRequire(import.meta.url), join(build, 'engine.js'), build, Channel);
   let last = 0;
   const ask = (call, args) => new Promise((resolve, reject) => {
     waiting.set(++last, {resolve, reject});

@@ -1,6 +1,9 @@
 // run/cells.h: what is kept of a table, what is taken again, and what is written.
 #include "experiments/run/cells.h"
 
+#include <fmt/format.h>
+#include <unistd.h>
+
 #include <cmath>
 #include <csignal>
 #include <filesystem>
@@ -16,9 +19,12 @@ namespace {
 namespace fs = std::filesystem;
 
 struct Scratch {
-  Scratch() { fs::create_directories(options.out); }
+  Scratch() {
+    options.out = fs::temp_directory_path() / fmt::format("gradflow_test_cells_{}", getpid());
+    fs::create_directories(options.out);
+  }
   ~Scratch() { fs::remove_all(options.out); }
-  RunOptions options{.out = fs::temp_directory_path() / "gradflow_test_cells"};
+  RunOptions options;
 };
 
 // Three cells, of one row each but the second, which has two.
@@ -71,7 +77,7 @@ TEST_CASE("cells: only figures: of what is there, and an error if nothing is") {
   Scratch scratch;
   std::atomic<int> made = 0;
   scratch.options.figures_only = true;
-  CHECK_THROWS_AS(finished(squares(made), scratch.options), Error);
+  CHECK_THROWS_AS(run_cells(squares(made), scratch.options, [](const Rows&) {}), Error);
   scratch.options.figures_only = false;
   finished(squares(made), scratch.options);
   fs::remove(scratch.options.out / "squares" / "3.json");

@@ -3,7 +3,9 @@
 // hashes.
 
 #include <cmath>
+#include <cmath>
 #include <fstream>
+#include <numbers>
 
 #include "experiments/browser/messages.h"
 #include "experiments/run/files/safetensors.h"
@@ -115,6 +117,13 @@ TEST_CASE("lab: what is saved is what is loaded, and what does not fit is named"
     CHECK(fresh.hash(which) == trained.hash(which));
   }
   CHECK(decode_tensors(trained.save(Which::flow), "").metadata.at("model") == "spline_flow");
+  const Json history =
+      Json::parse(decode_tensors(trained.save(Which::flow), "").metadata.at("history"));
+  const Json& noted = history["epochs"][0]["metrics"];
+  const double prior = noted["log_prior"], log_det = noted["log_det"];
+  CHECK(prior < -std::log(2 * std::numbers::pi));  // the highest that log p(z) can be
+  CHECK(noted["validation_nll"].get<double>() == Approx(-(prior + log_det)));
+  CHECK(log_det != 0);
   Lab other;
   prepare(other, {{"couplings", 2}}, 0);
   CHECK_THROWS_WITH(other.load(trained.save(Which::flow)), Catch::Matchers::Contains("0.network."));

@@ -1,7 +1,7 @@
 // Three questions, each with a state of the page in which the answer can be seen.
 
 const rings = {set: 'rings', seed: 1, by_class: 0, t: 1, samples: 1, density: 0, arrows: 0, grid: 0,
-               lines: 'none', solver: 'euler', steps: 32, length: 6000, rate: 0.002};
+               lines: 'none', solver: 'euler', steps: 32, length: 6000, rate: 0.001};
 
 export const cards = [
   {id: 'step', title: 'Why does a larger step lose the rings?', code: 'solver',

@@ -5,7 +5,7 @@
 
 export const initial = {
   set: 'rings', own: '', maps: 'affine', couplings: 15, pairing: 'independent', by_class: 0,
-  which: 'both', batch: 128, rate: 0.002, length: 6000, seed: 1, smooth: 0,
+  which: 'both', batch: 128, rate: 0.001, length: 6000, seed: 1, smooth: 0,
   t: 1, solver: 'euler', steps: 32, x: -0.69, y: 1.05, label: 0, card: '',
   samples: 1, density: 0, arrows: 0, grid: 0, lines: 'none',
 };

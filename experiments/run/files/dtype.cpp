@@ -3,10 +3,10 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <bit>
 #include <cmath>
 #include <cstdint>
 #include <cstring>
+#include <iterator>
 #include <type_traits>
 #include <utility>
 #include <vector>
@@ -36,7 +36,7 @@ struct Half {  // IEEE 754 binary16: sign, 5 bits of exponent, 10 of the fractio
 
 struct BrainFloat {  // the upper half of a float
   std::uint16_t bits;
-  operator double() const { return std::bit_cast<float>(std::uint32_t{bits} << 16); }
+  operator double() const { return __builtin_bit_cast(float, std::uint32_t{bits} << 16); }
 };
 
 template <class Number>
@@ -73,7 +73,8 @@ constexpr Dtype kDtypes[] = {
 }  // namespace
 
 const Dtype* find_dtype(std::string_view name) {
-  const auto* const found = std::ranges::find(kDtypes, name, &Dtype::name);
+  const auto* const found = std::find_if(std::begin(kDtypes), std::end(kDtypes),
+                                         [name](const Dtype& known) { return known.name == name; });
   return found == std::end(kDtypes) ? nullptr : found;
 }
 

@@ -8,6 +8,7 @@
 #include <cstring>
 #include <nlohmann/json.hpp>
 #include <set>
+#include <tuple>
 #include <utility>
 
 #include "experiments/run/files/dtype.h"
@@ -50,8 +51,11 @@ struct Entry {       // what the header says of a tensor
   Index begin, end;  // bytes, counted from the end of the header
   std::string name, dtype;
   std::vector<Index> shape;
-  // In the order of the bytes. NOLINTNEXTLINE(modernize-use-nullptr): clang-tidy 14 misreads <=>
-  auto operator<=>(const Entry&) const = default;
+  // In the order of the bytes. (Not <=>: an older libc++ has none of strings and vectors.)
+  bool operator<(const Entry& other) const {
+    return std::tie(begin, end, name, dtype, shape) <
+           std::tie(other.begin, other.end, other.name, other.dtype, other.shape);
+  }
 };
 
 std::vector<Index> read_numbers(const std::string& name, const Json& numbers) {
@@ -112,8 +116,9 @@ TensorFile decode(std::string_view bytes) {
                      "a header of {} bytes announced in a file of {}; not a safetensors file, or "
                      "cut short",
                      header_size, bytes.size());
-  const Json header = parse_header(rest.substr(0, header_size));
-  const std::string_view data = rest.substr(header_size);
+  const auto begin = static_cast<std::size_t>(header_size);  // of the tensors' bytes
+  const Json header = parse_header(rest.substr(0, begin));
+  const std::string_view data = rest.substr(begin);
   TensorFile contents;
   std::set<Entry> entries;
   for (const auto& [name, value] : header.items()) {

@@ -32,16 +32,16 @@ const tests = {
 
   // Well under 2.84 nats, where every flow begins, and under 2, the error of not knowing anything.
   async 'trains on three sets'(page) {
-    for (const [set, nats, error] of [['rings', 2.45, 1.75], ['moons', 2.4, 1.75], ['eight_gaussians', 2.5, 1.75]]) {
+    for (const [set, nats, error] of [['rings', 2.65, 1.65], ['moons', 2.4, 1.65], ['eight_gaussians', 2.3, 1.65]]) {
       await choose(page, 'set', set);
       await page.until(`lab.state.set === '${set}' && !(lab.progress.flow?.steps)`, 'new models');
       await idle(page);
       await click(page, 'train');
-      await page.until(`lab.progress.flow?.loss < ${nats} && lab.progress.matching?.loss < ${error}`,
-                       `${set} is learned`, 25);
+      await page.until('lab.progress.flow?.steps >= 600', '600 steps', 120);
       await click(page, 'train');
       await page.until(`!lab.shown.training`, 'it pauses');
       const {flow, matching} = await page.run('lab.progress');
+      assert.ok(flow.loss < nats && matching.loss < error, `${set}: ${flow.loss} nats, ${matching.loss}`);
       console.log(`    ${set}: ${flow.steps} steps, ${flow.loss.toFixed(2)} nats; matching ${matching.loss.toFixed(2)}`);
     }
   },
