@@ -65,7 +65,8 @@ LabelledImages read_part(const Own& own, const std::string& part) {
     const bool plain = std::filesystem::exists(path);
     return inflated_if_gzip(open_source(plain ? path : path + ".gz"));
   };
-  LabelledImages images = read_images(open("-images-idx3-ubyte"), open("-labels-idx1-ubyte"));
+  Source pixels = open("-images-idx3-ubyte"), labels = open("-labels-idx1-ubyte");
+  LabelledImages images = read_images(std::move(pixels), std::move(labels));
   const Index last = std::ranges::max(images.data.labels);
   require<FileError>(last < own.classes, "{}: {} has a label {}; 0 to {} are required", kName, part,
                      last, own.classes - 1);

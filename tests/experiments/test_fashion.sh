@@ -27,7 +27,8 @@ made_up t10k 2
 gzip data/t10k-images-idx3-ubyte
 
 fashion=$programs/fashion
-small=(--quick --data data --epochs 1 --components 5 --width 16 --judged 100)
+least=(--quick --epochs 1 --width 16 --judged 100)
+small=("${least[@]}" --data data --components 5)
 number() { sed -n "s/.*\"$1\": \([-0-9.e]*\),*$/\1/p" "$2"; }
 
 run "$fashion" "${small[@]}" --out one
@@ -52,16 +53,16 @@ check "another guidance is another picture" [ "$(cmp -s one/fashion.pgm three/fa
 refused() {  # refused WHAT TEXT OPTION...
   local what=$1 text=$2
   shift 2
-  run "$fashion" "${small[@]}" --out four "$@"
+  run "$fashion" "${least[@]}" --out four "$@"
   check "$what: refused" [ "$status" -eq 1 ]
   check "$what: said in one line" one_line stderr
   check "$what: as it should be" says "$text"
 }
 refused "no data" "train-images-idx3-ubyte.gz" --data nowhere
-refused "more classes than are told" "has a label 9; 0 to 8 are required" --classes 9
+refused "more classes than are told" "has a label 9; 0 to 8 are required" --data data --classes 9
 refused "more components than pixels" "--components 31 of images of 6 x 5 pixels given; at most 30" \
-  --components 31
+  --data data --components 31
 printf '\0\0\10\1\0\0\1\54\0' > data/train-labels-idx1-ubyte
-refused "labels cut short" "it has 1 numbers, its sizes (300) require 300: cut short?"
+refused "labels cut short" "it has 1 numbers, its sizes (300) require 300: cut short?" --data data
 
 finish
