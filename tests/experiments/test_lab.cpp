@@ -3,7 +3,6 @@
 // hashes.
 
 #include <cmath>
-#include <cmath>
 #include <fstream>
 #include <numbers>
 
