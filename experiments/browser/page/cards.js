@@ -1,30 +1,32 @@
 // Three questions, each with a state of the page in which the answer can be seen.
 
 const rings = {set: 'rings', seed: 1, by_class: 0, t: 1, samples: 1, density: 0, arrows: 0, grid: 0,
-               lines: 'none', solver: 'euler', steps: 32, length: 6000, rate: 0.001};
+               lines: 'none', solver: 'euler', steps: 32, batch: 128, length: 6000, rate: 0.001};
+// Flow matching wants more of everything before its rings are thin.
+const longer = {...rings, which: 'matching', pairing: 'independent', batch: 256, length: 15000, rate: 0.005};
 
 export const cards = [
   {id: 'step', title: 'Why does a larger step lose the rings?', code: 'solver',
-   state: {...rings, which: 'matching', pairing: 'independent', arrows: 1},
+   state: {...longer, arrows: 1},
    steps: [
-     'Let it train until the rings are there, then <b>Pause</b>.',
-     'Move <b>Steps from noise to data</b> from 32 down to 8, 3 and 1. The points leave the rings and draw together; at 1 they all sit in the middle. <i>What does it cost?</i> says how many nats that is.',
-     'Put 32 again and move the slider to <b>noise</b>. Look at the arrows: all point to the middle. At the start nothing is known of where a point will end, so the velocity is the mean of all ways. Only later do the arrows turn to one ring or another.',
-     'So a large first step goes to the middle, and with one step there is no later one. <b>Midpoint</b> looks again halfway: with the same number of steps it keeps the rings longer.']},
+     'Let it train until the rings are there, which takes some ten thousand steps, or to its end.',
+     'Move <b>Steps from noise to data</b> from 32 down to 8, 3 and 1: fewer steps are larger ones. The points leave the rings and draw together; at 1 they all sit in the middle. <i>What does it cost?</i> says how many nats that is, until the steps are so large that they fold the plane and no density is left.',
+     'Put 32 again and move the slider of time, at the top, to <b>noise</b>. Look at the arrows: all point to the middle. At the start nothing is known of where a point will end, so the velocity is the mean of all ways. Move it slowly to <b>data</b>: only later do the arrows turn to one ring or another.',
+     'So a large first step goes to the middle, and with one step there is no later one. <b>Midpoint</b> looks again halfway: with the same number of steps it keeps the rings longer (and asks the network twice a step).']},
   {id: 'threads', title: 'Why does the affine flow leave threads between the rings?', code: 'affine',
    state: {...rings, which: 'flow', maps: 'affine', density: 1, samples: 0},
    steps: [
-     'Let it train, and look at the colours: thin bright threads join the rings, and cross their holes.',
+     'Let it train, and look at the colours: bright threads and smears join the rings, and cross their holes.',
      'Switch <b>warped grid</b> on, and <b>density</b> off. The noise is a sheet with no hole, and a flow is a rubber map: it stretches the sheet but cannot tear it. The rings have holes, so some of the sheet always lies across them. Where it is stretched thin, that is a thread.',
-     'Drag the circle across a thread: log p falls off beside it, and is never zero.',
-     'Now choose <b>splines</b>, and train. An affine layer can only shift and stretch a whole line; a spline can be steep just between two rings. The threads get thinner. They do not vanish.']},
+     'Switch <b>density</b> on again and drag the circle across a thread: log p falls off beside it, but p is nowhere quite 0.',
+     'Now choose <b>splines</b>, and train. An affine layer can only shift and stretch a whole line; a spline can be steep just between two rings. The threads get thinner, soon too thin to be seen; the circle still finds them.']},
   {id: 'transport', title: 'What does optimal transport change?', code: 'pairing',
-   state: {...rings, which: 'matching', pairing: 'independent', lines: 'independent', steps: 4},
+   state: {...longer, batch: 128, length: 10000, lines: 'independent', steps: 16},
    steps: [
-     'The data panel shows lines from noise to data, as training sees them. They cross everywhere, so at one place the velocity is a mean of many directions. Train, pause, and ask <i>What does it cost?</i> with 4 steps.',
+     'The data panel shows lines from noise to data, as training sees them. They cross everywhere, so at one place the velocity is a mean of many directions. Let it train to its end and ask <i>What does it cost?</i> with 16 steps.',
      'Set <b>Pairs of a batch</b> to <b>optimal transport</b>: the same points, other partners. The lines hardly cross any more.',
-     'Choose <b>optimal transport</b> under <b>Models</b>, train as long, pause, and ask again. The table has both numbers: with few steps much less is lost.',
-     'Drag the circle: its path is nearly straight now, and a straight path needs few steps. With many steps both models give the rings.']},
+     'Choose <b>optimal transport</b> under <b>Models</b>, which begins anew, train to the end and ask again. The table has both numbers: with few steps much less is lost.',
+     'Drag the circle: its path is nearly straight now, and a straight path needs few steps. With many steps either pairing gives the rings.']},
 ];
 
 // `open(card)` puts its state into the page and begins to train.

@@ -12,7 +12,7 @@ import {TapeView} from './tape_view.js';
 import {classes, jobs, models, nearest, paint_panels, shown, take_canvases} from './views.js';
 
 const $ = id => document.getElementById(id);
-const curves = {flow: new Curve(), matching: new Curve(.97), matching_nats: new Curve(.5)};
+const curves = {flow: new Curve(), matching: new Curve(.97), matching_nats: new Curve(0)};
 let sets = [], progress = {}, pasted = null, playing = false, pen_class = 0;
 
 function trouble(error) {
@@ -70,13 +70,13 @@ function paint() {
 function say() {
   const steps = which => progress[which]?.steps ?? 0;
   const layer = shown.flow.samples ? `layer ${nearest(shown.flow.samples[0])} of ${shown.flow.samples[0].K}` : '';
-  $('say-flow').textContent = layer + (steps('flow') ? '' : ', not trained yet');
-  $('say-matching').textContent = `time ${state.t.toFixed(2)}, ${state.steps} ${state.steps === 1 ? 'step' : 'steps'}` + (steps('matching') ? '' : ', not trained yet');
+  $('say-flow').textContent = layer + (steps('flow') ? '' : ', untrained');
+  $('say-matching').textContent = `time ${state.t.toFixed(2)}, ${state.steps} ${state.steps === 1 ? 'step' : 'steps'}` + (steps('matching') ? '' : ', untrained');
   $('say-data').textContent = shown.drawing ? 'draw here' : shown.data ? `${shown.data.points.length / 2} points` : '';
   $('steps-said').textContent = state.steps;
   const fast = which => Math.round(progress[which]?.steps_per_second ?? 0);
-  const rate = progress.flow?.rate ?? progress.matching?.rate;
-  $('clock').textContent = `steps: flow ${steps('flow')}, matching ${steps('matching')}` +
+  const rate = progress[state.which === 'both' ? 'flow' : state.which]?.rate;
+  $('clock').textContent = `trained: flow ${steps('flow')}, matching ${steps('matching')} steps` +
     (shown.training ? `; ${fast('flow')} and ${fast('matching')} a second` : '') +
     (rate === undefined ? '' : rate > 0 ? `; rate ${rate.toPrecision(2)}` : '; done: the rate has fallen to 0. Reset begins anew');
   $('place').textContent = `(${state.x.toFixed(2)}, ${state.y.toFixed(2)})`;
@@ -84,7 +84,7 @@ function say() {
     const point = shown.point?.[which], cells = $('point-says').querySelectorAll('tbody tr')[i].cells;
     if (!point) return;
     const n = point.states.length, end = Math.hypot(point.states[0] - state.x, point.states[1] - state.y) < 1e-3 ? n - 2 : 0;
-    cells[1].textContent = point.log_p.toFixed(2);
+    cells[1].textContent = point.log_p < -1000 ? 'below -1000' : point.log_p.toFixed(2);
     cells[2].textContent = `(${point.states[end].toFixed(2)}, ${point.states[end + 1].toFixed(2)})`;
     cells[3].textContent = `off by ${point.round_trip.toExponential(1)}`;
   });
@@ -205,7 +205,7 @@ async function open_card(card) {
   show_code(card.code);
   await reset();
   await train(true);
-  $('bar').scrollIntoView({behavior: 'smooth'});
+  $('stage').scrollIntoView({behavior: 'smooth'});
 }
 
 // --- Drawing one's own data, and dragging the point ----------------------------------------------
@@ -313,11 +313,12 @@ document.addEventListener('keydown', event => {
 $('cost').onclick = guarded(async () => {
   $('cost').disabled = true;
   try {
-    if (state.solver !== 'euler')
-      throw new Error('What steps cost is known exactly for Euler only: choose it as the method, or look at the samples.');
-    const {cost} = await ask('solver_cost', {solver: state.solver, steps: state.steps});
+    // What steps cost is known exactly for Euler only.
+    const said = state.solver !== 'euler' ? 'told for Euler only'
+      : await ask('solver_cost', {solver: state.solver, steps: state.steps})
+        .then(({cost}) => cost === null ? 'no density: the steps fold the plane' : cost.toFixed(3));
     const row = $('costs').tBodies[0].insertRow(0);
-    for (const text of [state.pairing, state.solver, state.steps, cost === null ? 'no density: the steps fold the plane' : cost.toFixed(3)])
+    for (const text of [state.pairing, state.solver, state.steps, said])
       row.insertCell().textContent = text;
     while ($('costs').tBodies[0].rows.length > 8) $('costs').tBodies[0].deleteRow(-1);
     $('costs').hidden = false;

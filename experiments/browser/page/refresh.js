@@ -1,12 +1,13 @@
 // Throttled drawing: what is out of date is asked for again, one thing at a time.
 //
 // The one idea: an event only says *what* is no longer true (`need('samples')`). The worker gets one
-// question at a time, the most urgent first; while it trains, the answer to an old question never
-// stands in a queue behind twenty others. So the page stays alive however slow the machine is.
-// There are two of these: what a drag wants does not wait for what takes long (main.js).
+// question at a time, what has waited longest first, so that nothing starves; while it trains, the
+// answer to an old question never stands in a queue behind twenty others. So the page stays alive
+// however slow the machine is. There are two of these: what a drag wants does not wait for what
+// takes long (main.js).
 
 export class Refresher {
-  // jobs: {name: async function that asks and keeps the answer}, the most urgent first.
+  // jobs: {name: async function that asks and keeps the answer}.
   constructor(jobs, repaint, trouble) {
     Object.assign(this, {jobs, repaint, trouble, due: new Set(), busy: false});
   }
@@ -17,7 +18,8 @@ export class Refresher {
   async run() {
     if (this.busy) return;
     this.busy = true;
-    for (let name; (name = Object.keys(this.jobs).find(job => this.due.has(job)));) {
+    while (this.due.size > 0) {
+      const [name] = this.due;  // a set keeps the order in which it was filled
       this.due.delete(name);
       try { await this.jobs[name](); } catch (error) { this.trouble(error); }
       this.repaint();
