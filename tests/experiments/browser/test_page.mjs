@@ -1,4 +1,4 @@
-// The page in a real browser: node test_page.mjs PAGE.html [NAME=HASH ...]
+// The page in a real browser: node test_page.mjs PAGE.html
 //
 // Loads, trains, draws, drags, walks along the tape, saves, opens what it has saved, and comes back
 // from its address. Times are told, not judged: they are the machine's.
