@@ -1,7 +1,6 @@
 #include "autograd/transcript.h"
 
 #include <algorithm>
-#include <utility>
 
 #include "tensor/error.h"
 

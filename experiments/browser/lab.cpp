@@ -5,6 +5,7 @@
 #include <numeric>
 
 #include "experiments/run/files/safetensors.h"
+#include "experiments/run/history.h"
 #include "flows/base/class_conditional.h"
 #include "flows/matching/density.h"
 
@@ -13,6 +14,7 @@ namespace {
 
 constexpr Index kFewest = 64;        // points of a data set
 constexpr Index kJudged = 500;       // of the data, that costs are measured on
+constexpr Index kNoted = 2000;       // that the losses of a flow are measured on, to be saved
 constexpr real kSplineGradient = 5;  // the longest gradient of a flow with splines
 
 Flow make_flow(const LabOptions& options, Index context, Rng& rng) {
@@ -28,6 +30,17 @@ FlowMatching make_matching(const LabOptions& options, Index classes, Rng& rng) {
           {.classes = classes,
            .activation = options.smooth ? activations::silu : activations::leaky_relu},
           rng};
+}
+
+Pairing pairing_of(bool optimally, bool by_class) {
+  return !optimally ? Pairing(independent) : by_class ? optimal_within_classes : optimal;
+}
+
+// The first points, and their labels.
+Data first(Index count, const Data& data) {
+  std::vector<Index> rows(static_cast<std::size_t>(std::min(count, data.size())));
+  std::iota(rows.begin(), rows.end(), Index{0});
+  return data.rows(rows);
 }
 
 // The coordinates of each point exchanged.
@@ -68,11 +81,10 @@ void Lab::reset(const LabOptions& options) {
   flow_learner_ = std::make_unique<Learner>(
       parameters(*flow_),
       [this, known](const Data& batch, Rng&) {
-        return -mean(
-            flow_->log_prob(batch.points, known ? Var(one_hot(batch.labels, known)) : no_context));
+        return -mean(flow_->log_prob(batch.points, class_context(batch.labels, known)));
       },
       flow_course);
-  const Pairing pairing = !options.optimal ? independent : known ? optimal_within_classes : optimal;
+  const Pairing pairing = pairing_of(options.optimal, options.by_class);
   matching_learner_ = std::make_unique<Learner>(
       parameters(*matching_),
       [this, known, pairing](const Data& batch, Rng& rng) {
@@ -81,15 +93,15 @@ void Lab::reset(const LabOptions& options) {
       options.course);
 }
 
-const Learner& Lab::learner(Which which) const {
-  require<Error>(ready(), "there are no models yet; hint: reset");
+void Lab::check_ready() const { require<Error>(ready(), "there are no models yet; hint: reset"); }
+
+Learner& Lab::own(Which which) const {
+  check_ready();
   return which == Which::flow ? *flow_learner_ : *matching_learner_;
 }
+const Learner& Lab::learner(Which which) const { return own(which); }
 
-void Lab::step(Which which) {
-  learner(which);
-  (which == Which::flow ? *flow_learner_ : *matching_learner_).step(data_);
-}
+void Lab::step(Which which) { own(which).step(data_); }
 
 Labels Lab::labels(Index points, Label label) const {
   if (!options_.by_class) return {};
@@ -100,14 +112,14 @@ Labels Lab::labels(Index points, Label label) const {
 }
 
 Var Lab::flow_context(Index points, Label label) const {
-  return options_.by_class ? Var(one_hot(labels(points, label), classes_)) : no_context;
+  return class_context(labels(points, label), options_.by_class ? classes_ : 0);
 }
 
 // Layer 2 i of the chain is a coupling and layer 2 i + 1 exchanges the coordinates. `behind` says
 // how many couplings are between a state and the data: so often is it exchanged on its way there.
 std::vector<Tensor> Lab::carried(Which which, const Tensor& points, Way way, const Solver& solver,
                                  Label label) const {
-  learner(which);
+  check_ready();
   const Unrecorded unrecorded;
   if (which == Which::matching)
     return matching_->carry_states(points, way == Way::to_data ? Span{0, 1} : Span{1, 0},
@@ -129,7 +141,7 @@ std::vector<Tensor> Lab::carried(Which which, const Tensor& points, Way way, con
 }
 
 Tensor Lab::velocity(const Tensor& points, real t, Label label) const {
-  learner(Which::matching);
+  check_ready();
   const Unrecorded unrecorded;
   return matching_->velocity(points, Tensor({points.rows(), 1}, t), labels(points.rows(), label))
       .value();
@@ -154,7 +166,7 @@ Tensor Lab::mixed(Label label, const F& log_p) const {
 }
 
 Tensor Lab::log_density(Which which, const Tensor& points, Index steps, Label label) const {
-  learner(which);
+  check_ready();
   const Unrecorded unrecorded;
   return mixed(label, [&](Label k) {
     if (which == Which::flow)
@@ -164,13 +176,11 @@ Tensor Lab::log_density(Which which, const Tensor& points, Index steps, Label la
 }
 
 Lab::Cost Lab::cost(Index steps) const {
-  learner(Which::matching);
+  check_ready();
   const Unrecorded unrecorded;
-  const Index n = std::min(kJudged, data_.size());
-  const Tensor points = data_.points.rows(0, n);
-  const Labels known =
-      options_.by_class ? Labels(data_.labels.data(), data_.labels.data() + n) : Labels();
-  const Var context = matching_->context(n, known);
+  const auto [points, labels] = first(kJudged, data_);
+  const Labels known = options_.by_class ? labels : Labels();
+  const Var context = matching_->context(points.rows(), known);
   Cost cost{-mean(Var(log_prob(*matching_, points, known))).item(), {}};
   try {
     cost.solver =
@@ -181,24 +191,20 @@ Lab::Cost Lab::cost(Index steps) const {
 }
 
 Lab::Pairs Lab::pairs(bool near) const {
-  learner(Which::matching);
+  check_ready();
   const Course& course = options_.course;
   Rng rng = Rng(course.seed).fork(1000);
   const Data batch = data_.rows(rng.integers(data_.size(), course.batch));
   const Tensor noise = rng.normal(batch.points.shape());
-  const Pairing pairing = !near               ? independent
-                          : options_.by_class ? optimal_within_classes
-                                              : optimal;
-  return {pairing(noise, batch, rng), batch.points};
+  return {pairing_of(near, options_.by_class)(noise, batch, rng), batch.points};
 }
 
 std::vector<Transcript::Node> Lab::transcript(Which which) const {
-  learner(which);
-  return (which == Which::flow ? *flow_learner_ : *matching_learner_).transcript(data_);
+  return own(which).transcript(data_);
 }
 
 std::string Lab::hash(Which which) const {
-  learner(which);
+  check_ready();
   return hash_tensors(which == Which::flow ? tensors(*flow_) : tensors(*matching_));
 }
 
@@ -211,25 +217,20 @@ const char* name_of(Which which, const LabOptions& options) {
 }
 
 // What the experiments note of an epoch, of the first points: the laboratory keeps none apart.
-std::string flow_metrics(const Flow& flow, const Data& data) {
-  std::vector<Index> first(static_cast<std::size_t>(std::min<Index>(2000, data.size())));
-  std::iota(first.begin(), first.end(), Index{0});
-  const Data points = data.rows(first);
-  const Flow::LogProb parts = flow.log_prob_parts(
-      points.points, flow.context() > 0 ? Var(one_hot(points.labels, flow.context())) : no_context);
+Metrics flow_metrics(const Flow& flow, const Data& data) {
+  const auto [points, labels] = first(kNoted, data);
+  const Flow::LogProb parts = flow.log_prob_parts(points, class_context(labels, flow.context()));
   const double prior = mean(parts.prior).item(), log_det = mean(parts.log_det).item();
-  return fmt::format(R"("validation_nll":{:.9g},"log_prior":{:.9g},"log_det":{:.9g})",
-                     -(prior + log_det), prior, log_det);
+  return {{"validation_nll", -(prior + log_det)}, {"log_prior", prior}, {"log_det", log_det}};
 }
 
 }  // namespace
 
 std::string Lab::save(Which which) const {
-  learner(which);
+  const Learner& trained = learner(which);
   TensorFile file{which == Which::flow ? tensors(*flow_) : tensors(*matching_)};
   file.tensors["normalization.mean"] = units_->mean();
   file.tensors["normalization.deviation"] = units_->deviation();
-  const Learner& trained = learner(which);
   const Course& course = trained.course();
   const auto text = [](auto x) { return fmt::format("{}", x); };
   file.metadata = {{"format", "gradflow model 1"},
@@ -247,10 +248,12 @@ std::string Lab::save(Which which) const {
     file.metadata.insert(
         {{"scale_bound", "2"}, {"permutations", "alternate"}, {"zero_start", "yes"}});
   // An epoch, as far as the experiments are concerned.
-  file.metadata["history"] = fmt::format(
-      R"({{"epochs":[{{"number":1,"loss":{:.9g},"learning_rate":{:.9g},"seconds":0,"metrics":{{)"
-      R"({}}}}}],"lengths":[1],"seconds":0,"steps_per_second":0,"library_products":false}})",
-      trained.loss(), trained.rate(), which == Which::flow ? flow_metrics(*flow_, data_) : "");
+  file.metadata["history"] = to_text(
+      {.epochs = {{.number = 1,
+                   .loss = trained.loss(),
+                   .learning_rate = trained.rate(),
+                   .metrics = which == Which::flow ? flow_metrics(*flow_, data_) : Metrics()}},
+       .lengths = {1}});
   return encode_tensors(file);
 }
 

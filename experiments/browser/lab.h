@@ -83,6 +83,8 @@ class Lab {
   Which load(const std::string& bytes);
 
  private:
+  void check_ready() const;
+  Learner& own(Which which) const;
   Var flow_context(Index points, Label label) const;
   Labels labels(Index points, Label label) const;
   template <class F>

@@ -22,6 +22,10 @@ Index whole(const Json& args, const char* name, Index otherwise, Index low, Inde
   return static_cast<Index>(value);
 }
 
+std::uint64_t seed_of(const Json& args, Index otherwise) {
+  return static_cast<std::uint64_t>(whole(args, "seed", otherwise, 0, Index{1} << 31));
+}
+
 template <class Choice>
 Choice one_of(const Json& args, const char* name,
               const std::vector<std::pair<const char*, Choice>>& choices) {
@@ -92,7 +96,7 @@ Json data(Lab& lab, const Json& args, Arrays& arrays) {
   std::vector<std::string> names;  // of the classes
   if (args.contains("set")) {
     const DataSet set = data_set(args["set"].get<std::string>());
-    Rng rng = Rng(static_cast<std::uint64_t>(whole(args, "seed", 0, 0, Index{1} << 31))).fork(1);
+    Rng rng = Rng(seed_of(args, 0)).fork(1);
     lab.set_data(set.sample(kPoints, rng), std::ssize(set.classes));
     entropy = set.entropy;
     names = set.classes;
@@ -136,7 +140,7 @@ Json reset(Lab& lab, const Json& args, Arrays&) {
   options.optimal = one_of<bool>(args, "pairing", {{"independent", false}, {"optimal", true}});
   options.by_class = args.value("by_class", false);
   options.smooth = args.value("smooth", false);
-  options.course = {.seed = static_cast<std::uint64_t>(whole(args, "seed", 0, 0, Index{1} << 31)),
+  options.course = {.seed = seed_of(args, 0),
                     .batch = whole(args, "batch", 128, 1, 4096),
                     .steps = whole(args, "steps", 5000, 1, 10'000'000),
                     .rate = args.value("rate", 1e-3)};
@@ -173,7 +177,7 @@ Json hash(Lab& lab, const Json&, Arrays&) {
 Json samples(Lab& lab, const Json& args, Arrays& arrays) {
   const Which which = which_of(args);
   const Solver solver = solver_of(args);
-  Rng rng = Rng(static_cast<std::uint64_t>(whole(args, "seed", 1, 0, Index{1} << 31))).fork(300);
+  Rng rng = Rng(seed_of(args, 1)).fork(300);
   const Tensor noise = rng.normal({whole(args, "n", 1000, 1, kMostPoints), 2});
   const auto states = lab.carried(which, noise, Way::to_data, solver, label_of(lab, args));
   const Index K = std::ssize(states) - 1;

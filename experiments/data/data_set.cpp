@@ -26,6 +26,13 @@ std::function<Tensor(const Tensor& points)> at_each_point(PlaneFunction log_dens
   };
 }
 
+Data exactly(Index n, const DataSet& set, Rng& rng) {
+  Data data = set.sample(n + 8, rng);  // a few: less than the classes, eight at the most
+  data.points = data.points.rows(0, n);
+  if (!data.labels.empty()) data.labels.resize(static_cast<std::size_t>(n));
+  return data;
+}
+
 std::function<Tensor(const Tensor& points)> log_of(PlaneFunction density) {
   return at_each_point(
       [density = std::move(density)](double x, double y) { return std::log(density(x, y)); });

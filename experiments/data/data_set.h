@@ -37,6 +37,9 @@ struct DataSet {
   bool edges = false;
 };
 
+// n points, also of a set whose sampler gives a few less, to have as many of each class.
+Data exactly(Index n, const DataSet& set, Rng& rng);
+
 // A log_density of points (N, 2) from the logarithm of a density, or from a density p(x, y).
 using PlaneFunction = std::function<double(double x, double y)>;
 std::function<Tensor(const Tensor& points)> at_each_point(PlaneFunction log_density);

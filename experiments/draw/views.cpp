@@ -17,6 +17,11 @@ Points2 to_points(const Tensor& points) {
   return result;
 }
 
+Panel density_panel(std::string title, const DensityGrid& grid, std::vector<double> density) {
+  return {.title = std::move(title),
+          .map = HeatMap{grid.limits, static_cast<std::size_t>(grid.cells), std::move(density)}};
+}
+
 Cloud background(const Tensor& data) {
   return {.points = to_points(data.rows(0, std::min<Index>(3000, data.rows()))),
           .color = colors::faint};

@@ -7,6 +7,7 @@
 
 #include "experiments/data/rings.h"
 #include "experiments/draw/figure.h"
+#include "experiments/metrics/density.h"
 #include "tensor/tensor.h"
 
 namespace gradflow {
@@ -18,6 +19,9 @@ inline const Limits kPathLimits{{-2.9, 2.9}, {-2.9, 2.9}};
 inline const Limits kRingLimits{{-2.4, 2.4}, {-2.4, 2.4}};
 
 Points2 to_points(const Tensor& points);  // (N, 2)
+
+// A density on a grid (metrics/density.h), as colour.
+Panel density_panel(std::string title, const DensityGrid& grid, std::vector<double> density);
 
 // Up to 3000 of the data's points (N, 2), to stand faintly behind trajectories.
 Cloud background(const Tensor& data);

@@ -2,9 +2,18 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
+#include "experiments/metrics/distances.h"
 #include "experiments/run/files/file.h"
 
 namespace gradflow {
+
+std::string median_and_range(const std::vector<double>& values) {
+  if (values.empty()) return "–";
+  return fmt::format("{}<span class=\"kind\">{} to {}</span>", fixed(median(values), 3),
+                     fixed(std::ranges::min(values), 3), fixed(std::ranges::max(values), 3));
+}
 
 std::string study_page(const StudyPage& page) {
   std::string html = page_head(page.title, page.subtitle) + "</header>\n<main>\n";

@@ -11,6 +11,10 @@
 
 namespace gradflow {
 
+// A cell of such a table: the median of what the seeds gave, the smallest and the largest; of
+// nothing, a dash.
+std::string median_and_range(const std::vector<double>& values);
+
 struct StudyFigure {
   std::filesystem::path file;  // a PNG; left out if it is not there
   std::string caption;         // HTML, here and below

@@ -68,13 +68,6 @@ Settings settings_of(Wanted& wanted) {
                   "Points that distances are measured with")};
 }
 
-// n points also where a set's sampler gives a few less, to have as many of each class.
-Data drawn(const DataSet& set, Index n, Rng& rng) {
-  Data data = set.sample(n + 8, rng);
-  data.labels.resize(static_cast<std::size_t>(n));
-  return {data.points.rows(0, n), data.labels};
-}
-
 // What the network is told, (n, 1): -1 or 1 for the moon, or the place across. Nothing for "none".
 Tensor told(const std::string& condition, const Data& data) {
   if (condition == "real") return kernel::slice(data.points, 1, 0, 1);
@@ -137,7 +130,7 @@ Rows cell(const Column& column, std::uint64_t seed, const RunOptions& options, c
                           rng);
   const Pairing pairing = [&from, chosen = pairing_of(column)](const Tensor& noise,
                                                                const Data& batch, Rng& r) {
-    return chosen(drawn(from, noise.rows(), r).points, batch, r);
+    return chosen(exactly(noise.rows(), from, r).points, batch, r);
   };
   const Loss loss = [&](const Data& batch, Rng& r) {
     return matching_loss(network.field(context(condition, batch)), batch, r, straight, pairing);
@@ -145,10 +138,10 @@ Rows cell(const Column& column, std::uint64_t seed, const RunOptions& options, c
   TrainingOptions training = options.training;
   training.seed = seed;
   Weights weights(parameters(network));
-  train(weights, loss, drawn(to, options.points, points), training, {.stop = &stop});
+  train(weights, loss, exactly(options.points, to, points), training, {.stop = &stop});
 
-  const Tensor start = drawn(from, wanted.samples, measuring).points;
-  const Data fresh = drawn(to, wanted.samples, measuring);
+  const Tensor start = exactly(wanted.samples, from, measuring).points;
+  const Data fresh = exactly(wanted.samples, to, measuring);
   Rows rows = Rows::array();
   for (const std::string& solver : kSolvers) {
     if (stop) return rows;
@@ -209,12 +202,7 @@ std::string table_of(const Rows& rows, const Wanted& wanted) {
     Cells cells{escape(spoken(solver))};
     for (const Column& column : kColumns) {
       if (std::ranges::count(wanted.conditions, column.condition) == 0) continue;
-      const std::vector<double> values = found(rows, column.condition, column.method, solver);
-      cells.push_back(values.empty() ? "–"
-                                     : fmt::format("{}<span class=\"kind\">{} to {}</span>",
-                                                   fixed(median(values), 3),
-                                                   fixed(std::ranges::min(values), 3),
-                                                   fixed(std::ranges::max(values), 3)));
+      cells.push_back(median_and_range(found(rows, column.condition, column.method, solver)));
     }
     lines.push_back(std::move(cells));
   }
@@ -265,11 +253,8 @@ void finish(const Rows& rows, const RunOptions& options, const Wanted& wanted) {
                          .command = options.command}));
 }
 
-int run(RunOptions& options, const Wanted& wanted) {
-  Texts settings = texts_of(settings_of(options));
-  settings.erase("seed");
-  settings["samples"] = fmt::format("{}", wanted.samples);
-  CellTable table{"c2ot", settings, {}};
+int run(const RunOptions& options, const Wanted& wanted) {
+  CellTable table = cell_table("c2ot", options, wanted.samples);
   for (Index k = 0; k < wanted.seeds; ++k)
     for (const Column& column : kColumns) {
       if (std::ranges::count(wanted.conditions, column.condition) == 0) continue;

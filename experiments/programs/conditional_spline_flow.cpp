@@ -44,17 +44,15 @@ json own_ring(const Trained<Flow>& trained) {
 }
 
 json measure(const Trained<Flow>& trained, const RunOptions&) {
-  const std::vector<double> nll = metric(trained.history, "validation_nll");
+  json measured = validation_losses(trained.history);
   const json shares = own_ring(trained);
   std::string spoken;
   for (const auto& [ring, share] : shares.items())
     spoken += fmt::format(" {} {:.1f} %", ring, 100 * share.get<double>());
   say("{}: validation NLL given the class {:.4f} (floor {:.4f}); on their own ring:{}\n", kName,
-      nll.back(), kConditionalNllFloor, spoken);
-  return {{"validation_nll", nll},
-          {"log_det", metric(trained.history, "log_det")},
-          {"log_prior", metric(trained.history, "log_prior")},
-          {"own_ring", shares}};
+      measured["validation_nll"].back().get<double>(), kConditionalNllFloor, spoken);
+  measured["own_ring"] = shares;
+  return measured;
 }
 
 // For each class the exact density, in the row above, and that of the model.
@@ -66,8 +64,7 @@ PointFigure density_figure(const Trained<Flow>& trained, Index cells) {
                      .bar = {"density", {0, 2 * std::exp(-kConditionalNllFloor)}},
                      .columns = static_cast<int>(kRings.size())};
   const auto add = [&](const std::string& title, const LogDensity& log_p) {
-    figure.panels.push_back(
-        {.title = title, .map = HeatMap{grid.limits, std::size_t(cells), density_on(grid, log_p)}});
+    figure.panels.push_back(density_panel(title, grid, density_on(grid, log_p)));
   };
   for (const Ring& ring : kRings)
     add(fmt::format("{}, exactly", ring.name), [&](const Tensor& y) {
@@ -101,9 +98,8 @@ int main(int argc, char** argv) {
        .about = "Trains a flow of spline couplings on the Olympic rings, given the class.",
        .data = rings_by_class(),
        .make = make_conditional_spline_flow,
-       .loss = [](const Flow& flow, const Data& batch,
-                  Rng&) { return -mean(flow.log_prob(batch.points, context_of(flow, batch))); },
-       .training = {.learning_rate = 3e-3, .largest_gradient = 5},
+       .loss = flow_loss,
+       .training = kSplineTraining,
        .validation_points = kValidationPoints,
        .validate = validate_flow,
        .measure = measure,

@@ -216,9 +216,7 @@ PointFigure density_figure(const std::vector<Density>& all, const DensityGrid& g
                      .limits = grid.limits,
                      .bar = {"density", {0, 2 * std::exp(-kNllFloor)}}};
   for (const Density& density : all)
-    figure.panels.push_back(
-        {.title = density.name,
-         .map = HeatMap{grid.limits, static_cast<std::size_t>(grid.cells), density.values}});
+    figure.panels.push_back(density_panel(density.name, grid, density.values));
   return figure;
 }
 

@@ -204,11 +204,7 @@ void conclude(const Rows& rows) {
 
 int run(const RunOptions& options, const Scale& scale) {
   const Reference truth = reference(scale);
-  RunOptions learned = options;
-  Texts settings = texts_of(settings_of(learned));
-  settings.erase("seed");  // that of a cell is in its name
-  settings["samples"] = fmt::format("{}", scale.samples);
-  CellTable table{"few_steps", settings, {}};
+  CellTable table = cell_table("few_steps", options, scale.samples);
   for (Index seed = 0; seed < scale.seeds; ++seed)
     table.cells.push_back(
         {fmt::format("seed{}", options.training.seed + static_cast<std::uint64_t>(seed)),

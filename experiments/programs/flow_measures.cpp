@@ -2,6 +2,7 @@
 
 #include <cmath>
 
+#include "autograd/ops.h"
 #include "experiments/data/rings.h"
 #include "flows/base/class_conditional.h"
 #include "tensor/threads/parallel.h"
@@ -11,7 +12,11 @@ namespace gradflow {
 using nlohmann::json;
 
 Var context_of(const Flow& flow, const Data& data) {
-  return flow.context() == 0 ? no_context : Var(one_hot(data.labels, flow.context()));
+  return class_context(data.labels, flow.context());
+}
+
+Var flow_loss(const Flow& flow, const Data& batch, Rng&) {
+  return -mean(flow.log_prob(batch.points, context_of(flow, batch)));
 }
 
 Metrics validate_flow(const Flow& flow, const Data& data) {
@@ -63,20 +68,25 @@ json measure_points(const Trained<Flow>& trained) {
 
 }  // namespace
 
+json validation_losses(const History& history) {
+  json losses;
+  for (const char* name : {"validation_nll", "log_det", "log_prior"})
+    losses[name] = metric(history, name);
+  return losses;
+}
+
 json measure_flow(const char* name, const Trained<Flow>& trained, const RunOptions& options) {
   constexpr Index kMeasuredSamples = 10'000;
   Rng rng = Rng(options.training.seed).fork(100);
   const Tensor samples = trained.in_data_units(trained.model.sample(kMeasuredSamples, rng));
-  const std::vector<double> nll = metric(trained.history, "validation_nll");
+  json measured = validation_losses(trained.history);
   const double on_ring = share_on_rings(samples);
   say("{}: validation NLL {:.4f} (floor {:.4f}), {:.1f} % of {} samples on a ring\n", name,
-      nll.back(), kNllFloor, 100 * on_ring, kMeasuredSamples);
-  return {{"validation_nll", nll},
-          {"log_det", metric(trained.history, "log_det")},
-          {"log_prior", metric(trained.history, "log_prior")},
-          {"on_ring", on_ring},
-          {"within_0.05", share_on_rings(samples, 0.05)},
-          {"points", measure_points(trained)}};
+      measured["validation_nll"].back().get<double>(), kNllFloor, 100 * on_ring, kMeasuredSamples);
+  measured["on_ring"] = on_ring;
+  measured["within_0.05"] = share_on_rings(samples, 0.05);
+  measured["points"] = measure_points(trained);
+  return measured;
 }
 
 }  // namespace gradflow

@@ -61,9 +61,8 @@ Settings settings_of(Wanted& wanted) {
 
 using Draw = std::function<Tensor(Index n, Rng& rng)>;
 
-// n points, also where a set's sampler gives a few less to have as many of each class.
 Draw draws_of(const DataSet& set) {
-  return [set](Index n, Rng& rng) { return set.sample(n + 8, rng).points.rows(0, n); };
+  return [set](Index n, Rng& rng) { return exactly(n, set, rng).points; };
 }
 
 // The moons where they meet Gaussians that are far: one mean and one deviation for both axes, and
@@ -231,12 +230,7 @@ std::string table_of(const Rows& rows, const char* key, const std::string& capti
       if (cells.size() == 1) cells.push_back("–");
     }
     for (const std::string& method : wanted.methods) {
-      const std::vector<double> found = column(rows, pair, method, key);
-      cells.push_back(found.empty()
-                          ? "–"
-                          : fmt::format("{}<span class=\"kind\">{} to {}</span>",
-                                        fixed(median(found), 3), fixed(std::ranges::min(found), 3),
-                                        fixed(std::ranges::max(found), 3)));
+      cells.push_back(median_and_range(column(rows, pair, method, key)));
     }
     lines.push_back(std::move(cells));
   }
@@ -289,13 +283,10 @@ void finish(const Rows& rows, const RunOptions& options, const Wanted& wanted) {
                   .command = options.command}));
 }
 
-int run(RunOptions& options, const Wanted& wanted) {
+int run(const RunOptions& options, const Wanted& wanted) {
   std::map<std::string, Task> tasks;
   for (const std::string& pair : wanted.pairs) tasks[pair] = task(pair, wanted.samples);
-  Texts settings = texts_of(settings_of(options));
-  settings.erase("seed");
-  settings["samples"] = fmt::format("{}", wanted.samples);
-  CellTable table{"sf2m", settings, {}};
+  CellTable table = cell_table("sf2m", options, wanted.samples);
   for (const std::string& pair : wanted.pairs)
     for (const std::string& method : wanted.methods)
       for (Index k = 0; k < wanted.seeds; ++k) {

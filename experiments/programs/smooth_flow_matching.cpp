@@ -64,14 +64,12 @@ PointFigure density_figure(const Trained<FlowMatching>& trained, const Own& own,
   const DensityGrid grid{kRingLimits, cells};
   const Flow flow = as_flow(trained.model, own.solver_steps);
   const LogDensity log_p = in_parts([&flow](const Tensor& y) { return flow.log_prob(y).value(); });
-  const auto panel = [&](const std::string& title, const std::vector<double>& density) {
-    return Panel{.title = title, .map = HeatMap{grid.limits, std::size_t(grid.cells), density}};
-  };
-  return {.name = "extra_smooth_density",
-          .panels = {panel("the data, exactly", exact_density_on(grid, trained.units)),
-                     panel("flow matching, a smooth network", density_on(grid, log_p))},
-          .limits = grid.limits,
-          .bar = {"density", {0, 2 * std::exp(-kNllFloor)}}};
+  return {
+      .name = "extra_smooth_density",
+      .panels = {density_panel("the data, exactly", grid, exact_density_on(grid, trained.units)),
+                 density_panel("flow matching, a smooth network", grid, density_on(grid, log_p))},
+      .limits = grid.limits,
+      .bar = {"density", {0, 2 * std::exp(-kNllFloor)}}};
 }
 
 }  // namespace

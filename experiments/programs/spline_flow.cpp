@@ -52,8 +52,7 @@ PointFigure density_figure(const Trained<Flow>& trained, const std::optional<Tra
                      .limits = grid.limits,
                      .bar = {"density", {0, 2 * std::exp(-kNllFloor)}}};
   const auto add = [&](const std::string& title, const std::vector<double>& density) {
-    figure.panels.push_back(
-        {.title = title, .map = HeatMap{grid.limits, std::size_t(grid.cells), density}});
+    figure.panels.push_back(density_panel(title, grid, density));
   };
   const auto of_flow = [&grid](const Flow& flow) {
     return density_on(grid, [&](const Tensor& y) { return flow.log_prob(y).value(); });
@@ -84,9 +83,8 @@ int main(int argc, char** argv) {
        .about = "Trains a flow of spline couplings on the Olympic rings, beside the report's.",
        .data = rings(),
        .make = make_spline_flow,
-       .loss = [](const Flow& flow, const Data& batch,
-                  Rng&) { return -mean(flow.log_prob(batch.points)); },
-       .training = {.learning_rate = 3e-3, .largest_gradient = 5},
+       .loss = flow_loss,
+       .training = kSplineTraining,
        .validation_points = kValidationPoints,
        .validate = validate_flow,
        .measure = [](const Trained<Flow>& trained,

@@ -90,6 +90,13 @@ std::string in_csv(const Rows& value) {
 
 }  // namespace
 
+CellTable cell_table(std::string name, RunOptions options, Index samples) {
+  Texts settings = texts_of(settings_of(options));
+  settings.erase("seed");  // that of a cell is in its name
+  settings["samples"] = fmt::format("{}", samples);
+  return {std::move(name), std::move(settings), {}};
+}
+
 int run_cells(const CellTable& table, const RunOptions& options,
               const std::function<void(const Rows& rows)>& finish) {
   const StopRequests stop;

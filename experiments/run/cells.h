@@ -34,6 +34,10 @@ struct CellTable {
   std::vector<Cell> cells;  // in the order of the rows
 };
 
+// An empty table of trainings as the options say, each with a seed of its own, which are judged by
+// so many samples.
+CellTable cell_table(std::string name, RunOptions options, Index samples);
+
 // Fills the table, writes it, and lets `finish` make of its rows what else there is to be made.
 // Returns the code with which the program should end: 0; 1 if a cell has failed, which is said, and
 // the others are written; 128 and more after a signal, when how to go on is said. Throws Error if

@@ -23,6 +23,11 @@ inline Tensor one_hot(const std::vector<Index>& labels, Index classes) {
   return rows;
 }
 
+// What a flow is told of points of these classes: such rows, or nothing where there are no classes.
+inline Var class_context(const std::vector<Index>& labels, Index classes) {
+  return classes > 0 ? Var(one_hot(labels, classes)) : no_context;
+}
+
 // N(mean of the class, I). Context: (B, classes).
 class ClassConditional final : public Base {
  public:

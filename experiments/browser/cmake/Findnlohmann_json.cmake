@@ -1,11 +1,10 @@
-# The JSON library for the browser: its headers, in a folder of links (see Findfmt.cmake).
+# The JSON library for the browser, which is headers.
+include(LinkHeaders)
 find_path(NLOHMANN_JSON_HEADERS nlohmann/json.hpp NO_CMAKE_FIND_ROOT_PATH PATHS /usr/include /usr/local/include)
 if(NLOHMANN_JSON_HEADERS AND NOT TARGET nlohmann_json::nlohmann_json)
-  set(links ${PROJECT_BINARY_DIR}/include)
-  file(MAKE_DIRECTORY ${links})
-  file(CREATE_LINK ${NLOHMANN_JSON_HEADERS}/nlohmann ${links}/nlohmann SYMBOLIC)
+  link_headers(${NLOHMANN_JSON_HEADERS} nlohmann)
   add_library(nlohmann_json::nlohmann_json INTERFACE IMPORTED GLOBAL)
-  target_include_directories(nlohmann_json::nlohmann_json SYSTEM INTERFACE ${links})
+  target_include_directories(nlohmann_json::nlohmann_json SYSTEM INTERFACE ${linked_headers})
 endif()
 include(FindPackageHandleStandardArgs)
 find_package_handle_standard_args(nlohmann_json REQUIRED_VARS NLOHMANN_JSON_HEADERS)

@@ -14,6 +14,7 @@ import {classes, jobs, models, nearest, paint_panels, shown, take_canvases} from
 const $ = id => document.getElementById(id);
 const curves = {flow: new Curve(), matching: new Curve(.97), matching_nats: new Curve(0)};
 let sets = [], progress = {}, pasted = null, playing = false, pen_class = 0;
+const steps = which => progress[which]?.steps ?? 0;  // that a model has been trained
 
 function trouble(error) {
   $('trouble').textContent = error.message ?? String(error);
@@ -52,12 +53,12 @@ async function nats() {
       const part = Float32Array.from(own.slice(i, i + 100));
       sum -= (await ask('density', {which: 'matching', points: part, steps: 8, label})).log_p.reduce((a, b) => a + b, 0);
     }
-  curves.matching_nats.add(progress.matching?.steps ?? 0, sum / count);
+  curves.matching_nats.add(steps('matching'), sum / count);
 }
 
 function paint() {
   paint_panels();
-  const length = Math.min(state.length, Math.max(500, 1.3 * (progress.flow?.steps ?? 0), 1.3 * (progress.matching?.steps ?? 0)));
+  const length = Math.min(state.length, Math.max(500, ...models.map(which => 1.3 * steps(which))));
   const at_most = Math.round(length);
   plot($('nats'), [{curve: curves.flow, colour: 'flow', name: 'flow'},
                    {curve: curves.matching_nats, colour: 'matching', name: 'matching'}],
@@ -68,7 +69,6 @@ function paint() {
 }
 
 function say() {
-  const steps = which => progress[which]?.steps ?? 0;
   const layer = shown.flow.samples ? `layer ${nearest(shown.flow.samples[0])} of ${shown.flow.samples[0].K}` : '';
   $('say-flow').textContent = layer + (steps('flow') ? '' : ', untrained');
   $('say-matching').textContent = `time ${state.t.toFixed(2)}, ${state.steps} ${state.steps === 1 ? 'step' : 'steps'}` + (steps('matching') ? '' : ', untrained');
@@ -143,7 +143,7 @@ on_progress.call = event => {
   if (++ticks % 5 === 0) need('density');
   if (ticks % 20 === 0) need('nats');
   const finished = models.filter(which => state.which === 'both' || state.which === which)
-    .every(which => (progress[which]?.steps ?? 0) >= state.length);
+    .every(which => steps(which) >= state.length);
   if (finished && shown.training) guarded(train)(false);
 };
 

@@ -34,11 +34,10 @@ export class TapeView {
     this.mark();
   }
   place() {  // rows by depth, side by side as they come
-    const depth = new Map(), width = [];
+    const depth = new Map();
     for (const node of this.nodes) {
       const row = Math.max(-1, ...node.inputs.map(id => depth.get(id) ?? -1)) + 1;
       depth.set(node.id, row);
-      node.column = width[row] = (width[row] ?? -1) + 1;
       node.row = row;
     }
     // Parameters and other leaves stand just above what first uses them.
@@ -94,7 +93,7 @@ export class TapeView {
       [node.parameter ? 'parameter' : '', i === at ? 'here' : '',
        (this.backwards ? i > at && node.gradient : i < at) ? 'reached' : ''].join(' ').trim()));
     for (const {edge, from, to} of this.edges)
-      edge.setAttribute('class', (this.backwards ? to === here.id : to === here.id) || from === here.id ? 'used' : '');
+      edge.setAttribute('class', to === here.id || from === here.id ? 'used' : '');
     $('tape-at').textContent = `entry ${at + 1} of ${nodes.length}, ${this.backwards ? 'backwards' : 'forwards'}`;
     const term = (name, text) => [Object.assign(document.createElement('dt'), {textContent: name}),
                                   Object.assign(document.createElement('dd'), {textContent: text})];

@@ -16,12 +16,7 @@ export const shown = {data: null, velocity: null, pairs: null, point: null,
                       flow: {}, matching: {}, drawing: false, training: false};
 
 // The names of the classes that the models are told of; none, where they are not.
-export function classes() {
-  const given = state.by_class && shown.data?.classes || [];
-  if (Array.isArray(given)) return given;
-  if (state.set === 'rings' && given === 5) return ['black', 'blue', 'green', 'red', 'yellow'];
-  return Array.from({length: given}, (_, i) => `class ${i}`);
-}
+export const classes = () => state.by_class && shown.data?.classes || [];
 const label = () => classes().length ? {label: state.label} : {};
 const solver = () => ({solver: state.solver, steps: state.steps});
 
