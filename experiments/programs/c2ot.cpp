@@ -135,12 +135,13 @@ Rows cell(const Column& column, std::uint64_t seed, const RunOptions& options, c
   const Loss loss = [&](const Data& batch, Rng& r) {
     return matching_loss(network.field(context(condition, batch)), batch, r, straight, pairing);
   };
-  TrainingOptions training = options.training;
-  training.seed = seed;
-  Weights weights(parameters(network));
-  train(weights, loss, exactly(options.points, to, points), training, {.stop = &stop});
+  learn(parameters(network), exactly(options.points, to, points), loss, options.training, seed,
+        stop);
 
-  const Tensor start = exactly(wanted.samples, from, measuring).points;
+  // Shuffled: both sets take their classes by turns, and a point must not know the condition that
+  // it is given.
+  const Tensor start = kernel::gather(exactly(wanted.samples, from, measuring).points,
+                                      measuring.permutation(wanted.samples));
   const Data fresh = exactly(wanted.samples, to, measuring);
   Rows rows = Rows::array();
   for (const std::string& solver : kSolvers) {
