@@ -3,7 +3,7 @@
 // The one idea: at a random place on a random path ask the field for its velocity, and penalise the
 // squared distance from the path's own. Many paths pass through one place, so the field learns
 // their mean there: and the field of mean velocities carries the noise distribution to the data's.
-//   Lipman et al., "Flow matching for generative modeling" (2023), equations 6 and 23.
+//   Lipman et al., "Flow matching for generative modeling" (2023), equations 8, 9 and 23.
 //
 // Read next: flow_matching.h.
 #pragma once
