@@ -3,7 +3,7 @@
 // The one idea: at a random place on a random path ask the field for its velocity, and penalise the
 // squared distance from the path's own. Many paths pass through one place, so the field learns
 // their mean there: and the field of mean velocities carries the noise distribution to the data's.
-//   Lipman et al., "Flow matching for generative modeling" (2023), equations 6 and 23.
+//   Lipman et al., "Flow matching for generative modeling" (2023), equations 8, 9 and 23.
 //
 // Read next: flow_matching.h.
 #pragma once
@@ -26,8 +26,8 @@ inline Times late_times(real power) {
 
 // Mean of |field(y_t, t) - velocity|^2 over the elements, at one random place, t ~ U(0, 1), of each
 // path from a row of y_0 to that of y_1 (B, D), at least one. With a blur the place is drawn from
-// N(y_t, blur^2 I), which the model then learns: the data's density, blurred so (Tong et al.,
-// section 3.1, I-CFM). Draws t, and what blurs.
+// N(y_t, blur^2 I), which the model then learns: the data's density, blurred so (I-CFM: Tong et al.
+// (2024), of pairing.h). Draws t, and what blurs.
 inline Var paths_loss(const Field& field, const Tensor& y_0, const Tensor& y_1, Rng& rng,
                       const Path& path = straight, real blur = 0,
                       const Times& times = uniform_times) {
