@@ -194,7 +194,7 @@ void conclude(const Rows& rows) {
     return median_of(rows, model, steps, column);
   };
   const double bend = of("straight", 1, "straightness"), after = of("reflow", 1, "straightness");
-  say("straightness {:.3f}, after one reflow {:.3f}: {:.1f} times less\n", bend, after,
+  say("straightness {:.3f}, after one reflow {:.4f}: {:.0f} times less\n", bend, after,
       bend / after);
   say("W2: MeanFlow in one step {:.3f}, the straight lines' field in 100 {:.3f}\n",
       of("mean_flow", 1, "w2"), of("straight", 100, "w2"));
