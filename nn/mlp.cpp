@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "nn/mlp_fused.h"
+#include "nn/residual_network.h"
 
 namespace gradflow {
 
@@ -22,6 +23,7 @@ Mlp::Mlp(const std::vector<Index>& sizes, Rng& rng, const Activation& between)
 
 // h_0 = x,   h_{l+1} = activation(h_l W_l^T + b_l),   y = h_{L-1} W_{L-1}^T + b_{L-1}
 Var Mlp::composed(const Var& x) const {
+  if (blocks > 0) return through_blocks(*this, x, [&](auto l, auto& h) { return layers[l](h); });
   Var h = x;
   for (std::size_t i = 0; i + 1 < layers.size(); ++i) h = activation(layers[i](h));
   return layers.back()(h);

@@ -37,6 +37,7 @@ struct Mlp {
 
   std::vector<Linear> layers;  // from the input to the output
   Activation activation;       // between them
+  Index blocks = 0;            // pairs before the last that add to their input (residual_network.h)
 };
 
 // R networks that read the same x (B, in) and have outputs of one size M, in turn: the k-th output

@@ -277,7 +277,8 @@ TEST_CASE("the bound holds however large the networks' results are, and without 
 TEST_CASE("what starts as the identity is one, bit for bit, and can learn") {
   Rng rng(9);
   const Tensor x = rng.normal({5, 4}), context = rng.normal({5, 2});
-  for (const ConditionerOptions& options : {ConditionerOptions{}, {.context = 2}})
+  for (const ConditionerOptions& options :
+       {ConditionerOptions{}, {.context = 2}, {.hidden = {8}, .blocks = 2}})
     for (const Univariate& map : {affine(), affine(kNoBound), additive()}) {
       const std::vector<AnyBijection> all{
           Coupling(4, map, options, rng),
@@ -326,6 +327,8 @@ TEST_CASE("conditioners that make no sense are refused") {
   CHECK(message_of<ShapeError>([&] { Coupling(2, affine(), {.context = -1}, rng); }) ==
         "conditioner: a context of -1 numbers given; 0 or more");
   CHECK_THROWS_AS(MaskedAutoregressive(2, affine(), {.context = -1}, rng), ShapeError);
+  CHECK_THROWS_AS(Coupling(2, affine(), {.blocks = -1}, rng), ShapeError);
+  CHECK_THROWS_AS(MaskedAutoregressive(2, affine(), {.hidden = {}, .blocks = 1}, rng), ShapeError);
   CHECK(message_of<ShapeError>([&] { Elementwise(0, affine()); }) ==
         "Elementwise: 0 coordinates given; at least 1");
   CHECK(message_of<ShapeError>([&] { MaskedAutoregressive(0, affine(), {}, rng); }) ==
@@ -377,24 +380,31 @@ TEST_CASE("in an autoregressive layer each coordinate sees all before it and its
   for (Index dim = 1; dim <= 9; ++dim)
     for (const std::vector<Index>& hidden :
          {std::vector<Index>{}, {dim}, {dim + 3, std::max<Index>(1, dim - 1)}, {16, 16, 16}})
-      for (const bool to_latent : {true, false}) {
-        CAPTURE(dim, hidden, to_latent);
-        Rng rng(2);
-        const ConditionerOptions options{
-            .hidden = hidden, .activation = activations::tanh, .start_as_identity = false};
-        const auto seen = pattern(MaskedAutoregressive(dim, affine(), options, rng), to_latent);
-        for (Index i = 0; i < dim; ++i)
-          for (Index j = 0; j < dim; ++j) CHECK(seen[std::size_t(i)][std::size_t(j)] == (j <= i));
-      }
+      for (const bool to_latent : {true, false})
+        for (const Index blocks : {0, 2}) {
+          if (blocks > 0 && hidden.empty()) continue;
+          CAPTURE(dim, hidden, to_latent, blocks);
+          Rng rng(2);
+          const ConditionerOptions options{.hidden = hidden,
+                                           .blocks = blocks,
+                                           .activation = activations::tanh,
+                                           .start_as_identity = false};
+          const auto seen = pattern(MaskedAutoregressive(dim, affine(), options, rng), to_latent);
+          for (Index i = 0; i < dim; ++i)
+            for (Index j = 0; j < dim; ++j) CHECK(seen[std::size_t(i)][std::size_t(j)] == (j <= i));
+        }
 }
 
 TEST_CASE("masks hold after training steps: what is not seen gets no gradient") {
   Rng rng(3);
-  MaskedAutoregressive layer(4, affine(), {.hidden = {8, 8}, .start_as_identity = false}, rng);
-  randomize(parameters(layer), 2, 3);  // as far from the beginning as any training goes
-  const auto seen = pattern(layer);
-  for (std::size_t i = 0; i < 4; ++i)
-    for (std::size_t j = 0; j < 4; ++j) CHECK(seen[i][j] == (j <= i));
+  for (const Index blocks : {0, 2}) {
+    MaskedAutoregressive layer(
+        4, affine(), {.hidden = {8, 8}, .blocks = blocks, .start_as_identity = false}, rng);
+    randomize(parameters(layer), 2, 3);  // as far from the beginning as any training goes
+    const auto seen = pattern(layer);
+    for (std::size_t i = 0; i < 4; ++i)
+      for (std::size_t j = 0; j < 4; ++j) CHECK(seen[i][j] == (j <= i));
+  }
 }
 
 bool all_see_all(const Flow& flow) {
