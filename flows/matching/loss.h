@@ -31,11 +31,17 @@ inline Times late_times(real power) {
 inline Var matching_loss(const Field& field, const Data& batch, Rng& rng,
                          const Path& path = straight, const Pairing& pairing = independent,
                          real blur = 0, const Times& times = uniform_times) {
+  require(batch.points.rank() == 2, "matching_loss: points {} given; (B, D) are required",
+          batch.points.shape());
+  require(blur >= 0, "matching_loss: a blur of {} given; 0 or more", blur);
   const Tensor y_0 = pairing(rng.normal(batch.points.shape()), batch, rng);
   const Tensor t = times(batch.size(), rng);
   const auto [y_t, velocity] = path(y_0, batch.points, t);
   const Var place = blur == 0 ? y_t : y_t + blur * rng.normal(y_t.shape());
-  return mean(square(field(place, t) - velocity));
+  const Var found = field(place, t);
+  require(found.shape() == velocity.shape(), "matching_loss: a field of {} given; {} is required",
+          found.shape(), velocity.shape());
+  return mean(square(found - velocity));
 }
 
 }  // namespace gradflow
