@@ -707,11 +707,11 @@ TEST_CASE("points and contexts of a tape that has ended are refused by every flo
       Rng rng(5);
       const Flow flow = make(3, {.layers = 2, .network = {.context = context}}, rng);
       const Tensor x = rng.normal({4, 3}), c = context == 0 ? Tensor() : rng.normal({4, context});
-      Var old_x, old_c;
+      Var old_x = x, old_c = c;
       {
         Tape tape;
         old_x = exp(tape.variable(x));
-        old_c = context == 0 ? Var(c) : exp(tape.variable(c));
+        if (context > 0) old_c = exp(tape.variable(c));
       }
       CHECK_THROWS_AS(flow.bijection->to_latent(old_x, c), GraphError);
       CHECK_THROWS_AS(flow.bijection->to_data(old_x, c, LogDet::no), GraphError);

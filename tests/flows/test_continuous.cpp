@@ -12,6 +12,7 @@
 #include "flows/matching/flow_matching.h"
 #include "flows/matching/tangents.h"
 #include "nn/optimizer.h"
+#include "nn/residual_network.h"
 #include "tests/catch.h"
 #include "tests/close.h"
 #include "tests/model.h"
