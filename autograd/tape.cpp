@@ -94,10 +94,11 @@ void Recorder::through(const Tape::Pass& pass, std::span<const Var> y, std::span
                        std::size_t first) {
   pass.tape.storage_->gradients.resize(pass.tape.size());
   for (std::size_t k = 0; k < y.size(); ++k) {
+    if (!y[k].tracked()) continue;
     require<GraphError>(y[k].shape() == dy[k].shape(),
                         "{}: composed of others it gives {}, fused {}; the same is required",
                         pass.op, y[k].shape(), dy[k].shape());
-    if (y[k].tracked()) pass.add(y[k].node_, dy[k]);
+    pass.add(y[k].node_, dy[k]);
   }
   pass.walk(pass.tape.storage_->gradients.size(), first);
 }
