@@ -143,7 +143,7 @@ std::optional<Result> learn(const Truth& truth, const std::string& model, const 
 
 void say_row(const DensityRow& row, const char* how) {
   const Measures& m = row.measures;
-  say("{:16} {:22} NLL {:7.4f}, floor {:7.4f}, gap {:7.4f} +- {:.4f}, mass {:.4f}, {:4.0f} %, "
+  say("{:16} {:24} NLL {:7.4f}, floor {:7.4f}, gap {:7.4f} +- {:.4f}, mass {:.4f}, {:4.0f} %, "
       "{:5.1f} s{}\n",
       row.set, row.model, m.nll, m.floor, m.gap.value, m.gap.error, m.mass, 100 * m.coverage,
       row.seconds, how);

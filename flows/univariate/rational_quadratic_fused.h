@@ -6,6 +6,7 @@
 
 namespace gradflow {
 
+// Those of rational_quadratic().
 PlainMap plain_rational_quadratic(const SplineOptions& options, Ends ends);
 
 }  // namespace gradflow
