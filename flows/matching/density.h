@@ -36,13 +36,15 @@ Scored log_prob_with_error(const FlowMatching& model, const Tensor& points,
 struct EulerCarried {  // noise that has become points
   Tensor points;       // (B, D)
   Tensor log_prob;     // (B): log of the density that Euler's method gives to these
+  // How many of them were turned inside out by a step (a determinant below 0). Other noise leads
+  // there, too, and log_prob is then less than all of the density: the part that came this way.
+  Index turned;
 };
 // Noise (B, D) carried from t = 0 to 1 by so many steps of Euler's method. Throws ShapeError for
-// more than two coordinates, and NonFiniteError if a step turns space inside out (a determinant
-// that is not above 0): it has no density of this form then.
+// more than two coordinates, and NonFiniteError if a determinant is 0 or not finite.
 EulerCarried euler_carried(const Field& field, const Tensor& noise, Index steps);
 // The same for given points (B, D), each step undone by Newton's method. Also throws NonFiniteError
-// if none leads there.
+// if none leads there, and if one that does turns space inside out: it need not be the only one.
 Tensor euler_log_prob(const Field& field, const Tensor& points, Index steps);
 
 // --- and of any other method ---

@@ -155,6 +155,25 @@ TEST_CASE("a pairing decides which noise goes where, a path how") {
   CHECK(matching_loss(itself, data, second, still).item() == mean(square(Var(data.points))).item());
 }
 
+TEST_CASE("pairs that were made before have the loss of those that are made within it") {
+  Rng rng(6);
+  const Data data{rng.normal({7, 2}), {0, 1, 0, 1, 0, 1, 0}};
+  const Pairing turned = [](const Tensor& noise, const Data&, Rng& r) {
+    return kernel::gather(noise, r.permutation(noise.rows()));
+  };
+  const Field field = [](const Var& y, const Var& t) { return y * t; };
+  Rng whole = rng, halves = rng, same = rng;
+  const Data pairs = paired(data, halves, turned);
+  CHECK(pairs.points.shape() == Shape{7, 4});
+  CHECK(pairs.labels == data.labels);
+  CHECK(difference(kernel::slice(pairs.points, 1, 2, 4), data.points) == "");
+  const Tensor noise = same.normal({7, 2});
+  CHECK(difference(kernel::slice(pairs.points, 1, 0, 2),
+                   kernel::gather(noise, same.permutation(7))) == "");
+  CHECK(pairs_loss(field, pairs, halves, straight, real(0.3), late_times(2)).item() ==
+        matching_loss(field, data, whole, straight, turned, real(0.3), late_times(2)).item());
+}
+
 // --- the loss ---
 
 TEST_CASE("the loss is the mean squared error of the velocity, per element") {
