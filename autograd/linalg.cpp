@@ -69,8 +69,9 @@ Tensor read_part(Index n, Triangle triangle, Diagonal diagonal) {
 // X of L X = B           L (n, n)   B (n, m)   X (n, m)
 //                        dB = L^-T dX, which solves L^T dB = dX         dL = -dB X^T
 // and of L^T X = B:      dB = L^-1 dX, which solves L dB = dX           dL = -X dB^T
-// where dL is 0 outside the triangle that is read. For L dX + dL X = dB means dX = L^-1 (dB - dL X)
-// (M. Giles, "Collected matrix derivative results for forward and reverse mode AD" (2008), 2.2.3).
+// where dL is 0 outside the triangle that is read. (Small changes l of L, b of B and x of X keep to
+// L x + l X = b, so that x = L^-1 (b - l X): M. Giles, "Collected matrix derivative results for
+// forward and reverse mode AD" (2008), 2.2.3).
 Var solve_triangular(const Var& L, const Var& B, Triangle triangle, Trans trans,
                      Diagonal diagonal) {
   const Shape &l = L.shape(), &b = B.shape();

@@ -112,11 +112,11 @@ Tensor taken(const Tensor& x, const Tensor& index, int axis) {
 
 Tensor added(const Tensor& x, const Tensor& index, Index size, int axis) {
   const Shape shape = x.shape().with(axis, size);
-  std::vector<double> sums(static_cast<std::size_t>(shape.size()), 0.0);  // as for any sum
+  std::vector<Carried> sums(static_cast<std::size_t>(shape.size()), 0);  // as for any sum
   for_each_taken("add_along", index, axis, size,
                  [&](Index j, Index at) { sums[static_cast<std::size_t>(at)] += x.data()[j]; });
   Tensor y(shape);
-  std::transform(sums.begin(), sums.end(), y.mutable_data(), [](double v) { return real(v); });
+  std::transform(sums.begin(), sums.end(), y.mutable_data(), [](Carried v) { return real(v); });
   return y;
 }
 

@@ -74,25 +74,23 @@ std::optional<Var> side_by_side(std::span<const Parameter* const> parameters) {
   Tape* tape = Recorder::recording();
   Index n = 0;
   std::optional<Index> begin;
-  bool in_order = true;
+  const real* first = nullptr;
+  bool together = true;  // in memory, too, as after the first step of an optimiser
   for (const Parameter* parameter : parameters) {
     const auto place = tape ? Recorder::place(*tape, *parameter) : std::nullopt;
-    if (n == 0) begin = place;
-    in_order &= place == (begin ? std::optional(*begin + n) : std::nullopt);
-    n += parameter->value().size();
+    const Tensor& value = parameter->value();
+    if (n == 0) begin = place, first = value.data();
+    if (place != (begin ? std::optional(*begin + n) : std::nullopt)) return std::nullopt;
+    together &= value.data() == first + n;
+    n += value.size();
   }
-  if (!in_order) return std::nullopt;
   Tensor numbers(Shape{n});
   real* out = numbers.mutable_data();
-  // Those that lie side by side already, as after the first step of an optimiser, are copied at
-  // once.
-  for (std::size_t k = 0; k < parameters.size();) {
-    const real* const from = parameters[k]->value().data();
-    Index together = 0;
-    while (k < parameters.size() && parameters[k]->value().data() == from + together)
-      together += parameters[k++]->value().size();
-    out = std::copy_n(from, together, out);
-  }
+  if (together)
+    std::copy_n(first, n, out);
+  else
+    for (const Parameter* parameter : parameters)
+      out = std::copy_n(parameter->value().data(), parameter->value().size(), out);
   return begin ? Recorder::weights_leaf(*tape, "parameters", std::move(numbers), *begin)
                : Var(std::move(numbers));
 }

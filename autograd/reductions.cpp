@@ -153,10 +153,10 @@ Tensor running_sum(const Tensor& x, int axis, From from) {
   Tensor y(x.shape());
   real* out = y.mutable_data();
   for (Index o = 0; o < outer; ++o) {
-    std::vector<double> sums(static_cast<std::size_t>(inner), 0.0);
+    std::vector<Carried> sums(static_cast<std::size_t>(inner), 0);
     for (Index i = 0; i < n; ++i) {
       Index at = (o * n + (from == From::first ? i : n - 1 - i)) * inner;
-      for (double& sum : sums) {
+      for (auto& sum : sums) {
         sum += x.data()[at];
         out[at++] = static_cast<real>(sum);
       }

@@ -9,7 +9,7 @@
 // the function that was just called.
 //
 // Both may depend on a context: what is known of a point beside its coordinates, such as a class or
-// a measurement. And log_det can be declined, by who wants samples only.
+// a measurement. And log_det can be declined, by whoever wants samples only.
 //
 // To add a bijection: derive from this class, write its mathematics (map_to_latent, map_to_data;
 // the arguments have been checked), and give it a row in the table of tests/tables/test_flows.cpp,

@@ -1,6 +1,6 @@
 // The fast form of couplings, one after another, with permutations between them: one operation on
-// the tape for all. What they compute is written in coupling.cpp, permutation.cpp and chain.cpp;
-// nobody needs to read this to understand the models.
+// the tape for all. What they compute is written in coupling.cpp, linear/permutation.cpp and
+// chain.cpp; nobody needs to read this to understand the models.
 //
 // The one idea: a coupling is little arithmetic and much around it. Its points need be turned and
 // put on the tape once for a whole run of couplings and not for each; a permutation then is not an

@@ -36,10 +36,10 @@ class PlainMlp {
   // little but their products, which gain nothing, and a slope kept beside each value costs them.
   static bool knows(const Mlp& network) {
     constexpr Index kWide = 256;
+    if (network.layers.size() == 1 || network.activation.slope) return true;
     bool narrow = true;
     for (const Linear& layer : network.layers) narrow &= layer.W.shape()[0] <= kWide;
-    return network.layers.size() == 1 || network.activation.slope ||
-           (network.activation.plain && narrow);
+    return network.activation.plain && narrow;
   }
 
   Index in() const { return layers_.front().in; }   // the size of the input

@@ -6,9 +6,9 @@
 // for itself, in an order that does not depend on how many ranks there are. So any number of ranks
 // gives the same bits.
 //
-// Each of these functions is called by all ranks at the same place of the program; who comes first
-// waits. They are written twice: ranks_mpi.cpp over MPI, and ranks_one.cpp for a build without it,
-// where there is one rank, number 0, and nothing to tell.
+// Each of these functions is called by all ranks at the same place of the program; whoever comes
+// first waits. They are written twice: ranks_mpi.cpp over MPI, and ranks_one.cpp for a build that
+// has none, where there is one rank, number 0, and nothing to tell.
 //
 // Read next: batch_gradient.cpp, which shares the work out.
 #pragma once

@@ -1,4 +1,5 @@
-// Reductions: sums, means and maxima along an axis. (The rest is made of them in autograd/ops.cpp.)
+// Reductions: sums, means and maxima along an axis. (The rest is made of them in
+// autograd/reductions.cpp.)
 //
 // The one idea: a sum is carried in a wider type than its numbers have, and rounded once, at its
 // end. So a sum of floats is exact up to that rounding, along any axis and however long, and the

@@ -1,8 +1,8 @@
 // Tensor: a dense array of numbers with a shape. It is a *value*.
 //
-// The one idea: copying a Tensor is cheap (copies share storage) and safe (who writes to shared
-// storage gets a copy of its own first). So a Tensor behaves like an int: pass it, keep it, return
-// it, and nobody else's tensor changes under anybody's hands.
+// The one idea: copying a Tensor is cheap (copies share storage) and safe (whoever writes to
+// shared storage gets a copy of its own first). So a Tensor behaves like an int: pass it, keep it,
+// return it, and nobody else's tensor changes.
 //
 // Elements lie row by row ("row-major"), without gaps: element (i, j) of an (m, n) tensor is at
 // data()[i * n + j].

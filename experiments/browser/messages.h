@@ -3,8 +3,8 @@
 // The one idea: a question is a name and JSON, an answer is JSON; numbers by the thousand go beside
 // it, as arrays, to which the JSON refers as {"$array": 3}.
 //
-//   {"call": "density", "args": {"which": "flow", "points": {"$array": 0}}}     {"log_p":
-//   {"$array": 0}}
+//   {"call": "density", "args": {"which": "flow", "points": {"$array": 0}}}
+//   {"log_p": {"$array": 0}}
 //
 // Read next: messages.cpp, which lists all questions; engine.cpp.
 #pragma once

@@ -4,7 +4,7 @@
 // it leaves behind, and none of them alone can be trusted. All three are looked at, and the image
 // takes its final name only when they agree.
 //
-// Read next: sheet.h, which writes the scripts; process.h, how a program is run.
+// Read next: sheet.h, which writes the scripts; ../run/process.h, how a program is run.
 #pragma once
 
 #include <filesystem>

@@ -1,7 +1,7 @@
 // Densities on a grid: of the data, which is known exactly, and of models. A flow has one by its
 // bijection, and so has a field (flows/continuous.h).
 //
-// Read next: explain.cpp, which draws them.
+// Read next: ../programs/explain.cpp, which draws them.
 #pragma once
 
 #include <functional>

@@ -3,7 +3,7 @@
 // The idea: what the model is, then its figures, and below each what it shows in this run's
 // numbers.
 //
-// Read next: report_comparison.cpp.
+// Read next: comparison.cpp.
 #include <fmt/format.h>
 
 #include <algorithm>

@@ -3,7 +3,7 @@
 // The idea: whatever can be looked up beforehand stands here, whatever a run measured in
 // report_data.h; the prose brings the two together.
 //
-// Read next: report_models.cpp.
+// Read next: models.cpp.
 #pragma once
 
 #include <array>

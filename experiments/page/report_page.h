@@ -3,8 +3,8 @@
 // The idea: the prose is fixed, the numbers are this run's own. What was not measured is a dash or
 // is left out, and a box at the top says what is missing.
 //
-// Read next: report_page.cpp (the frame), report_models.cpp (sections 1 to 3),
-// report_comparison.cpp (section 4), report_beyond.cpp (section 5).
+// Read next: report_page.cpp (the frame), models.cpp (sections 1 to 3), comparison.cpp
+// (section 4), beyond.cpp (section 5).
 #pragma once
 
 #include <string>

@@ -5,12 +5,13 @@
 namespace gradflow {
 
 Settings settings_of(NormalizingFlowSettings& s) {
-  return {setting("scale_bound", s.scale_bound, AboveZeroOrNone{},
-                  "Largest log-scale of a coupling; none: unbounded, as in the report"),
-          setting("permutations", s.permutations, OneOf{{"alternate", "random"}},
-                  "alternate: swap after each coupling; random: drawn once, as in the report"),
-          setting("zero_start", s.zero_start, TurnedBy{"random-start"},
-                  "Do not begin as the identity (last layers zeroed), as in the report")};
+  return {
+      setting("scale_bound", s.scale_bound, AboveZeroOrNone{},
+              "Largest log-scale of a coupling; none: unbounded, as in the original report"),
+      setting("permutations", s.permutations, OneOf{{"alternate", "random"}},
+              "alternate: swap after each coupling; random: drawn once, as in the original report"),
+      setting("zero_start", s.zero_start, TurnedBy{"random-start"},
+              "Do not begin as the identity (last layers zeroed): as in the original report")};
 }
 
 Flow make_normalizing_flow(const NormalizingFlowSettings& settings, Rng& rng) {

@@ -3,7 +3,7 @@
 // The idea: write the page from whatever part of a run exists; the page itself says what is
 // missing.
 //
-// Read next: report_data.h (what is read), report_page.h (what is written).
+// Read next: page/report_data.h (what is read), page/report_page.h (what is written).
 #include <fmt/core.h>
 
 #include <cstdio>

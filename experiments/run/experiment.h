@@ -2,7 +2,7 @@
 //
 // The one idea: an experiment is a data set, a model, a loss, and what to measure and to draw. All
 // the rest is the same: options, training or loading, signals, files, the report. So a program is
-// its Experiment and a main of one line.
+// its Experiment and a main of one call.
 //
 // Read next: experiments/programs/normalizing_flow.cpp, the first of them.
 #pragma once

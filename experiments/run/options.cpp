@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 
 #include "experiments/run/say.h"
 
@@ -105,12 +106,15 @@ std::optional<int> parse_options(int argc, char** argv, const std::string& descr
   app.add_flag("--figures-only", options.figures_only,
                "Draw again from the saved weights, no training")
       ->excludes(resume);
-  app.add_flag("--quick", options.quick,
-               fmt::format("A small run of every part: {} points and {} epochs, unless given",
-                           kQuickPoints, kQuickEpochs));
+  app.add_flag(
+      "--quick", options.quick,
+      fmt::format("A small run of every part: {} points and {} epochs at most, unless given",
+                  kQuickPoints, kQuickEpochs));
   const std::optional<int> end = parse(app, argc, argv);
-  if (options.quick && app.count("--points") == 0) options.points = kQuickPoints;
-  if (options.quick && app.count("--epochs") == 0) options.training.epochs = kQuickEpochs;
+  if (options.quick && app.count("--points") == 0)
+    options.points = std::min(options.points, kQuickPoints);
+  if (options.quick && app.count("--epochs") == 0)
+    options.training.epochs = std::min(options.training.epochs, kQuickEpochs);
   return end;
 }
 

@@ -1,9 +1,8 @@
 // Settings: the numbers and choices that decide what a run learns, each declared once.
 //
 // The one idea: a setting is a variable with a name, a range and a sentence of help. The command
-// line,
-// --help, what is saved with the weights and the comparison when a run is continued all follow from
-// that one line:
+// line, its help, what is saved with the weights and the comparison when a run is continued all
+// follow from that one line:
 //
 //   struct CouplingSettings {
 //     double scale_bound = 2;

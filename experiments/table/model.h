@@ -8,7 +8,7 @@
 //   const Flow flow = load_flow("model.safetensors");
 //   flow.log_prob(points);
 //
-// Read next: fit.h, how one comes about; architecture.h, what the flows are made of.
+// Read next: fit.h, how one comes about; model.cpp, what the flows are made of.
 #pragma once
 
 #include <filesystem>

@@ -1,4 +1,4 @@
-// Lu: any linear map that can be undone, z = L U x + c, as a product of two triangular ones.
+// Lu: a linear map that can be undone, z = L U x + c: a product of two triangular ones.
 //   Kingma and Dhariwal, "Glow: generative flow with invertible 1x1 convolutions" (2018),
 //   section 3.2.
 //
@@ -6,8 +6,9 @@
 // of equations is solved by substitution, D^2 steps for a point. So a mixture of all coordinates,
 // that a permutation can only choose from, costs no more than one product with a matrix.
 //
-// L has ones on its diagonal, U numbers that are never 0. It begins as the identity, which is no
-// mixture at all; so recipes put a permutation beside it (recipes.cpp).
+// L has ones on its diagonal, U numbers above 0. Not every matrix is such a product (a permutation
+// is not), and it begins as the identity, which is no mixture at all; so recipes put a permutation
+// beside it (recipes.cpp).
 //
 // The way back is exact, but as inaccurate as L and U are close to singular: with a diagonal of
 // 1e-3 it magnifies roundings a thousand times.

@@ -10,7 +10,7 @@
 // Of any field it comes from the tape, as numbers. Of a network it is made of operations, beside
 // the velocity itself, so that a gradient goes through it.
 //
-// Read next: continuous.h.
+// Read next: ../continuous.h.
 #pragma once
 
 #include <optional>

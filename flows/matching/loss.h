@@ -3,7 +3,7 @@
 // The one idea: at a random place on a random path ask the field for its velocity, and penalise the
 // squared distance from the path's own. Many paths pass through one place, so the field learns
 // their mean there: and the field of mean velocities carries the noise distribution to the data's.
-//   Lipman et al., "Flow matching for generative modeling" (2023), equations 6 and 23.
+//   Lipman et al., "Flow matching for generative modeling" (2023), equations 8, 9 and 23.
 //
 // Read next: flow_matching.h.
 #pragma once
@@ -27,7 +27,7 @@ inline Times late_times(real power) {
 // Mean of |field(y_t, t) - velocity|^2 over the elements, at one random place, t ~ U(0, 1), of a
 // path to each of the batch's points (B, D), at least one, from y_0 ~ N(0, I). With a blur the
 // place is drawn from N(y_t, blur^2 I), which the model then learns: the data's density, blurred so
-// (Tong et al., section 3.1, I-CFM). Draws y_0, what the pairing wants, t, and what blurs.
+// (I-CFM: Tong et al. (2024), of pairing.h). Draws y_0, what the pairing wants, t, and what blurs.
 inline Var matching_loss(const Field& field, const Data& batch, Rng& rng,
                          const Path& path = straight, const Pairing& pairing = independent,
                          real blur = 0, const Times& times = uniform_times) {

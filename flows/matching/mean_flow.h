@@ -4,7 +4,7 @@
 // the place y, to a later one t: then y + (t - s) u is where the path is at t, in a single step.
 // Differentiate (t - s) u = integral of v from s to t by s, along the path:
 //
-//   u(y, s, t) = v(y, s) + (t - s) du/ds,      du/ds = dv u + the derivative by s
+//   u(y, s, t) = v(y, s) + (t - s) du/ds,      du/ds = (v . grad) u + the derivative by s
 //
 // So the network's own derivative along (v, 1, 0), forwards through it (tangents.h), makes the
 // target that it is trained on; that target counts as a constant.

@@ -4,8 +4,8 @@
 // looks at time t + c_i h, at the place that earlier stages lead to; the step is a mean of what the
 // stages saw:
 //
-//   k_i = f(y + h (a_i0 k_0 + ... + a_i,i-1 k_i-1), t + c_i h)         y(t + h) = y + h sum_i b_i
-//   k_i
+//   k_i = f(y + h (a_i0 k_0 + ... + a_i,i-1 k_i-1), t + c_i h)
+//   y(t + h) = y + h sum_i b_i k_i
 //
 // So a solver is a table of numbers: the c down the left, the rows of a beside them, b below.
 //   Hairer, Norsett, Wanner, "Solving ordinary differential equations I" (1993), section II.1.

@@ -8,7 +8,7 @@
 // Without a bound (c infinite: s = raw) e^-s can explode on points far from the data, and with it
 // the training.
 //
-// Read next: coupling.h, which uses it.
+// Read next: ../coupling.h, which uses it.
 #pragma once
 
 #include "flows/univariate/univariate.h"

@@ -2,8 +2,8 @@
 //
 // The one idea: most normalizing flows are a product of two choices. A *univariate map* says how a
 // coordinate is moved: it has R raw parameters, numbers that may be any, and each choice of them
-// gives a function that can be undone. A *conditioner* (coupling.h, autoregressive.h) says from
-// which other coordinates those numbers are computed. So each map stands in one file, and all
+// gives a function that can be undone. A *conditioner* (../coupling.h, ../autoregressive.h) says
+// from which other coordinates those numbers are computed. So each map stands in one file, and all
 // conditioners can use it.
 //
 // To add one: a file in this folder with a function that returns a Univariate, and a row in the

@@ -8,7 +8,7 @@
 // The count of owners is atomic, so that two threads may hold the same Buffer (a model's weights,
 // say). The lists belong to one thread each and need no lock.
 //
-// Read next: tensor.h.
+// Read next: ../tensor.h.
 #pragma once
 
 #include <atomic>

@@ -286,6 +286,10 @@ void sums_together(const real* x, Index row_step, Index columns, const real* wei
 #pragma GCC unroll 8
       for (int lane = 1; lane < kSumLanes; ++lane) sum[0][0] += sum[lane / kLanes][lane % kLanes];
     }
+    if (end == columns && columns <= kAtOnce) {  // all of it: what would be added to 0 as Carried
+      for (int r = 0; r < rows; ++r) sums[r * sums_step] = sum[0][0][r] + real{0};
+      return;
+    }
     for (int r = 0; r < rows; ++r) total[r] += sum[0][0][r];
   }
   for (; j < columns; ++j)

@@ -1,8 +1,8 @@
 // Files as a whole: read at once, and replaced at once.
 //
 // The one idea: a file is written beside its final name, under a name that no other writer has, and
-// then renamed. So a half-written file never stands under the final name; who has the old one open
-// goes on reading it; and of several writers one wins.
+// then renamed. So a half-written file never stands under the final name; whoever has the old one
+// open goes on reading it; and of several writers one wins.
 //
 // Read next: safetensors.h, what is in such a file.
 #pragma once
