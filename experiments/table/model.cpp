@@ -89,8 +89,11 @@ Facts facts_from(const Json& json) {
 Json to_json(const Conditions& conditions) {
   Json json = Json::array();
   for (const Condition& c : conditions.columns)
-    json.push_back(
-        {{"name", c.name}, {"classes", c.classes}, {"mean", c.mean}, {"deviation", c.deviation}});
+    json.push_back({{"name", c.name},
+                    {"classes", c.classes},
+                    {"mean", c.mean},
+                    {"deviation", c.deviation},
+                    {"words", c.words}});
   return json;
 }
 
@@ -99,10 +102,15 @@ Conditions conditions_from(const Json& json) {
   Conditions conditions;
   double groups = 1;
   for (const Json& c : json) {
-    conditions.columns.push_back({c.at("name"), c.at("classes"), c.at("mean"), c.at("deviation")});
+    conditions.columns.push_back({c.at("name"), c.at("classes"), c.at("mean"), c.at("deviation"),
+                                  c.value("words", std::vector<std::string>{})});
     const Condition& column = conditions.columns.back();
     groups *= static_cast<double>(std::max<std::size_t>(1, column.classes.size()));
-    require<FileError>(groups <= kMostGroups && column.deviation > 0,
+    const bool are_places = std::ranges::all_of(column.classes, [&](double value) {
+      return value >= 0 && value < static_cast<double>(column.words.size());
+    });
+    require<FileError>(groups <= kMostGroups && column.deviation > 0 &&
+                           (column.words.empty() || (are_places && !column.classes.empty())),
                        "its conditions make no sense");
   }
   return conditions;
@@ -190,6 +198,13 @@ std::vector<std::string> TableModel::all_columns() const {
   std::vector<std::string> all = columns;
   for (const Condition& condition : conditions.columns) all.push_back(condition.name);
   return all;
+}
+
+std::map<std::string, std::vector<std::string>> TableModel::words() const {
+  std::map<std::string, std::vector<std::string>> words;
+  for (const Condition& condition : conditions.columns)
+    if (!condition.words.empty()) words[condition.name] = condition.words;
+  return words;
 }
 
 std::string TableModel::hash() const { return hash_tensors(tensors(flow)); }

@@ -62,7 +62,8 @@ struct TableModel {
   Index dim() const { return std::ssize(columns); }  // D
   // The columns that a table needs for it to be scored: `columns`, then the conditions.
   std::vector<std::string> all_columns() const;
-  std::string hash() const;  // of all its tensors
+  std::map<std::string, std::vector<std::string>> words() const;  // of those of words
+  std::string hash() const;                                       // of all its tensors
 };
 
 // Of rows (n, all_columns()), in nats and in the table's units; on all threads. `rng` is that of

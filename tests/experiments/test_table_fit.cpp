@@ -50,10 +50,10 @@ Table bow(Index n, std::uint64_t seed) {
     values.mutable_data()[3 * i + 1] = static_cast<real>(u * u + 0.2 * noise.data()[i]);
     values.mutable_data()[3 * i + 2] = u > 0 ? 2 : 5;
   }
-  return {{"a", "b", "side"}, values, 0};
+  return {{"a", "b", "side"}, values, 0, {}};
 }
 Table without_class(const Table& table) {
-  return {{"a", "b"}, kernel::slice(table.values, 1, 0, 2), 0};
+  return {{"a", "b"}, kernel::slice(table.values, 1, 0, 2), 0, {}};
 }
 
 // An empty directory that is removed.
@@ -203,7 +203,8 @@ TEST_CASE("A kernel density is the mean of its Gaussians", "[table]") {
 
 TEST_CASE("Conditions become numbers of size 1, and refuse what they have not seen", "[table]") {
   const Tensor rows({{9, 1, 10}, {9, 3, 20}, {9, 3, real(30.5)}});
-  const Conditions conditions = conditions_of(rows, {"class", "x"});
+  const Conditions conditions =
+      conditions_of({.names = {"a", "class", "x"}, .training = rows}, {"class", "x"});
   CHECK(conditions.columns[0].classes == std::vector<double>{1, 3});
   CHECK(conditions.columns[1].classes.empty());
   CHECK(conditions.size() == 3);
@@ -226,6 +227,50 @@ TEST_CASE("Conditions become numbers of size 1, and refuse what they have not se
   CHECK(contains(error({{"klass", "1"}, {"x", "1"}}), "the model's conditions are: class, x"));
 }
 
+TEST_CASE("Classes may be words, and be in one part of a table alone", "[table]") {
+  const Split parts{.names = {"a", "sort"},
+                    .training = Tensor({{9, 1}, {9, 0}, {8, 1}}),
+                    .validation = Tensor({{7, 2}}),
+                    .test = Tensor({{7, 1}}),
+                    .words = {{"sort", {"rose", "iris", "lily"}}}};
+  const Conditions conditions = conditions_of(parts, {"sort"});
+  CHECK(conditions.columns[0].classes == std::vector<double>{0, 1, 2});
+  CHECK(conditions.columns[0].text_of(1) == "iris");
+  const Tensor row = conditions.row({{"sort", "lily"}});
+  CHECK(row.item() == 2);
+  CHECK(conditions.encode(row).at({0, 2}) == 1);
+  CHECK(contains(message_of<FileError>([&] {
+                   conditions.row({{"sort", "2"}});
+                 }),
+                 "sort = 2 given; it is one of: rose, iris, lily"));
+  const std::vector<std::string> warnings = check_conditions(conditions, parts.training);
+  REQUIRE(warnings.size() == 3);
+  CHECK(contains(warnings[2], "sort = lily has 0 rows to train on"));
+}
+
+TEST_CASE("A class of which no row is there to train on", "[table]") {
+  Split parts = split(bow(2000, 3), {.seed = 1});
+  Tensor lost(parts.validation.shape(), parts.validation.values());
+  lost.mutable_data()[2] = 0;
+  parts.validation = lost;
+  parts.words = {{"side", {"lost", "", "right", "", "", "left"}}};
+  for (const char* kind : {"mixture", "maf"}) {
+    FitOptions options = small_maf();
+    options.model = kind;
+    options.given = {"side"};
+    const TableModel model = fit(parts, options);
+    CHECK(model.conditions.columns[0].classes == std::vector<double>{0, 2, 5});
+    CHECK(std::isfinite(model.facts.on_validation.at(kind).value));
+    const Scratch scratch;
+    save_model(scratch.path / "m", model);
+    const TableModel loaded = load_model(scratch.path / "m");
+    CHECK(loaded.words() == parts.words);
+    Rng rng(1);
+    const Tensor given = loaded.conditions.row({{"side", "lost"}});
+    CHECK(all_finite(sample(loaded, given, rng)));
+  }
+}
+
 TEST_CASE("Noise on a grid stays within its cell", "[table]") {
   Rng rng(2);
   const Tensor points({{1, 5}, {2, 6}, {3, 7}});
@@ -244,7 +289,7 @@ TEST_CASE("Log p is in the table's units: a Gaussian far from 0 and of any width
     values.mutable_data()[2 * i] = 1000 + 50 * values.data()[2 * i];
     values.mutable_data()[2 * i + 1] = real(1e-3) * values.data()[2 * i + 1];
   }
-  const TableModel model = fit(split({{"a", "b"}, values, 0}), {.model = "gaussian"});
+  const TableModel model = fit(split({{"a", "b"}, values, 0, {}}), {.model = "gaussian"});
   const double entropy = 1 + std::log(2 * std::numbers::pi) + std::log(50 * 1e-3);
   CHECK(model.facts.on_test.at("gaussian").value == Approx(-entropy).margin(0.15));
   const std::vector<double> at_mean = log_prob(model, Tensor({{1000, 0}}));
