@@ -6,7 +6,8 @@ build_packages=(g++ cmake ninja-build libopenblas-openmp-dev libfmt-dev
                 libgnuplot-iostream-dev libcli11-dev nlohmann-json3-dev zlib1g-dev)
 figure_packages=(fonts-open-sans imagemagick)  # the last joins the frames of the animation
 command -v gnuplot >/dev/null || figure_packages+=(gnuplot-nox)
-test_packages=(catch2 liblemon-dev)  # the last is optional: it pairs large batches (flows/CMakeLists.txt)
+# The last two are optional: liblemon pairs large batches (flows), libpng reads pictures (experiments/data).
+test_packages=(catch2 liblemon-dev libpng-dev)
 browser_packages=(cmake ninja-build emscripten libfmt-dev nlohmann-json3-dev)  # emscripten brings node
 mpi_packages=(libopenmpi-dev openmpi-bin)
 clang_packages=(clang-14 libclang-rt-14-dev libomp-14-dev)

@@ -19,31 +19,14 @@ install_packages "${build_packages[@]}" "${figure_packages[@]}"
 cmake --preset experiments
 cmake --build --preset experiments --target gradflow
 gradflow=$PWD/build/experiments/experiments/gradflow
+examples=$PWD/experiments/table/examples.sh
 mkdir -p "${1:-results/tables}"
 cd "${1:-results/tables}"
 
-# Normal numbers by Box and Muller, Student's t of 3 degrees as a normal number over a root.
-awk 'function normal() { return sqrt(-2 * log(1 - rand())) * cos(6.283185307179586 * rand()) }
-BEGIN {
-  srand(1); print "x,y"
-  for (i = 0; i < 20000; ++i) {
-    turn = 3 * 3.14159265358979 * sqrt(rand()); side = rand() < 0.5 ? 1 : -1
-    x = side * turn * cos(turn) / 4.712 + 0.06 * normal()
-    y = side * turn * sin(turn) / 4.712 + 0.06 * normal()
-    printf "%.6g,%.6g\n", 1000 + 50 * x, -3 + 50 * y
-  }
-}' > spirals.csv
-awk 'function normal() { return sqrt(-2 * log(1 - rand())) * cos(6.283185307179586 * rand()) }
-function student(a, b, c) { a = normal(); b = normal(); c = normal(); return normal() / sqrt((a * a + b * b + c * c) / 3) }
-BEGIN {
-  srand(2); print "a,b,c,d,e,f,class"
-  for (i = 0; i < 20000; ++i) {
-    class = int(3 * rand()); common = student()
-    for (k = 0; k < 6; ++k) x[k] = 0.6 * student() + (0.3 + 0.2 * k) * common * (class == 2 ? -1 : 1)
-    x[0] += class; x[1] += 0.1 * x[0] * x[0]; x[5] -= 2 * class
-    printf "%.6g,%.6g,%.6g,%.6g,%.6g,%.6g,%d\n", x[0], 100 + 10 * x[1], x[2] / 10, 5 * x[3] - 5, 1000 * x[4], x[5], class
-  }
-}' > heavy.csv
+# shellcheck source=experiments/table/examples.sh
+. "$examples"
+make_spirals > spirals.csv
+make_heavy > heavy.csv
 if [ ! -s digits.csv.gz ]; then
   apt-get download -q python3-sklearn
   dpkg-deb --fsys-tarfile python3-sklearn_*.deb |

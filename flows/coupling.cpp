@@ -14,10 +14,8 @@ Coupling::Coupling(Index dim, Univariate univariate, const ConditionerOptions& o
   require(1 <= kept_ && kept_ < dim, "Coupling: {} of {} coordinates to be kept given; 1 to {}",
           kept_, dim, dim - 1);
   const Index R = univariate_->size(), networks = more.one_network ? 1 : R;
-  const auto sizes = layer_sizes(kept_ + context_, options.hidden, (dim - kept_) * R / networks);
-  for (Index r = 0; r < networks; ++r) networks_.emplace_back(sizes, rng, options.activation);
-  if (options.start_as_identity)
-    for (Mlp& network : networks_) network.zero_last_layer();
+  const Index in = kept_ + context_, out = (dim - kept_) * R / networks;
+  for (Index r = 0; r < networks; ++r) networks_.push_back(conditioner(in, options, out, rng));
   if (more.move_kept) free_ = zeros({1, kept_ * R});
 }
 

@@ -48,26 +48,24 @@ Tensor mask(const Degrees& out, const Degrees& in) {
 }  // namespace
 
 MaskedNetwork::MaskedNetwork(Index dim, Index numbers, const ConditionerOptions& options, Rng& rng)
-    : network_(layer_sizes(checked(dim) + options.context, options.hidden, dim * numbers), rng,
-               options.activation) {
+    : network_(conditioner(checked(dim) + options.context, options, dim * numbers, rng)) {
   Degrees before = degrees_of_inputs(dim, options.context);
-  for (const Index units : options.hidden) {
-    Degrees own = degrees_of_hidden(dim, units);
+  for (const Linear& layer : network_.layers) {
+    const bool last = &layer == &network_.layers.back();
+    Degrees own =
+        last ? degrees_of_outputs(dim, numbers) : degrees_of_hidden(dim, layer.W.shape()[0]);
     masks_.push_back(mask(own, before));
     before = std::move(own);
   }
-  masks_.push_back(mask(degrees_of_outputs(dim, numbers), before));
-  if (options.start_as_identity) network_.zero_last_layer();
 }
 
-// h_{l+1} = activation(h_l (W_l mask_l)^T + b_l)
+// As the network, with the weights W_l mask_l. Units of one number in layers of one size have one
+// degree: so a block adds to each unit what it may see.
 Var MaskedNetwork::operator()(const Var& input) const {
-  Var h = input;
-  for (std::size_t l = 0; l < masks_.size(); ++l) {
+  return through_blocks(network_, input, [this](std::size_t l, const Var& h) {
     const Linear& layer = network_.layers[l];
-    h = linear(l == 0 ? h : network_.activation(h), layer.W * masks_[l], layer.b);
-  }
-  return h;
+    return linear(h, layer.W * masks_[l], layer.b);
+  });
 }
 
 }  // namespace gradflow

@@ -32,10 +32,12 @@ class PlainMlp {
   // of memory it takes from `memory`, which outlives it.
   PlainMlp(const Mlp& network, Index begin, std::pmr::memory_resource* memory);
 
-  // Whether the activation is one that can be done on plain memory, and worth it: wide layers are
-  // little but their products, which gain nothing, and a slope kept beside each value costs them.
+  // Whether it has no residual blocks, and an activation that can be done on plain memory, and is
+  // worth it: wide layers are little but their products, which gain nothing, and a slope kept
+  // beside each value costs them.
   static bool knows(const Mlp& network) {
     constexpr Index kWide = 256;
+    if (network.blocks > 0) return false;
     if (network.layers.size() == 1 || network.activation.slope) return true;
     bool narrow = true;
     for (const Linear& layer : network.layers) narrow &= layer.W.shape()[0] <= kWide;

@@ -96,11 +96,11 @@ std::vector<std::string> all_sets() { return names(true); }
 std::vector<std::string> distinct_sets() { return names(false); }
 
 DataSet data_set(const std::string& name) {
-  if (name.ends_with(".pgm")) return picture(name);
+  if (is_picture(name)) return picture(name);
   const auto entry = std::find_if(catalogue().begin(), catalogue().end(),
                                   [&](const Entry& e) { return e.name == name; });
   require<Error>(entry != catalogue().end(),
-                 "data_set: {} given; {} is required, or a picture (a file *.pgm)", name,
+                 "data_set: {} given; {} is required, or a picture (a file *.png or *.pgm)", name,
                  fmt::format("{}", fmt::join(all_sets(), ", ")));
   DataSet set = entry->make();
   set.name = name;

@@ -27,8 +27,8 @@ const std::vector<Entry>& catalogue();
 std::vector<std::string> all_sets();
 std::vector<std::string> distinct_sets();
 
-// The one of this name; or, for a file (*.pgm), the picture as a density (picture.h). Throws Error,
-// with all names, if there is no such set.
+// The one of this name; or, for a file (*.png, *.pgm), the picture as a density (picture.h). Throws
+// Error, with all names, if there is no such set.
 DataSet data_set(const std::string& name);
 
 }  // namespace gradflow

@@ -141,6 +141,15 @@ void set_moments(DataSet& set, const Pixels& pixels) {
 
 }  // namespace
 
+void check_size_of_picture(Index width, Index height, const std::string& name) {
+  require<Error>(width * height <= kMostPixels, "{}: {} x {} pixels; {} at most", name, width,
+                 height, kMostPixels);
+}
+
+bool is_picture(const std::string& file) {
+  return file.ends_with(".pgm") || file.ends_with(".png");
+}
+
 Picture decode_pgm(const std::string& bytes, const std::string& name) {
   const bool text = bytes.starts_with("P2");
   require<Error>(text || bytes.starts_with("P5"),
@@ -150,8 +159,7 @@ Picture decode_pgm(const std::string& bytes, const std::string& name) {
   Picture picture;
   picture.width = words.number(1, 65535, "width");
   picture.height = words.number(1, 65535, "height");
-  require<Error>(picture.width * picture.height <= kMostPixels, "{}: {} x {} pixels; {} at most",
-                 name, picture.width, picture.height, kMostPixels);
+  check_size_of_picture(picture.width, picture.height, name);
   const Index shades = words.number(1, 65535, "number of shades");
   require<Error>(Index(bytes.size()) >= picture.width * picture.height,
                  "{}: {} bytes; {} x {} pixels are announced", name, bytes.size(), picture.width,
@@ -185,7 +193,8 @@ DataSet picture(const std::string& file, Dense dense) {
   std::ifstream in(file, std::ios::binary);
   const std::string bytes{std::istreambuf_iterator<char>(in), {}};
   require<Error>(!bytes.empty(), "{}: cannot be read, or is empty", file);
-  return picture(decode_pgm(bytes, file), file, dense);
+  const bool png = bytes.starts_with("\x89PNG");  // whatever its name says
+  return picture(png ? decode_png(bytes, file) : decode_pgm(bytes, file), file, dense);
 }
 
 }  // namespace gradflow

@@ -62,7 +62,7 @@ struct Wanted {
 };
 
 Settings settings_of(Wanted& wanted) {
-  return {names_setting("conditions", wanted.conditions, kConditions, "",
+  return {names_setting("conditions", wanted.conditions, kConditions,
                         "What the network is told of a point"),
           setting("seeds", wanted.seeds, Range<Index>{1, 100}, "Trainings of each method"),
           setting("samples", wanted.samples, Range<Index>{10, 100'000},

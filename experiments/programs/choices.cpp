@@ -17,15 +17,15 @@ Names split(const std::string& text) {
 
 }  // namespace
 
-Setting names_setting(std::string name, Names& value, const Names& possible,
-                      const std::string& ending, std::string help) {
-  const auto read = [name, &value, possible, ending](const std::string& text) {
+Setting names_setting(std::string name, Names& value, const Names& possible, std::string help,
+                      bool (*also)(const std::string& name)) {
+  const auto read = [name, &value, possible, also](const std::string& text) {
     const Names given = split(text);
     require<SettingError>(!given.empty(), "{} given without a name", name);
     for (const std::string& one : given)
-      require<SettingError>(
-          std::ranges::count(possible, one) == 1 || (!ending.empty() && one.ends_with(ending)),
-          "{} {} given; {} is required", name, one, fmt::format("{}", fmt::join(possible, "|")));
+      require<SettingError>(std::ranges::count(possible, one) == 1 || (also && also(one)),
+                            "{} {} given; {} is required", name, one,
+                            fmt::format("{}", fmt::join(possible, "|")));
     value = given;
   };
   return {std::move(name), std::move(help), "NAME,NAME,...", read,

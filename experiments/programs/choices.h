@@ -12,9 +12,9 @@ namespace gradflow {
 
 using Names = std::vector<std::string>;
 
-// A setting whose text is names with commas between them, each one of `possible`, or, unless that
-// is empty, ending so. The variable must live as long as the setting is used.
-Setting names_setting(std::string name, Names& value, const Names& possible,
-                      const std::string& ending, std::string help);
+// A setting whose text is names with commas between them, each one of `possible`, or one that
+// `also` takes, if there is such. The variable must live as long as the setting is used.
+Setting names_setting(std::string name, Names& value, const Names& possible, std::string help,
+                      bool (*also)(const std::string& name) = nullptr);
 
 }  // namespace gradflow

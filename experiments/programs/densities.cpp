@@ -5,7 +5,7 @@
 // row for each set, a column for each model, the truth first.)
 //
 //   densities                             all sets (data/catalogue.h), all models (zoo.h)
-//   densities --sets moons,photo.pgm --models spline_coupling,mixture
+//   densities --sets moons,photo.png --models spline_coupling,mixture
 //   densities --resume                    goes on where it was stopped
 //
 // Each pair of a set and a model is a task, on one core; as many run at a time as there are
@@ -17,6 +17,7 @@
 #include <optional>
 
 #include "experiments/data/catalogue.h"
+#include "experiments/data/picture.h"
 #include "experiments/draw/gallery.h"
 #include "experiments/draw/stack.h"
 #include "experiments/metrics/truth.h"
@@ -43,10 +44,11 @@ struct Wanted {
 };
 
 Settings settings_of(Wanted& wanted) {
-  return {names_setting(
-              "sets", wanted.sets, all_sets(), ".pgm",
-              fmt::format("Data sets, of {}; or pictures, as *.pgm", fmt::join(all_sets(), ", "))),
-          names_setting("models", wanted.models, zoo_names(), "",
+  return {names_setting("sets", wanted.sets, all_sets(),
+                        fmt::format("Data sets, of {}; or pictures, *.png or *.pgm",
+                                    fmt::join(all_sets(), ", ")),
+                        is_picture),
+          names_setting("models", wanted.models, zoo_names(),
                         fmt::format("Models, of {}", fmt::join(zoo_names(), ", "))),
           setting("judged", wanted.judged, Range<Index>{1000, 10'000'000},
                   "Points of each set that models are judged by")};
@@ -141,7 +143,7 @@ std::optional<Result> learn(const Truth& truth, const std::string& model, const 
 
 void say_row(const DensityRow& row, const char* how) {
   const Measures& m = row.measures;
-  say("{:16} {:22} NLL {:7.4f}, floor {:7.4f}, gap {:7.4f} +- {:.4f}, mass {:.4f}, {:4.0f} %, "
+  say("{:16} {:24} NLL {:7.4f}, floor {:7.4f}, gap {:7.4f} +- {:.4f}, mass {:.4f}, {:4.0f} %, "
       "{:5.1f} s{}\n",
       row.set, row.model, m.nll, m.floor, m.gap.value, m.gap.error, m.mass, 100 * m.coverage,
       row.seconds, how);

@@ -50,8 +50,8 @@ struct Wanted {
 };
 
 Settings settings_of(Wanted& wanted) {
-  return {names_setting("pairs", wanted.pairs, kPairs, "", "Tasks"),
-          names_setting("methods", wanted.methods, kMethods, "", "Ways to learn the velocity"),
+  return {names_setting("pairs", wanted.pairs, kPairs, "Tasks"),
+          names_setting("methods", wanted.methods, kMethods, "Ways to learn the velocity"),
           setting("seeds", wanted.seeds, Range<Index>{1, 100}, "Trainings of each method"),
           setting("samples", wanted.samples, Range<Index>{10, 5000},
                   "Points that distances are measured with")};

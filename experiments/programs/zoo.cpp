@@ -32,9 +32,12 @@ real box_for(const Tensor& points) {
   return std::max(kOfNoise, max(abs(Var(points))).item());
 }
 
-Species flow(const char* name, const FlowOptions& flow_options) {
-  return {name, [&known = recipe(name), flow_options](
-                    const Tensor& points, const TrainingOptions& options, const Stop& stop) {
+// A flow of this recipe; `before`: what is said before its name, of one that is not as usual.
+Species flow(const std::string& name, const FlowOptions& flow_options,
+             const std::string& before = "") {
+  return {before + name,
+          [&known = recipe(name), flow_options](const Tensor& points,
+                                                const TrainingOptions& options, const Stop& stop) {
             Rng rng(options.seed);
             FlowOptions made = flow_options;
             made.spline.box = box_for(points);
@@ -71,7 +74,7 @@ Species flow_matching(const char* name, const Pairing& pairing) {
 }
 
 std::vector<Species> made() {
-  const ConditionerOptions wide{.hidden = {64, 64}};
+  const ConditionerOptions wide{.hidden = {64, 64}}, residual{.hidden = {64}, .blocks = 2};
   const auto baseline = [](const char* name, auto fit) {
     return Species{name, [fit](const Tensor& points, const TrainingOptions& options,
                                const std::atomic<bool>&) {
@@ -88,6 +91,9 @@ std::vector<Species> made() {
       flow("iaf", {.layers = 8, .network = wide}),
       flow("spline_coupling", {.layers = 6, .network = wide, .spline = {.bins = 32}}),
       flow("spline_autoregressive", {.layers = 4, .network = wide, .spline = {.bins = 32}}),
+      flow("maf", {.layers = 8, .network = residual}, "residual_"),
+      flow("spline_coupling", {.layers = 6, .network = residual, .spline = {.bins = 32}},
+           "residual_"),
       continuous("continuous"),
       flow_matching("flow_matching", independent),
       flow_matching("optimal_flow_matching", optimal),

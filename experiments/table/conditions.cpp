@@ -8,35 +8,55 @@
 #include <set>
 
 #include "experiments/table/read/csv.h"
-#include "experiments/table/table.h"
 
 namespace gradflow {
 namespace {
 
-constexpr std::size_t kMostClasses = 50;
-
 // The values of a column, if they are few and whole.
-std::vector<double> classes_of(const Tensor& rows, Index column) {
+std::vector<double> classes_of(const Split& parts, Index column) {
   std::set<double> values;
-  const Index columns = rows.shape()[1];
-  for (Index i = 0; i < rows.rows(); ++i) {
-    const double value = rows.data()[i * columns + column];
-    if (value != std::floor(value)) return {};
-    values.insert(value);
-    if (values.size() > kMostClasses) return {};
-  }
+  for (const Tensor* rows : {&parts.training, &parts.validation, &parts.test})
+    for (Index i = 0; i < rows->rows(); ++i) {
+      const double value = rows->data()[i * std::ssize(parts.names) + column];
+      if (value != std::floor(value)) return {};
+      values.insert(value);
+      if (values.size() > RowReader::kMostWords) return {};
+    }
   return {values.begin(), values.end()};
+}
+
+[[noreturn]] void refuse(const Condition& column, const std::string& text) {
+  std::vector<std::string> texts;
+  for (const double value : column.classes) texts.push_back(column.text_of(value));
+  throw FileError(fmt::format("condition: {} = {} given; it is one of: {:.200}", column.name, text,
+                              fmt::format("{}", fmt::join(texts, ", "))));
 }
 
 Index class_of(const Condition& column, double value) {
   const auto found = std::ranges::find(column.classes, value);
-  require<FileError>(found != column.classes.end(),
-                     "condition: {} = {} given; it is one of: {:.200}", column.name, value,
-                     fmt::format("{}", fmt::join(column.classes, ", ")));
+  if (found == column.classes.end()) refuse(column, column.text_of(value));
   return found - column.classes.begin();
 }
 
+// The value that a text stands for.
+double value_of(const Condition& column, const std::string& text) {
+  if (column.words.empty()) {
+    const double value = number_of(text).value_or(kMissing);
+    require<FileError>(std::isfinite(value), "condition: {} = \"{}\" given; a number is required",
+                       column.name, text);
+    return value;
+  }
+  const auto found = std::ranges::find(column.words, text);
+  if (found == column.words.end()) refuse(column, text);
+  return static_cast<double>(found - column.words.begin());
+}
+
 }  // namespace
+
+std::string Condition::text_of(double value) const {
+  if (words.empty()) return fmt::format("{}", static_cast<real>(value));
+  return words.at(static_cast<std::size_t>(value));
+}
 
 Index Conditions::size() const {
   Index size = 0;
@@ -105,24 +125,43 @@ Tensor Conditions::row(const std::map<std::string, std::string>& texts) const {
     const auto text = texts.find(names[g]);
     require<FileError>(text != texts.end(), "condition: {} is not given; hint: --given {}=VALUE",
                        names[g], names[g]);
-    const double value = number_of(text->second).value_or(kMissing);
-    require<FileError>(std::isfinite(value), "condition: {} = \"{}\" given; a number is required",
-                       names[g], text->second);
-    row.mutable_data()[g] = static_cast<real>(value);
+    row.mutable_data()[g] = static_cast<real>(value_of(columns[g], text->second));
   }
   return row;
 }
 
-Conditions conditions_of(const Tensor& rows, const std::vector<std::string>& names) {
+Conditions conditions_of(const Split& parts, const std::vector<std::string>& names) {
   Conditions conditions;
-  const std::vector<ColumnStatistics> statistics = statistics_of(rows);
-  const Index first = rows.shape()[1] - std::ssize(names);
+  const std::vector<ColumnStatistics> statistics = statistics_of(parts.training);
+  const Index first = std::ssize(parts.names) - std::ssize(names);
   for (std::size_t g = 0; g < names.size(); ++g) {
     const Index column = first + static_cast<Index>(g);
     const ColumnStatistics& s = statistics[static_cast<std::size_t>(column)];
-    conditions.columns.push_back({names[g], classes_of(rows, column), s.mean, s.deviation});
+    const auto words = parts.words.find(names[g]);
+    conditions.columns.push_back(
+        {names[g], classes_of(parts, column), s.mean, s.deviation,
+         words == parts.words.end() ? std::vector<std::string>{} : words->second});
   }
   return conditions;
+}
+
+std::vector<std::string> check_conditions(const Conditions& conditions, const Tensor& training) {
+  constexpr Index kFew = 20;
+  std::vector<std::string> warnings;
+  const Index columns = training.shape()[1], first = columns - std::ssize(conditions.columns);
+  for (std::size_t g = 0; g < conditions.columns.size(); ++g) {
+    const Condition& c = conditions.columns[g];
+    std::map<double, Index> counts;
+    for (Index i = 0; i < training.rows() && !c.classes.empty(); ++i)
+      ++counts[training.data()[i * columns + first + static_cast<Index>(g)]];
+    for (const double value : c.classes)
+      if (counts[value] < kFew)
+        warnings.push_back(
+            fmt::format("{} = {} has {} rows to train on: what is said of it will "
+                        "be that of all classes, or a guess",
+                        c.name, c.text_of(value), counts[value]));
+  }
+  return warnings;
 }
 
 }  // namespace gradflow

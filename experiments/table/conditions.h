@@ -1,8 +1,8 @@
 // Conditions: columns that are known beforehand, as what a flow is told of each point.
 //
-// The one idea: a column of few whole numbers is a class, and becomes as many numbers of which one
-// is 1; any other column becomes one number, standardised. So a condition is written as it stands
-// in the table, `class=2`, and what a network sees is of size 1.
+// The one idea: a column of few whole numbers, or of words, is a class, and becomes as many numbers
+// of which one is 1; any other column becomes one number, standardised. So a condition is written
+// as it stands in the table, `class=2` or `sort=iris`, and what a network sees is of size 1.
 //
 // Read next: model.h.
 #pragma once
@@ -11,7 +11,7 @@
 #include <string>
 #include <vector>
 
-#include "tensor/tensor.h"
+#include "experiments/table/table.h"
 
 namespace gradflow {
 
@@ -19,6 +19,10 @@ struct Condition {
   std::string name = {};
   std::vector<double> classes = {};  // its values, in order; none: a real number,
   double mean = 0, deviation = 1;    // standardised by these
+  // Of a column of words: the words, of which the values are the places.
+  std::vector<std::string> words = {};
+
+  std::string text_of(double value) const;  // as it stands in a file
 };
 
 struct Conditions {
@@ -37,7 +41,10 @@ struct Conditions {
   Tensor row(const std::map<std::string, std::string>& texts) const;
 };
 
-// Of the last columns of these rows (N, ...), which have these names.
-Conditions conditions_of(const Tensor& rows, const std::vector<std::string>& names);
+// Of the last columns of a table, which have these names: means and deviations of the training
+// part; classes of all parts, since one of a few rows may be in another part alone.
+Conditions conditions_of(const Split& parts, const std::vector<std::string>& names);
+// What a person should know of them, a line each: classes with hardly any rows in `training`.
+std::vector<std::string> check_conditions(const Conditions& conditions, const Tensor& training);
 
 }  // namespace gradflow

@@ -72,7 +72,7 @@ class Fit {
     require<FileError>(D_ >= 1, "fit: {} columns given, {} of them conditions; at least one other",
                        parts.names.size(), G);
     if (options_.grid.empty()) options_.grid.assign(static_cast<std::size_t>(D_), 0.0);
-    conditions_ = conditions_of(parts.training, options.given);
+    conditions_ = conditions_of(parts, options.given);
     choose_sizes();
   }
 

@@ -8,6 +8,7 @@
 #include <deque>
 #include <numeric>
 #include <unordered_map>
+#include <unordered_set>
 #include <utility>
 
 #include "tensor/random.h"
@@ -15,40 +16,48 @@
 namespace gradflow {
 namespace {
 
-constexpr Index kPiece = 1 << 24;  // numbers; memory that is never written takes none
-
-// Rows of unknown number. They become one tensor at the end, and what has been copied is given back
-// at once: so they are never in memory twice.
+// Rows of unknown number, in pieces of growing size. They become one tensor at the end, and what
+// has been copied is given back at once: so they are never in memory twice.
 class Gathered {
  public:
-  explicit Gathered(Index columns)
-      : columns_(columns), rows_in_piece_(std::max<Index>(1, kPiece / columns)) {}
+  explicit Gathered(Index columns) : columns_(columns) {}
 
   void add(std::span<const double> row) {
-    if (rows_ == std::ssize(pieces_) * rows_in_piece_)
-      pieces_.push_back(std::make_unique_for_overwrite<real[]>(
-          static_cast<std::size_t>(rows_in_piece_ * columns_)));
-    real* const to = pieces_.back().get() + rows_ % rows_in_piece_ * columns_;
+    if (pieces_.empty() || pieces_.back().rows == pieces_.back().room) add_piece();
+    Piece& piece = pieces_.back();
+    real* const to = piece.values.get() + piece.rows++ * columns_;
     for (std::size_t i = 0; i < row.size(); ++i) to[i] = static_cast<real>(row[i]);
     ++rows_;
   }
   Tensor take() {
     Tensor all({rows_, columns_});
     real* to = all.mutable_data();
-    for (Index left = rows_; left > 0; left -= rows_in_piece_) {
-      to = std::copy_n(pieces_.front().get(), std::min(left, rows_in_piece_) * columns_, to);
-      pieces_.pop_front();
-    }
+    for (; !pieces_.empty(); pieces_.pop_front())
+      to = std::copy_n(pieces_.front().values.get(), pieces_.front().rows * columns_, to);
     return all;
   }
 
  private:
-  Index columns_, rows_in_piece_, rows_ = 0;
-  std::deque<std::unique_ptr<real[]>> pieces_ = {};
+  struct Piece {
+    std::unique_ptr<real[]> values;
+    Index rows, room;
+  };
+  void add_piece() {
+    const Index wanted = pieces_.empty() ? kLeast : 2 * pieces_.back().room * columns_;
+    const Index room = std::max<Index>(1, std::min(wanted, kMost) / columns_);
+    pieces_.push_back(
+        {std::make_unique_for_overwrite<real[]>(static_cast<std::size_t>(room * columns_)), 0,
+         room});
+  }
+
+  static constexpr Index kLeast = 1 << 12, kMost = 1 << 24;  // numbers in a piece
+  Index columns_, rows_ = 0;
+  std::deque<Piece> pieces_ = {};
 };
 
 std::vector<std::string> columns_to_read(const RowReader& rows, const ReadOptions& options) {
   std::vector<std::string> columns = options.columns;
+  if (!options.by_place) find_columns(rows, columns);
   std::vector<bool> without(rows.names().size());
   for (const Index i : find_columns(rows, options.except))
     without[static_cast<std::size_t>(i)] = true;
@@ -111,18 +120,65 @@ double smallest_gap(const std::vector<real>& sorted) {
   return gap;
 }
 
+// 'column "a"', 'columns "a", "b"', 'columns "a", "b", "c" and 61 others': as many alike are one
+// warning.
+std::string naming(const std::vector<std::string>& names) {
+  constexpr std::size_t kMost = 8;
+  const std::size_t shown = std::min(names.size(), kMost);
+  std::string text = names.size() == 1 ? "column " : "columns ";
+  for (std::size_t i = 0; i < shown; ++i)
+    text += fmt::format("{}\"{}\"", i > 0 ? ", " : "", names[i]);
+  if (names.size() > shown) text += fmt::format(" and {} others", names.size() - shown);
+  return text;
+}
+
 void warn_of_outliers(const Table& table, const std::vector<ColumnStatistics>& statistics,
                       std::vector<std::string>& warnings) {
   constexpr double kFar = 10;
+  double farthest = 0;
+  std::vector<std::string> names;
   for (std::size_t c = 0; c < statistics.size(); ++c) {
     const auto& [mean, deviation, low, high] = statistics[c];
     const double far = std::max(high - mean, mean - low) / deviation;
-    if (deviation > 0 && far > kFar)
-      warnings.push_back(fmt::format(
-          "column \"{}\": a value is {:.0f} deviations from the mean; a logarithm may help, or "
-          "leaving it out",
-          table.names[c], far));
+    if (deviation == 0 || far <= kFar) continue;
+    farthest = std::max(farthest, far);
+    names.push_back(table.names[c]);
   }
+  if (!names.empty())
+    warnings.push_back(fmt::format(
+        "{}: {} {:.0f} deviations from the mean; a logarithm may help, or leaving out "
+        "such rows",
+        naming(names), names.size() == 1 ? "a value is" : "values are up to", farthest));
+}
+
+// Of the first so many columns, where they repeat values.
+void warn_of_repeats(const Table& table, std::size_t columns, std::vector<std::string>& warnings) {
+  double most = 0, width = 0;
+  std::vector<std::string> names;
+  for (std::size_t c = 0; c < columns; ++c) {
+    const std::vector<real> sorted = sorted_column(table.values, static_cast<Index>(c));
+    if (!repeats(sorted) || sorted.front() == sorted.back()) continue;
+    const double share =
+        static_cast<double>(most_repeated(sorted)) / static_cast<double>(sorted.size());
+    if (share > most) most = share, width = smallest_gap(sorted);
+    names.push_back(table.names[c]);
+  }
+  if (!names.empty())
+    warnings.push_back(fmt::format(
+        "{}: {}{:.1f} % of the values are the same number, and a density may become as high there "
+        "as it likes; --dequantise adds noise of width {:.4g}; if it is a class, --given {}",
+        naming(names), names.size() == 1 ? "" : "up to ", 100 * most, width, names.front()));
+}
+
+[[noreturn]] void refuse_constant(const std::string& name, double value, bool given) {
+  // So far from 0 that other digits may have been lost.
+  const bool lost = std::abs(value) * std::numeric_limits<real>::epsilon() > 1e-3;
+  throw FileError(fmt::format(
+      "table: column \"{}\" is constant, {}; {}; hint: leave it out{}", name, value,
+      given ? "a condition must differ between rows" : "its density would be infinite",
+      lost ? fmt::format(", or, if it differs behind the digits of {} bytes, subtract {} first",
+                         sizeof(real), value)
+           : fmt::format(" with --except {}", name)));
 }
 
 // Rows in another order, in place: row i of the result is row order[i]. Each cycle of the
@@ -141,6 +197,25 @@ void permute_rows(real* values, Index columns, std::vector<Index> order) {
     std::copy_n(first.data(), columns, row(to));
     at(to) = to;
   }
+}
+
+// x1, x2, ...: what columns are called that have no names.
+bool are_no_names(const std::vector<std::string>& names) {
+  for (std::size_t i = 0; i < names.size(); ++i)
+    if (names[i] != fmt::format("x{}", i + 1)) return false;
+  return true;
+}
+
+// By name; by place, if that is all there is to go by.
+std::vector<Index> match_columns(const RowReader& rows, const std::vector<std::string>& names) {
+  const std::unordered_set<std::string_view> there(rows.names().begin(), rows.names().end());
+  const auto is_there = [&](const std::string& name) { return there.contains(name); };
+  const bool comparable = rows.has_names() && !are_no_names(names);
+  if (comparable || names.size() != rows.names().size() || std::ranges::all_of(names, is_there))
+    return find_columns(rows, names);
+  std::vector<Index> all(names.size());
+  std::iota(all.begin(), all.end(), 0);
+  return all;
 }
 
 }  // namespace
@@ -163,6 +238,15 @@ std::vector<Index> find_columns(const RowReader& rows, const std::vector<std::st
   return found;
 }
 
+void select_columns(RowReader& rows, const std::vector<std::string>& names,
+                    const std::map<std::string, std::vector<std::string>>& words) {
+  const std::vector<Index> places = match_columns(rows, names);
+  for (std::size_t i = 0; i < names.size(); ++i)
+    if (const auto found = words.find(names[i]); found != words.end())
+      rows.take_words(places[i], found->second);
+  rows.select(places);
+}
+
 bool next_whole_row(RowReader& rows, std::span<double> row, Missing missing, Index& dropped) {
   while (rows.next(row)) {
     const std::optional<Unusable> unusable = find_unusable(row);
@@ -182,12 +266,15 @@ Table read_table(const std::string& path, const ReadOptions& options) {
 
 Table read_table(Source source, const ReadOptions& options) {
   const auto rows = read_rows(std::move(source), options.array);
-  Table table{columns_to_read(*rows, options), {}, 0};
-  rows->select(find_columns(*rows, table.names));
+  Table table{columns_to_read(*rows, options), {}, 0, {}};
+  select_columns(*rows, table.names, options.words);
   std::vector<double> row(table.names.size());
   Gathered gathered(table.columns());
   while (next_whole_row(*rows, row, options.missing, table.dropped)) gathered.add(row);
   table.values = gathered.take();
+  for (std::size_t i = 0; i < table.names.size(); ++i)
+    if (auto words = rows->words(rows->selected()[i]); !words.empty())
+      table.words[table.names[i]] = std::move(words);
   return table;
 }
 
@@ -227,26 +314,18 @@ std::vector<std::string> check_table(const Table& table, const CheckOptions& opt
     const ColumnStatistics& column = statistics[c];
     const std::string& name = table.names[c];
     const bool constant = column.low == column.high;
-    require<FileError>(options.constant_allowed || !constant,
-                       "table: column \"{}\" is constant, {}; its density would be infinite; hint: "
-                       "leave it out with --columns",
-                       name, column.low);
+    const bool given = static_cast<Index>(c) >= D - options.given;
+    if (constant && (given || !options.constant_allowed)) refuse_constant(name, column.low, given);
     const double resolution = std::max(std::abs(column.low), std::abs(column.high)) *
                               std::numeric_limits<real>::epsilon();
     require<FileError>(constant || column.deviation > 100 * resolution,
                        "table: column \"{}\" has a deviation of {:.3g} about {:.9g}, which numbers "
                        "of {} bytes do not resolve; hint: subtract {:.9g}",
                        name, column.deviation, column.mean, sizeof(real), column.mean);
-    const std::vector<real> sorted = sorted_column(table.values, static_cast<Index>(c));
-    if (!constant && !options.constant_allowed && repeats(sorted))
-      warnings.push_back(fmt::format(
-          "column \"{}\": {:.1f} % of its values are the same number, and a density may become as "
-          "high there as it likes; --dequantise adds noise of width {:.4g}",
-          name,
-          100 * static_cast<double>(most_repeated(sorted)) / static_cast<double>(sorted.size()),
-          smallest_gap(sorted)));
   }
-  warn_of_outliers(table, statistics, warnings);
+  const Index own = D - options.given;
+  if (!options.constant_allowed) warn_of_repeats(table, static_cast<std::size_t>(own), warnings);
+  warn_of_outliers(table, {statistics.begin(), statistics.begin() + own}, warnings);
   if (N < 20 * D)
     warnings.push_back(fmt::format(
         "{} rows for {} columns: few; do not expect much more than of a Gaussian", N, D));
@@ -282,7 +361,8 @@ Split split(Table table, const SplitOptions& options) {
   Tensor values = std::move(table.values);
   permute_rows(values.mutable_data(), table.columns(), Rng(options.seed).fork(0).permutation(N));
   return {std::move(table.names), values.rows(0, training),
-          values.rows(training, training + validation), values.rows(training + validation, N)};
+          values.rows(training, training + validation), values.rows(training + validation, N),
+          std::move(table.words)};
 }
 
 }  // namespace gradflow

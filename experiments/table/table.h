@@ -10,6 +10,7 @@
 // Read next: read/row_reader.h, what can be read; fit.h, what is done with it.
 #pragma once
 
+#include <map>
 #include <optional>
 
 #include "experiments/table/read/row_reader.h"
@@ -21,6 +22,8 @@ struct Table {
   std::vector<std::string> names = {};  // of its columns
   Tensor values = {};                   // (rows, columns)
   Index dropped = 0;                    // rows that were left out, since something was missing
+  // Of columns of words, by name: the words, of which the values are the places.
+  std::map<std::string, std::vector<std::string>> words = {};
 
   Index rows() const { return values.rows(); }
   Index columns() const { return std::ssize(names); }
@@ -30,10 +33,13 @@ enum class Missing { refuse, drop };  // what becomes of rows in which a number 
 
 struct ReadOptions {
   std::vector<std::string> columns = {};  // in this order; empty: all
+  bool by_place = false;                  // take `columns` so if there are no names; see below
   std::vector<std::string> except = {};   // of all, but for these
   std::vector<std::string> last = {};     // behind the others, whichever these are
   Missing missing = Missing::refuse;
   std::string array = {};  // of an archive with several: its name
+  // Columns that may hold words, and which (none: those that are found); see RowReader.
+  std::map<std::string, std::vector<std::string>> words = {};
 };
 
 // From a file, "-" or an open source. Throws FileError, naming row and column, for what is missing
@@ -44,6 +50,10 @@ Table read_table(Source source, const ReadOptions& options = {});
 
 // Where columns of these names are among all. Throws FileError, with a list, for one that is not.
 std::vector<Index> find_columns(const RowReader& rows, const std::vector<std::string>& names);
+// Selects the columns of these names, and lets those hold words that are among `words`. If the file
+// has no names, or these are none (x1, x2, ...), as many columns are taken in their order.
+void select_columns(RowReader& rows, const std::vector<std::string>& names,
+                    const std::map<std::string, std::vector<std::string>>& words);
 
 // The next row without anything missing: reads on until there is one, or throws FileError, as
 // `missing` says. False at the end. Counts what it leaves out.
@@ -61,6 +71,7 @@ std::vector<ColumnStatistics> statistics_of(const Tensor& values);  // (N, D), a
 // columns. Returns what a person should know, a line each: repeated values, outliers, many columns.
 struct CheckOptions {
   bool constant_allowed = false;  // where noise will be added
+  Index given = 0;                // so many of the last columns are conditions: they may repeat
 };
 std::vector<std::string> check_table(const Table& table, const CheckOptions& options = {});
 
@@ -76,7 +87,8 @@ struct SplitOptions {
 };
 struct Split {
   std::vector<std::string> names = {};
-  Tensor training = {}, validation = {}, test = {};  // views of one tensor
+  Tensor training = {}, validation = {}, test = {};            // views of one tensor
+  std::map<std::string, std::vector<std::string>> words = {};  // of columns of words
 };
 // Throws FileError if the training or the validation part would be empty, or shares make no sense.
 Split split(Table table, const SplitOptions& options = {});

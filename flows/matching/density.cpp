@@ -197,4 +197,39 @@ Tensor euler_log_prob(const Field& field, const Tensor& points, Index steps) {
   return to_tensor(log_prob);
 }
 
+// k_i = f(y + h (a_i0 k_0 + ...), t + c_i h)  ->  b_0 k_0 + b_1 k_1 + ...
+Field mean_slope(const Field& field, const Tableau& tableau, double h) {
+  return [&field, &tableau, h](const Var& y, const Var& t) {
+    Asked asked(field);
+    const double begin = double{t.value().data()[0]};  // one time for all points
+    std::vector<Var> k;
+    for (std::size_t i = 0; i < tableau.nodes.size(); ++i)
+      k.push_back(asked(led(y, k, tableau.rows[i], h), begin + tableau.nodes[i] * h));
+    return led(zeros(y.shape()), k, tableau.weights, 1);
+  };
+}
+
+Tensor solver_log_prob(const Field& field, const Tensor& points, const Tableau& tableau,
+                       Index steps) {
+  check(points, steps);
+  return euler_log_prob(mean_slope(field, tableau, 1 / static_cast<double>(steps)), points, steps);
+}
+
+double folded_share(const Field& field, const Tensor& noise, const Tableau& tableau, Index steps) {
+  check(noise, steps);
+  const Unrecorded unrecorded;
+  const double h = 1 / static_cast<double>(steps);
+  const Field slope = mean_slope(field, tableau, h);
+  std::vector<bool> folded(static_cast<std::size_t>(noise.rows()), false);
+  Tensor y = noise;
+  for (Index step = 0; step < steps; ++step) {
+    const Linearised at = linearised(slope, y, static_cast<double>(step) * h);
+    for (Index b = 0; b < y.rows(); ++b)
+      if (!(step_matrix(at, b, h).det() > 0)) folded[static_cast<std::size_t>(b)] = true;
+    kernel::add_in_place(y, at.v, static_cast<real>(h));
+  }
+  return static_cast<double>(std::count(folded.begin(), folded.end(), true)) /
+         static_cast<double>(std::max<Index>(1, noise.rows()));
+}
+
 }  // namespace gradflow

@@ -31,10 +31,15 @@ inline Times late_times(real power) {
 inline Var paths_loss(const Field& field, const Tensor& y_0, const Tensor& y_1, Rng& rng,
                       const Path& path = straight, real blur = 0,
                       const Times& times = uniform_times) {
+  require(y_1.rank() == 2, "matching_loss: points {} given; (B, D) are required", y_1.shape());
+  require(blur >= 0, "matching_loss: a blur of {} given; 0 or more", blur);
   const Tensor t = times(y_1.rows(), rng);
   const auto [y_t, velocity] = path(y_0, y_1, t);
   const Var place = blur == 0 ? y_t : y_t + blur * rng.normal(y_t.shape());
-  return mean(square(field(place, t) - velocity));
+  const Var found = field(place, t);
+  require(found.shape() == velocity.shape(), "matching_loss: a field of {} given; {} is required",
+          found.shape(), velocity.shape());
+  return mean(square(found - velocity));
 }
 
 // The same to each of the batch's points (B, D) from y_0 ~ N(0, I). Draws y_0 and what the pairing

@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include "flows/univariate/rational_quadratic_fused.h"
+#include "flows/univariate_fused.h"
 
 namespace gradflow {
 namespace {
@@ -119,10 +120,8 @@ Univariate composed_rational_quadratic(const SplineOptions& o, Ends ends) {
 }
 
 Univariate rational_quadratic(const SplineOptions& options, Ends ends) {
-  Univariate map = composed_rational_quadratic(options, ends);
-  map.fused_latent = fused_rational_quadratic(Way::to_latent, options, ends);
-  map.fused_data = fused_rational_quadratic(Way::to_data, options, ends);
-  return map;
+  return with_fused(composed_rational_quadratic(options, ends),
+                    plain_rational_quadratic(options, ends));
 }
 
 }  // namespace gradflow

@@ -1,18 +1,28 @@
+// In short: some points at a time walk along both axes together, a bin after another, each until
+// it has come to its own. So all loops are over points, and become vector instructions.
+
 #include "flows/univariate/rational_quadratic_fused.h"
 
 #include <algorithm>
 #include <cmath>
+#include <functional>
 
-#include "tensor/kernels/lanes.h"
 #include "tensor/kernels/vector_math.h"
 
 namespace gradflow {
 namespace {
 
-constexpr const char* kName = "rational_quadratic";
+constexpr Index kTogether = 64;  // points
+template <class Number>
+struct Few {  // a number for each
+  Number data[kTogether];
+  Number& operator[](Index b) { return data[b]; }
+  Number operator[](Index b) const { return data[b]; }
+};
+using Reals = Few<real>;
+using Doubles = Few<double>;
 
 struct Curve {  // what is the same for all points
-  Way way;
   Index K;
   double box;
   Ends ends;
@@ -26,44 +36,44 @@ struct Curve {  // what is the same for all points
   }
 };
 
-// A bin of one axis. The softmax of its K raw numbers is per_total times their exponentials.
-struct Bin {
-  Index k = 0;
-  double begin = 0;            // the knot before it
-  real size = 0;               // as far as the next
-  real share = 0, before = 0;  // its part of the softmax, and that of all before it
-  real per_total = 0;
+// Rows of numbers, one for each point: an axis of the box, and the bin of it where a point is.
+struct Axis {
+  RawRows<real> e;  // K rows: exponentials of the raw numbers. The softmax is e scale
+  real *bin, *size, *share, *before, *scale;  // its number; its part of the softmax, that before it
+  static constexpr Index rows(Index K) { return K + 5; }
+  Axis(Index K, RawRows<real> kept)
+      : e(kept),
+        bin(kept[K]),
+        size(kept[K + 1]),
+        share(kept[K + 2]),
+        before(kept[K + 3]),
+        scale(kept[K + 4]) {}
 };
 
-// The bin in which a walk along the axis stops: `stops` is asked with each but the last, and with
-// the knot after it. e (K): exponentials.
-template <class Stops>
-Bin walk(const Curve& curve, const real* e, Stops stops) {
-  const real total = sum_of_few(e, curve.K);
-  const double least = 2 * curve.box * kSplineLeast, unit = curve.spread() / double(total);
-  Bin bin{.begin = -curve.box, .per_total = 1 / total};
-  double size = least + unit * double(e[0]), before = 0;
-  while (bin.k < curve.K - 1 && !stops(bin.k, bin.begin + size)) {
-    before += double(e[bin.k]);
-    bin.begin += size;
-    size = least + unit * double(e[++bin.k]);
-  }
-  // The last knot is where it must be, whatever the sum of all bins has been rounded to.
-  bin.size = real(bin.k == curve.K - 1 ? curve.box - bin.begin : size);
-  bin.share = e[bin.k] * bin.per_total;
-  bin.before = real(before) * bin.per_total;
-  return bin;
-}
+// What is kept of a few points for the way back.
+struct Kept {
+  Axis x, y;
+  real *inside, *u, *d_0, *d_1;  // the box, or 0; where on its piece; the slopes at both ends
+  static constexpr Index rows(Index K) { return 2 * Axis::rows(K) + 4; }
+  Kept(Index K, RawRows<real> kept)
+      : x(K, kept),
+        y(K, {kept[Axis::rows(K)], kept.step}),
+        inside(kept[rows(K) - 4]),
+        u(kept[rows(K) - 3]),
+        d_0(kept[rows(K) - 2]),
+        d_1(kept[rows(K) - 1]) {}
+};
 
 // The piece of its curve on which a point is.
 struct Piece {
-  bool inside = false;  // the box: else there is none
-  Bin x, y;
-  real d_0 = 1, d_1 = 1;
+  real w, h, d_0, d_1;
   real u = 0;  // where on it, from 0 to 1
-  real s() const { return y.size / x.size; }
+  real s() const { return h / w; }
   real q() const { return d_0 + d_1 - 2 * s(); }
 };
+Piece piece_of(const Kept& kept, Index b) {
+  return {kept.x.size[b], kept.y.size[b], kept.d_0[b], kept.d_1[b], kept.u[b]};
+}
 
 struct Heights {  // what the formulas are made of, at u
   real p, N, E, M;
@@ -76,114 +86,151 @@ real slope(const Piece& f) {
   const Heights at = heights(f);
   return f.s() * f.s() * at.M / (at.E * at.E);
 }
-real height(const Piece& f, double box) {
+real height(const Piece& f) {
   const Heights at = heights(f);
-  return real(std::clamp(f.y.begin + double(f.y.size * at.N / at.E), -box, box));
+  return f.h * at.N / at.E;
 }
-// As place() in rational_quadratic.cpp.
-real place(const Piece& f, double y) {
-  const real e = std::min(real((y - f.y.begin) / double(f.y.size)), real(1)), s = f.s(), q = f.q();
-  const real a = e * q + s - f.d_0, b = f.d_0 - e * q, c = -s * e;
-  const real root = std::sqrt(std::max(b * b - 4 * a * c, real(0)));
-  return std::clamp(2 * c / (-b - root), real(0), real(1));
+real between(real low, real v, real high) { return v < low ? low : v > high ? high : v; }
+// As place() in rational_quadratic.cpp, at the share e of its height.
+real place(const Piece& f, real share) {
+  const real e = share < 1 ? share : 1, s = f.s(), q = f.q();
+  const real a = e * q + s - f.d_0, b = f.d_0 - e * q, c = -s * e, square = b * b - 4 * a * c;
+  const real root = std::sqrt(square > 0 ? square : 0);
+  return between(0, 2 * c / (-b - root), 1);
 }
 
-// What the loops compute, of points (B, D), the last M of whose columns move, n = B M in all.
-struct Numbers {
-  Tensor points, log_det;  // (B, D), (B)
-  Tensor e;                // (n, 2 K): exponentials of the widths, then of the heights
-  Tensor d;                // (n, 2): slopes at the knots before and after
-  std::shared_ptr<const std::vector<Piece>> pieces;
-};
-
-// e^(raw - the largest): the softmax but for its total.
-Tensor exponentials(const Curve& curve, const Tensor& raw) {
-  const Index K = curve.K, R = curve.R(), n = raw.size() / R;
-  Tensor less({n, 2 * K});
-  real* to = less.mutable_data();
-  const real* r = raw.data();
-  for (Index i = 0; i < n; ++i, r += R)
-    for (const real* from : {r, r + K}) {
-      real most = from[0];
-#pragma omp simd reduction(max : most)
-      for (Index k = 0; k < K; ++k) most = most > from[k] ? most : from[k];
-      for (Index k = 0; k < K; ++k) *to++ = from[k] - most;
+// e^(raw - the largest of them), and what the softmax multiplies them by.
+void exponentials(Index K, Index n, RawRows<const real> raw, const Axis& axis) {
+  Reals most, total{};
+  std::copy_n(raw[0], n, most.data);
+  for (Index k = 1; k < K; ++k) {
+    const real* const a = raw[k];
+#pragma omp simd
+    for (Index b = 0; b < n; ++b) most[b] = a[b] > most[b] ? a[b] : most[b];
+  }
+  for (Index k = 0; k < K; ++k) {
+    const real* const a = raw[k];
+    real* const e = axis.e[k];
+#pragma omp simd
+    for (Index b = 0; b < n; ++b) {
+      e[b] = math::exp(a[b] - most[b]);
+      total[b] += e[b];
     }
-  return kernel::map(kName, less, [](real v) { return math::exp(v); });
+  }
+#pragma omp simd
+  for (Index b = 0; b < n; ++b) axis.scale[b] = 1 / total[b];
 }
 
-Piece piece_at(const Curve& curve, real v, const real* e) {
-  Piece f{.inside = std::abs(double(v)) <= curve.box, .x = {}, .y = {}};
-  if (!f.inside) return f;
-  const auto there = [v](Index, double knot) { return double(v) < knot; };
-  const auto at = [](Index bin) { return [bin](Index k, double) { return k == bin; }; };
-  if (curve.way == Way::to_latent) {
-    f.x = walk(curve, e, there);
-    f.y = walk(curve, e + curve.K, at(f.x.k));
+// All points go from bin to bin; where goes_on(b, bin, the knot before it) is false, one stays.
+// Returns the knots before the points' bins.
+template <class GoesOn>
+Doubles walk(const Curve& curve, Index n, const Axis& axis, GoesOn goes_on) {
+  const double least = 2 * curve.box * kSplineLeast;
+  Doubles bin{}, begin, size, share, before{}, unit, knot, sum{};
+#pragma omp simd
+  for (Index b = 0; b < n; ++b) {
+    unit[b] = curve.spread() * double(axis.scale[b]);
+    share[b] = sum[b] = double(axis.e[0][b]);
+    size[b] = least + unit[b] * share[b];
+    begin[b] = -curve.box;
+    knot[b] = begin[b] + size[b];
+  }
+  for (Index k = 1; k < curve.K; ++k) {
+    const real* const e = axis.e[k];
+#pragma omp simd
+    for (Index b = 0; b < n; ++b) {
+      const double own = double(e[b]), next = least + unit[b] * own;
+      const bool on = goes_on(b, double(k), knot[b]);
+      bin[b] = on ? double(k) : bin[b];
+      begin[b] = on ? knot[b] : begin[b];
+      size[b] = on ? next : size[b];
+      share[b] = on ? own : share[b];
+      before[b] = on ? sum[b] : before[b];
+      knot[b] += next;
+      sum[b] += own;
+    }
+  }
+#pragma omp simd
+  for (Index b = 0; b < n; ++b) {
+    const double scale = double(axis.scale[b]), last = double(curve.K - 1);
+    // The last knot is where it must be, whatever the sum of all bins has been rounded to.
+    axis.size[b] = real(bin[b] == last ? curve.box - begin[b] : size[b]);
+    axis.bin[b] = real(bin[b]);
+    axis.share[b] = real(share[b] * scale);
+    axis.before[b] = real(before[b] * scale);
+  }
+  return begin;
+}
+
+// The slopes at both ends of each piece.
+void slopes(const Curve& curve, Index n, RawRows<const real> raw, const Kept& kept) {
+  for (const Index side : {0, 1}) {
+    Reals own, fixed;
+    real* const d = side == 0 ? kept.d_0 : kept.d_1;
+    for (Index b = 0; b < n; ++b) {
+      const Index at = curve.slope_at(Index(kept.x.bin[b]) + side);
+      fixed[b] = at < 0;
+      own[b] = at < 0 ? 0 : raw[at][b];
+    }
+#pragma omp simd
+    for (Index b = 0; b < n; ++b) {
+      const real a = own[b] + kSplineOne, size = a < 0 ? -a : a;
+      const real bent = kSplineLeast + ((a > 0 ? a : 0) + math::log1p(math::exp(-size)));
+      d[b] = fixed[b] > 0 ? 1 : bent;
+    }
+  }
+}
+
+// Of no more points than go together. What is outside of the box stays; its piece is that of 0.
+void forward_few(const Curve& curve, Way way, Index n, const real* v, RawRows<const real> raw,
+                 real* y, real* log_det, const Kept& kept) {
+  const bool latent = way == Way::to_latent;
+  const real box = real(curve.box);
+  Doubles at;
+  for (Index b = 0; b < n; ++b) {
+    kept.inside[b] = std::abs(v[b]) <= box;
+    at[b] = kept.inside[b] > 0 ? double(v[b]) : 0;
+  }
+  exponentials(curve.K, n, raw, kept.x);
+  exponentials(curve.K, n, {raw[curve.K], raw.step}, kept.y);
+  const Axis &first = latent ? kept.x : kept.y, &second = latent ? kept.y : kept.x;
+  const Doubles from =
+      walk(curve, n, first, [&](Index b, double, double knot) { return at[b] >= knot; });
+  const real* const bin = first.bin;
+  const Doubles to =
+      walk(curve, n, second, [bin](Index b, double k, double) { return k <= double(bin[b]); });
+  slopes(curve, n, raw, kept);
+  const auto put = [&](Index b, double moved) {
+    const double in_box = moved < -curve.box ? -curve.box : moved > curve.box ? curve.box : moved;
+    y[b] = kept.inside[b] > 0 ? real(in_box) : v[b];
+  };
+  if (latent) {
+#pragma omp simd
+    for (Index b = 0; b < n; ++b) {
+      kept.u[b] = between(0, real((at[b] - from[b]) / double(kept.x.size[b])), 1);
+      put(b, to[b] + double(height(piece_of(kept, b))));
+    }
   } else {
-    f.y = walk(curve, e + curve.K, there);
-    f.x = walk(curve, e, at(f.y.k));
-  }
-  return f;
-}
-
-// The slopes at both ends of each piece; where they are fixed, whatever.
-Tensor slopes(const Curve& curve, const Tensor& raw, const std::vector<Piece>& pieces) {
-  Tensor c = zeros({std::ssize(pieces), 2});
-  real* to = c.mutable_data();
-  const real* r = raw.data();
-  for (const Piece& f : pieces) {
-    for (const Index knot : {f.x.k, f.x.k + 1}) {
-      const Index at = curve.slope_at(knot);
-      *to++ = at < 0 ? real(0) : r[at];
+#pragma omp simd
+    for (Index b = 0; b < n; ++b) {
+      kept.u[b] = place(piece_of(kept, b), real((at[b] - from[b]) / double(kept.y.size[b])));
+      put(b, to[b] + double(kept.u[b] * kept.x.size[b]));
     }
-    r += curve.R();
   }
-  return kernel::map(kName, c, [](real v) {
-    const real a = v + kSplineOne;
-    return kSplineLeast + (std::max(a, real(0)) + math::log1p(math::exp(-std::abs(a))));
-  });
-}
-
-Numbers computed(const Curve& curve, const Tensor& points, const Tensor& raw, LogDet log_det) {
-  const Index B = points.rows(), D = points.shape()[1], M = raw.shape()[1] / curve.R();
-  const bool latent = curve.way == Way::to_latent;
-  Numbers f{points, Tensor(), exponentials(curve, raw), {}, {}};
-  const auto pieces = std::make_shared<std::vector<Piece>>(static_cast<std::size_t>(B * M));
-  real* y = f.points.mutable_data() + (D - M);
-  const real* e = f.e.data();
-  for (std::size_t i = 0; i < pieces->size(); ++i, e += 2 * curve.K)
-    (*pieces)[i] = piece_at(curve, y[Index(i) / M * D + Index(i) % M], e);
-  f.d = slopes(curve, raw, *pieces);
-  Tensor stretch({B, M});
-  for (std::size_t i = 0; i < pieces->size(); ++i) {
-    Piece& piece = (*pieces)[i];
-    stretch.mutable_data()[i] = 1;
-    if (!piece.inside) continue;
-    real& v = y[Index(i) / M * D + Index(i) % M];
-    if (curve.slope_at(piece.x.k) >= 0) piece.d_0 = f.d.data()[2 * i];
-    if (curve.slope_at(piece.x.k + 1) >= 0) piece.d_1 = f.d.data()[2 * i + 1];
-    piece.u = latent ? std::clamp(real((double(v) - piece.x.begin) / double(piece.x.size)), real(0),
-                                  real(1))
-                     : place(piece, double(v));
-    v = latent ? height(piece, curve.box) : real(piece.x.begin + double(piece.u * piece.x.size));
-    stretch.mutable_data()[i] = slope(piece);
-  }
-  f.pieces = pieces;
-  if (log_det == LogDet::no) return f;
+  if (!log_det) return;
   const real sign = latent ? real(1) : real(-1);
-  f.log_det =
-      kernel::sum(kernel::map(kName, stretch, [sign](real v) { return sign * math::log(v); }), 1);
-  return f;
+#pragma omp simd
+  for (Index b = 0; b < n; ++b)
+    log_det[b] += kept.inside[b] > 0 ? sign * math::log(slope(piece_of(kept, b))) : 0;
 }
 
 // Of gy z + gl log(dz/dx): by x, by the corner and the sides of the piece, and by its slopes.
 struct Partials {
   real x, X, w, Y, h, d_0, d_1;
 };
-Partials partials(const Piece& f, real gy, real gl) {
+[[gnu::always_inline]] inline Partials partials(const Piece& f, real gy, real gl) {
   const auto [p, N, E, M] = heights(f);
-  const real u = f.u, v = 1 - u, w = f.x.size, h = f.y.size, s = f.s(), q = f.q();
+  const real u = f.u, v = 1 - u, w = f.w, h = f.h, s = f.s(), q = f.q();
   const real gN = gy * h / E, gE = -gy * h * N / (E * E) - 2 * gl / E, gM = gl / M, gq = gE * p;
   const real gs = 2 * gl / s + gN * u * u + gE + 2 * p * gM - 2 * gq;
   const real gp = gN * f.d_0 + gE * q + 2 * s * gM;
@@ -201,13 +248,42 @@ Partials partials(const Piece& f, real gy, real gl) {
 //   knot_k = -B + .. + spread (P_0 + ... + P_{k-1}),   size_k = .. + spread P_k
 //   draw_j = P_j (A_j - sum_i P_i A_i),   A_j = spread d(knot) before bin k, spread d(size) at k,
 //   else 0
-void share_out(const Curve& curve, const Bin& bin, const real* e, real d_knot, real d_size,
-               real* draw) {
-  const real spread = real(curve.spread()), before = spread * d_knot, here = spread * d_size;
-  const real mean = before * bin.before + here * bin.share, scale = bin.per_total;
-  for (Index j = 0; j < bin.k; ++j) draw[j] = e[j] * scale * (before - mean);
-  draw[bin.k] = bin.share * (here - mean);
-  for (Index j = bin.k + 1; j < curve.K; ++j) draw[j] = -e[j] * scale * mean;
+void share_out(const Curve& curve, Index n, const Axis& axis, const Reals& d_knot,
+               const Reals& d_size, RawRows<real> draw) {
+  const real spread = real(curve.spread());
+  Reals before, here, mean;
+#pragma omp simd
+  for (Index b = 0; b < n; ++b) {
+    before[b] = spread * d_knot[b];
+    here[b] = spread * d_size[b];
+    mean[b] = before[b] * axis.before[b] + here[b] * axis.share[b];
+  }
+  for (Index j = 0; j < curve.K; ++j) {
+    real* const own = draw[j];
+    const real *const e = axis.e[j], k = real(j);
+#pragma omp simd
+    for (Index b = 0; b < n; ++b) {
+      const real A = axis.bin[b] > k ? before[b] : axis.bin[b] < k ? 0 : here[b];
+      own[b] = e[b] * axis.scale[b] * (A - mean[b]);
+    }
+  }
+}
+
+// softplus(a) has the derivative sigmoid(a) = 1 - e^-softplus(a)
+void share_out_slopes(const Curve& curve, Index n, const Kept& kept, const Reals& d_0,
+                      const Reals& d_1, RawRows<real> draw) {
+  for (Index r = 2 * curve.K; r < curve.R(); ++r) std::fill_n(draw[r], n, real(0));
+  for (const Index side : {0, 1}) {
+    const real* const d = side == 0 ? kept.d_0 : kept.d_1;
+    const Reals& own = side == 0 ? d_0 : d_1;
+    Reals bend;
+#pragma omp simd
+    for (Index b = 0; b < n; ++b) bend[b] = own[b] * (1 - math::exp(kSplineLeast - d[b]));
+    for (Index b = 0; b < n; ++b) {
+      const Index at = curve.slope_at(Index(kept.x.bin[b]) + side);
+      if (at >= 0) draw[at][b] += bend[b];
+    }
+  }
 }
 
 // To the latent side that is all. To the data side, from z to x with log_det = -log(dz/dx), the
@@ -216,66 +292,55 @@ void share_out(const Curve& curve, const Bin& bin, const real* e, real d_knot, r
 //   d(raw) of  dx x + d_log_det log_det  is that of  -g z - d_log_det log(z_x) at a fixed x,
 //   with       g = dz = (dx - d_log_det (log z_x)_x) / z_x.
 // d_log_det: null if it was declined.
-std::array<Tensor, 2> gradients(const Curve& curve, const Numbers& f, const Tensor& raw,
-                                const Tensor& d_points, const Tensor* d_log_det) {
-  const Index D = d_points.shape()[1], R = curve.R(), K = curve.K, M = raw.shape()[1] / R;
-  Tensor dx = d_points, draw = zeros(raw.shape());
-  // softplus(a) has the derivative sigmoid(a) = 1 - e^-softplus(a)
-  const Tensor bend =
-      kernel::map(kName, f.d, [](real d) { return 1 - math::exp(kSplineLeast - d); });
-  real *d = dx.mutable_data() + (D - M), *to = draw.mutable_data();
-  const real *e = f.e.data(), *sigmoid = bend.data();
-  Index i = 0;
-  for (const Piece& piece : *f.pieces) {
-    if (piece.inside) {
-      real& given = d[i / M * D + i % M];
-      real gl = d_log_det ? d_log_det->data()[i / M] : 0, gy = given;
-      if (curve.way == Way::to_data) {
-        gl = -gl;
-        gy = -(given + gl * partials(piece, 0, 1).x) / slope(piece);
-      }
-      const Partials g = partials(piece, gy, gl);
-      given = curve.way == Way::to_latent ? g.x : -gy;
-      share_out(curve, piece.x, e, g.X, g.w, to);
-      share_out(curve, piece.y, e + K, g.Y, g.h, to + K);
-      const Index first = curve.slope_at(piece.x.k), second = curve.slope_at(piece.x.k + 1);
-      if (first >= 0) to[first] += g.d_0 * sigmoid[0];
-      if (second >= 0) to[second] += g.d_1 * sigmoid[1];
+void backward_few(const Curve& curve, Way way, Index n, const Kept& kept, real* d,
+                  const real* d_log_det, RawRows<real> draw) {
+  Reals gy, gl{}, X, w, Y, h, d_0, d_1;
+  std::copy_n(d, n, gy.data);
+  if (d_log_det) std::copy_n(d_log_det, n, gl.data);
+  if (way == Way::to_data) {
+#pragma omp simd
+    for (Index b = 0; b < n; ++b) {
+      const Piece f = piece_of(kept, b);
+      gl[b] = -gl[b];
+      gy[b] = -(gy[b] + gl[b] * partials(f, 0, 1).x) / slope(f);
     }
-    ++i, e += 2 * K, sigmoid += 2, to += R;
   }
-  return {std::move(dx), std::move(draw)};
+#pragma omp simd
+  for (Index b = 0; b < n; ++b) {
+    const real inside = kept.inside[b];
+    const Partials g = partials(piece_of(kept, b), inside * gy[b], inside * gl[b]);
+    X[b] = g.X, w[b] = g.w, Y[b] = g.Y, h[b] = g.h, d_0[b] = g.d_0, d_1[b] = g.d_1;
+    gl[b] = g.x;
+  }
+  const Reals& dx = way == Way::to_latent ? gl : gy;
+  const real sign = way == Way::to_latent ? 1 : -1;
+#pragma omp simd
+  for (Index b = 0; b < n; ++b) d[b] = kept.inside[b] > 0 ? sign * dx[b] : d[b];
+  share_out(curve, n, kept.x, X, w, draw);
+  share_out(curve, n, kept.y, Y, h, {draw[curve.K], draw.step});
+  share_out_slopes(curve, n, kept, d_0, d_1, draw);
+}
+
+void forward(const Curve& curve, Way way, Index n, const real* x, RawRows<const real> raw, real* y,
+             real* log_det, real* kept) {
+  for (Index b = 0; b < n; b += kTogether)
+    forward_few(curve, way, std::min(kTogether, n - b), x + b, {raw.data + b, raw.step}, y + b,
+                log_det ? log_det + b : nullptr, Kept(curve.K, {kept + b, n}));
+}
+
+void backward(const Curve& curve, Way way, Index n, const real*, const real*, const real* kept,
+              real* d, const real* d_log_det, RawRows<real> draw) {
+  real* const rows = const_cast<real*>(kept);  // which are only read
+  for (Index b = 0; b < n; b += kTogether)
+    backward_few(curve, way, std::min(kTogether, n - b), Kept(curve.K, {rows + b, n}), d + b,
+                 d_log_det ? d_log_det + b : nullptr, {draw.data + b, draw.step});
 }
 
 }  // namespace
 
-Univariate::Map fused_rational_quadratic(Way way, const SplineOptions& options, Ends ends) {
-  const Curve curve{way, options.bins, double(options.box), ends};
-  const auto composed = [=](const std::array<Var, 2>& of, LogDet log_det) {  // what it means
-    return composed_rational_quadratic(options, ends).composed(way, of[0], of[1], log_det);
-  };
-  return [=](const Var& points, const Var& raw, LogDet log_det) -> Mapped {
-    const Numbers f = computed(curve, points.value(), raw.value(), log_det);
-    if (!points.tracked() && !raw.tracked()) return {f.points, f.log_det};
-    const std::array arguments{points, raw};
-    if (log_det == LogDet::no)
-      return {record_fused(
-          kName, std::array{f.points}, arguments,
-          [=](const std::array<Var, 2>& of) { return std::array{composed(of, LogDet::no).points}; },
-          [=, r = raw.value()](const std::array<Tensor, 1>& dy, const std::array<bool, 2>&) {
-            return gradients(curve, f, r, dy[0], nullptr);
-          })[0]};
-    const auto y = record_fused(
-        kName, std::array{f.points, f.log_det}, arguments,
-        [=](const std::array<Var, 2>& of) {
-          const Mapped mapped = composed(of, LogDet::yes);
-          return std::array{mapped.points, mapped.log_det};
-        },
-        [=, r = raw.value()](const std::array<Tensor, 2>& dy, const std::array<bool, 2>&) {
-          return gradients(curve, f, r, dy[0], &dy[1]);
-        });
-    return {y[0], y[1]};
-  };
+PlainMap plain_rational_quadratic(const SplineOptions& options, Ends ends) {
+  const Curve curve{options.bins, double(options.box), ends};
+  return {Kept::rows(curve.K), std::bind_front(forward, curve), std::bind_front(backward, curve)};
 }
 
 }  // namespace gradflow

@@ -25,7 +25,7 @@ count() { grep -c "$1" "$2"; }
 run "$densities" "${small[@]}" --sets moons --threads 2 --out every
 check "densities succeeds with every model" [ "$status" -eq 0 ]
 models=$(cut -d, -f2 every/densities.csv | tail -n +2 | sort -u | wc -l)
-check "there are all twelve models" [ "$models" -eq 12 ]
+check "there are all fourteen models" [ "$models" -eq 14 ]
 check "no number of theirs is missing" [ -z "$(grep -i 'nan' every/densities.csv every/densities.json)" ]
 
 # --- a smooth set, one with edges and a picture ---------------------------------------------------
@@ -111,6 +111,8 @@ refused 2 "judged 3 given" --judged 3
 refused 1 "cannot be read" --sets missing.pgm
 printf 'P5 4 4 255\nabc' > short.pgm
 refused 1 "short.pgm" --sets short.pgm
+printf '\x89PNG\r\n\x1a\nabc' > short.png
+refused 1 "short.png: " --sets short.png
 refused 1 "not finite" --sets moons --models real_nvp --lr 1e5 --clip none
 
 finish

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <optional>
 
 #include "experiments/data/catalogue.h"
 #include "experiments/run/files/file.h"
@@ -35,6 +36,44 @@ TEST_CASE("picture: PGM as text, as bytes, and with two bytes for a shade") {
   check_pixels(decode_pgm("P5 3 2 1024\n" + bytes({0, 0, 1, 0, 3, 0, 2, 0, 0, 0, 4, 0}), "two"));
   // The first byte behind the one blank is a pixel, even if it is a blank itself.
   CHECK(decode_pgm("P5 1 1 32\n ", "blank").brightness == std::vector<double>{1});
+}
+
+// What a PNG of those pixels is read as; or, where libpng was not there, that it says so.
+std::optional<Picture> from_png(const std::string& file) {
+  const std::string path = GRADFLOW_SEEDS_DIRECTORY "/fuzz_picture/" + file;
+  try {
+    return decode_png(read_file(path), path);
+  } catch (const Error& error) {
+    CHECK_THAT(error.what(), Catch::Matchers::Contains("built without libpng; hint: convert"));
+    return {};
+  }
+}
+
+TEST_CASE("picture: PNG in grey, of 16 bits, with a palette, and that can be seen through") {
+  for (const std::string file : {"grey.png", "deep.png", "seen_through.png"}) {
+    CAPTURE(file);
+    const auto read = from_png(file);
+    if (!read) return;
+    CHECK(read->width == 3);
+    CHECK(read->height == 2);
+    CHECK(read->brightness == std::vector<double>{0, 64 / 255.0, 191 / 255.0, 128 / 255.0, 0, 1});
+  }
+  CHECK(from_png("palette.png")->brightness ==
+        std::vector<double>{0, 64 / 255.0, 128 / 255.0, 128 / 255.0, 0, 1});
+}
+
+TEST_CASE("picture: what is no PNG, or is cut short, is refused with its name") {
+  if (!from_png("grey.png")) return;
+  const std::string whole = read_file(GRADFLOW_SEEDS_DIRECTORY "/fuzz_picture/grey.png");
+  const auto refused = [](const std::string& bytes) {
+    CHECK_THROWS_WITH(decode_png(bytes, "file.png"), Catch::Matchers::Contains("file.png: "));
+  };
+  refused("");
+  refused(kText);
+  for (const std::size_t length : {8u, 20u, 33u, 45u}) refused(whole.substr(0, length));
+  const std::string huge = read_file(GRADFLOW_SEEDS_DIRECTORY "/fuzz_picture/huge.png");
+  CHECK_THROWS_WITH(decode_png(huge, "file.png"),
+                    "file.png: 20000 x 20000 pixels; 100000000 at most");
 }
 
 TEST_CASE("picture: what is no PGM, or is cut short, is refused with its name") {
@@ -113,6 +152,16 @@ TEST_CASE("picture: its moments are those of its samples, and dark instead of br
   CHECK_THROWS_AS(of_one_shade(0, Dense::where_bright), ShapeError);
   CHECK_THROWS_AS(of_one_shade(1, Dense::where_dark), ShapeError);
   CHECK(std::abs(of_one_shade(0.3, Dense::where_bright).entropy - std::log(4 * 2)) < 1e-12);
+}
+
+TEST_CASE("picture: what a file is decides how it is read, not its name") {
+  if (!from_png("grey.png")) return;
+  const std::string bytes = read_file(GRADFLOW_SEEDS_DIRECTORY "/fuzz_picture/grey.png");
+  const std::string file = "test_picture_too.pgm";
+  write_file(file, bytes);
+  const DataSet set = data_set(file);
+  std::filesystem::remove(file);
+  CHECK(set.limits.y.high == Approx(4.0 / 3));
 }
 
 TEST_CASE("picture: from a file, by the catalogue") {

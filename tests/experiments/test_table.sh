@@ -66,6 +66,8 @@ check "info: the hash" says "$hash" stdout
 run "$gradflow" score plain plain.csv
 check "score: it ends well" [ "$status" -eq 0 ]
 cp stdout scores.csv
+cp stdout scores.twice
+cut -d, -f4 stdout > just_log_p
 check "score: a row for each" [ "$(wc -l < scores.csv)" -eq 1501 ]
 check "score: the header" [ "$(head -n 1 scores.csv)" = a,b,side,log_prob,rank ]
 check "score: the columns as they were" cmp -s <(cut -d, -f1-3 scores.csv) plain.csv
@@ -118,6 +120,60 @@ refused "score: another table" 'no column "time [s]"; it has: a, b, side'
 run "$gradflow" report bow.fit bow.csv --out page.html
 check "report: a page" grep -q "least likely rows" page.html
 
+# --- classes in words, arrays in and out, tables without names --------------------------------------
+
+sed '1s/.*/a,b,side/; s/,2$/,right/; s/,5$/,"far left"/' bow.csv > words.csv
+run "$gradflow" fit words.csv --given side --model gaussian --no-page --out words
+check "words: it ends well" [ "$status" -eq 0 ]
+run "$gradflow" info words
+check "words: info names them" grep -qE '^given      side: one of (right, far left|far left, right)$' stdout
+run "$gradflow" sample words -n 200 --given "side=far left" --out left.tsv.gz
+check "words: samples have them" [ "$(zcat left.tsv.gz | tail -n +2 | cut -f 3 | sort -u)" = '"far left"' ]
+check "words: and are of that side" awk '{ left += $1 < 1000 } END { exit !(left > 170) }' <(zcat left.tsv.gz | tail -n +2)
+run "$gradflow" score words left.tsv.gz --out scores.csv.gz
+check "words: they are scored, compressed as asked" [ "$(zcat scores.csv.gz | wc -l)" -eq 201 ]
+run "$gradflow" sample words --given side=up
+refused "words: another one" "side = up given; it is one of: "
+run "$gradflow" sample words --given side=right --out words.npz
+refused "words: none in arrays" 'column "side" holds words'
+check "words: nor half a file" [ ! -e words.npz ]
+run "$gradflow" report words words.csv --out words.html
+check "words: report" [ "$status" -eq 0 ]
+sed 's/right/up/' words.csv > other.csv
+run "$gradflow" score words other.csv
+refused "words: a row with another one" '"up" is none of: '
+run "$gradflow" fit words.csv --no-page --out refused
+refused "words without --given" 'is no number; hint: --except side leaves it out, --given side takes it for a class'
+check "refused: no directory is left" [ ! -e refused ]
+
+for ending in npy npz safetensors npy.gz; do
+  run "$gradflow" sample plain -n 100 --out "samples.$ending"
+  check "sample --out samples.$ending" [ "$status" -eq 0 ]
+  run "$gradflow" score plain "samples.$ending" --out "scores.$ending"
+  check "score --out scores.$ending" [ "$status" -eq 0 ]
+  cp stderr "said.$ending"
+done
+run "$gradflow" score plain samples.csv
+for ending in npy npz safetensors npy.gz; do
+  check "the same rows, as $ending: the same scores" cmp -s stderr "said.$ending"
+done
+if [ -n "$python" ]; then
+  check "numpy reads them" "$python" -c "
+import numpy as np
+x, z, s = np.load('samples.npy'), np.load('samples.npz'), np.load('scores.npz')
+text = np.loadtxt('samples.csv', delimiter=',', skiprows=1)
+assert x.shape == (100, 2) and z.files == ['a', 'b'] and s.files == ['a', 'b', 'log_prob', 'rank']
+assert np.allclose(x, text, rtol=1e-6) and (z['b'] == x[:, 1]).all() and (s['a'] == z['a']).all()
+assert (np.load('scores.npy')[:, 2] == s['log_prob']).all()"
+fi
+tail -n +2 plain.csv | cut -d, -f1,2 > nameless.csv
+run "$gradflow" score plain nameless.csv
+check "a table without names: its columns in their order" cmp -s <(tail -n +2 stdout | cut -d, -f3) <(tail -n +2 just_log_p)
+run "$gradflow" score plain <(paste -d, <(cut -d, -f2 plain.csv) <(cut -d, -f1 plain.csv))
+check "columns in another order: by name" cmp -s <(tail -n +2 stdout | cut -d, -f3) <(tail -n +2 just_log_p)
+run "$gradflow" score plain scores.twice
+check "scored twice: another name" [ "$(head -n 1 stdout)" = a,b,side,log_prob,rank,log_prob_2,rank_2 ]
+
 # --- what can go wrong ----------------------------------------------------------------------------
 
 run "$gradflow" fit plain.csv --except side --out plain
@@ -146,6 +202,15 @@ refused "a full disk, standard output" "No space left on device"
 run "$gradflow" score plain plain.csv --out /dev/full
 check "a full disk, a file: the code is not 0" [ "$status" -ne 0 ]
 check "a device is still one" [ -c /dev/full ]
+if [ "$(id -u)" -eq 0 ] && mkdir full && mount -t tmpfs -o size=64k tmpfs full 2> /dev/null; then
+  run "$gradflow" sample plain -n 100000 --out full/samples.npz
+  check "a full disk: it is said" says "full/samples.npz: cannot write all of it: No space left"
+  run "$gradflow" fit plain.csv --except side --model maf --epochs 2 --out full/fit
+  check "a full disk, fit: the code is not 0" [ "$status" -ne 0 ]
+  check "a full disk, fit: one line" [ "$(grep -c '^gradflow: ' stderr)" -eq 1 ]
+  check "a full disk: no half file is left" [ -z "$(find full -name '*.tmp' -o -name '*.npz')" ]
+  umount full
+fi
 run "$gradflow" score plain plain.csv --out /no/such/directory/scores.csv
 refused "no such directory" "/no/such/directory/scores.csv"
 run "$gradflow" fit plain.csv --except side --model gaussian --out plain.csv

@@ -11,6 +11,7 @@
 #include "experiments/metrics/kernel_density.h"
 #include "experiments/table/fit.h"
 #include "experiments/table/mixtures.h"
+#include "experiments/table/plane_model.h"
 #include "tests/catch.h"
 
 namespace gradflow {
@@ -49,10 +50,10 @@ Table bow(Index n, std::uint64_t seed) {
     values.mutable_data()[3 * i + 1] = static_cast<real>(u * u + 0.2 * noise.data()[i]);
     values.mutable_data()[3 * i + 2] = u > 0 ? 2 : 5;
   }
-  return {{"a", "b", "side"}, values, 0};
+  return {{"a", "b", "side"}, values, 0, {}};
 }
 Table without_class(const Table& table) {
-  return {{"a", "b"}, kernel::slice(table.values, 1, 0, 2), 0};
+  return {{"a", "b"}, kernel::slice(table.values, 1, 0, 2), 0, {}};
 }
 
 // An empty directory that is removed.
@@ -202,7 +203,8 @@ TEST_CASE("A kernel density is the mean of its Gaussians", "[table]") {
 
 TEST_CASE("Conditions become numbers of size 1, and refuse what they have not seen", "[table]") {
   const Tensor rows({{9, 1, 10}, {9, 3, 20}, {9, 3, real(30.5)}});
-  const Conditions conditions = conditions_of(rows, {"class", "x"});
+  const Conditions conditions =
+      conditions_of({.names = {"a", "class", "x"}, .training = rows}, {"class", "x"});
   CHECK(conditions.columns[0].classes == std::vector<double>{1, 3});
   CHECK(conditions.columns[1].classes.empty());
   CHECK(conditions.size() == 3);
@@ -225,6 +227,50 @@ TEST_CASE("Conditions become numbers of size 1, and refuse what they have not se
   CHECK(contains(error({{"klass", "1"}, {"x", "1"}}), "the model's conditions are: class, x"));
 }
 
+TEST_CASE("Classes may be words, and be in one part of a table alone", "[table]") {
+  const Split parts{.names = {"a", "sort"},
+                    .training = Tensor({{9, 1}, {9, 0}, {8, 1}}),
+                    .validation = Tensor({{7, 2}}),
+                    .test = Tensor({{7, 1}}),
+                    .words = {{"sort", {"rose", "iris", "lily"}}}};
+  const Conditions conditions = conditions_of(parts, {"sort"});
+  CHECK(conditions.columns[0].classes == std::vector<double>{0, 1, 2});
+  CHECK(conditions.columns[0].text_of(1) == "iris");
+  const Tensor row = conditions.row({{"sort", "lily"}});
+  CHECK(row.item() == 2);
+  CHECK(conditions.encode(row).at({0, 2}) == 1);
+  CHECK(contains(message_of<FileError>([&] {
+                   conditions.row({{"sort", "2"}});
+                 }),
+                 "sort = 2 given; it is one of: rose, iris, lily"));
+  const std::vector<std::string> warnings = check_conditions(conditions, parts.training);
+  REQUIRE(warnings.size() == 3);
+  CHECK(contains(warnings[2], "sort = lily has 0 rows to train on"));
+}
+
+TEST_CASE("A class of which no row is there to train on", "[table]") {
+  Split parts = split(bow(2000, 3), {.seed = 1});
+  Tensor lost(parts.validation.shape(), parts.validation.values());
+  lost.mutable_data()[2] = 0;
+  parts.validation = lost;
+  parts.words = {{"side", {"lost", "", "right", "", "", "left"}}};
+  for (const char* kind : {"mixture", "maf"}) {
+    FitOptions options = small_maf();
+    options.model = kind;
+    options.given = {"side"};
+    const TableModel model = fit(parts, options);
+    CHECK(model.conditions.columns[0].classes == std::vector<double>{0, 2, 5});
+    CHECK(std::isfinite(model.facts.on_validation.at(kind).value));
+    const Scratch scratch;
+    save_model(scratch.path / "m", model);
+    const TableModel loaded = load_model(scratch.path / "m");
+    CHECK(loaded.words() == parts.words);
+    Rng rng(1);
+    const Tensor given = loaded.conditions.row({{"side", "lost"}});
+    CHECK(all_finite(sample(loaded, given, rng)));
+  }
+}
+
 TEST_CASE("Noise on a grid stays within its cell", "[table]") {
   Rng rng(2);
   const Tensor points({{1, 5}, {2, 6}, {3, 7}});
@@ -243,7 +289,7 @@ TEST_CASE("Log p is in the table's units: a Gaussian far from 0 and of any width
     values.mutable_data()[2 * i] = 1000 + 50 * values.data()[2 * i];
     values.mutable_data()[2 * i + 1] = real(1e-3) * values.data()[2 * i + 1];
   }
-  const TableModel model = fit(split({{"a", "b"}, values, 0}), {.model = "gaussian"});
+  const TableModel model = fit(split({{"a", "b"}, values, 0, {}}), {.model = "gaussian"});
   const double entropy = 1 + std::log(2 * std::numbers::pi) + std::log(50 * 1e-3);
   CHECK(model.facts.on_test.at("gaussian").value == Approx(-entropy).margin(0.15));
   const std::vector<double> at_mean = log_prob(model, Tensor({{1000, 0}}));
@@ -350,6 +396,80 @@ TEST_CASE("A model comes back from its file, of every kind and with conditions",
     CHECK(flow.dim() == 2);
     CHECK(flow.context() == 2);
   }
+}
+
+TEST_CASE("A model of two columns is one of the plane, and goes back into the same file",
+          "[table]") {
+  const Scratch scratch;
+  const fs::path path = scratch.path / "model.safetensors";
+  for (const bool told : {false, true}) {
+    const Table table = bow(300, 2);
+    const Split parts = split(told ? table : without_class(table), {.seed = 2});
+    const Tensor rows = parts.test.rows(0, 20);
+    for (const std::string& kind : kKinds) {
+      CAPTURE(kind, told);
+      FitOptions options = small_maf();
+      options.model = kind;
+      if (told) options.given = {"side"};
+      options.training.epochs = 1;
+      save_model(path, fit(parts, options));
+      const TensorFile file = load_tensors(path);
+      if (is_mixture(kind)) {
+        CHECK(contains(message_of<FileError>([&] { plane_model_in(file); }), "no way from noise"));
+        continue;
+      }
+      const TableModel model = load_model(path);
+      const PlaneModel plane = plane_model_in(file);
+      CHECK(plane.classes == (told ? 2 : 0));
+      CHECK(plane.flow.has_value() == (kind != "flow-matching"));
+      CHECK(plane.made_of.kind == kind);
+      CHECK(plane.made_of.units == 16);
+      const Var given =
+          told ? Var(model.conditions.encode(kernel::slice(rows, 1, 2, 3))) : no_context;
+      const Tensor found = flow_of(plane).log_prob(kernel::slice(rows, 1, 0, 2), given).value();
+      const std::vector<double> expected = log_prob(model, rows);
+      for (std::size_t i = 0; i < expected.size(); ++i)
+        CHECK(double{found.data()[i]} == Approx(expected[i]).epsilon(1e-4));
+      const TensorFile again = file_of(plane);
+      CHECK(hash_tensors(again.tensors) == hash_tensors(file.tensors));
+      CHECK(again.metadata == file.metadata);
+    }
+  }
+}
+
+TEST_CASE("What is no model of the plane is refused, with the reason", "[table]") {
+  const Scratch scratch;
+  FitOptions options = small_maf();
+  options.training.epochs = 1;
+  const fs::path path = scratch.path / "model.safetensors";
+  const auto file_with = [&](const Table& table) {
+    save_model(path, fit(split(table, {.seed = 2}), options));
+    return load_tensors(path);
+  };
+  const auto error = [](const TensorFile& file) {
+    return message_of<FileError>([&] { plane_model_in(file); });
+  };
+  CHECK(error(file_with(bow(200, 1))) == "it is of 3 coordinates; of 2, a plane, is required");
+  CHECK(error({}) == "it does not say its \"format\"");
+  CHECK(contains(error({{}, {{"format", "pt"}}}), "it is a \"pt\"; a \"gradflow model 1\" or"));
+  const TensorFile good = file_with(without_class(bow(200, 1)));
+  CHECK(error(good) == "no error");
+  const auto changed = [&](const std::function<void(TensorFile&)>& change) {
+    TensorFile file = good;
+    change(file);
+    return error(file);
+  };
+  CHECK(contains(changed([](TensorFile& f) { f.tensors.erase("flow.1.mean"); }), "1.mean"));
+  CHECK(contains(changed([](TensorFile& f) { f.tensors.erase("flow.0.0.0.bias"); }), "no network"));
+  CHECK(contains(changed([](TensorFile& f) { f.metadata["conditions"] = "["; }), "cannot be read"));
+  CHECK(contains(changed([](TensorFile& f) {  // sizes are believed only so far
+                   f.tensors["flow.0.0.0.bias"] = zeros({5000});
+                 }),
+                 "5000 units; at most"));
+  options.given = {"b", "side"};
+  Table two = bow(200, 1);
+  two.names = {"a", "b", "side"};
+  CHECK(error(file_with(two)) != "no error");
 }
 
 TEST_CASE("A file that is no model is refused in one line", "[table]") {

@@ -2,6 +2,7 @@
 // cannot be read.
 #include <fmt/format.h>
 #include <fmt/ranges.h>
+#include <unistd.h>
 #include <zlib.h>
 
 #include <cmath>
@@ -11,6 +12,8 @@
 #include "experiments/table/read/csv.h"
 #include "experiments/table/read/npy.h"
 #include "experiments/table/table.h"
+#include "experiments/table/write/arrays.h"
+#include "experiments/table/write/row_writer.h"
 #include "tensor/random.h"
 #include "tests/catch.h"
 
@@ -233,13 +236,118 @@ TEST_CASE("Arrays of numpy", "[table]") {
   CHECK(contains(error_of(two, {.array = "c"}), "no array \"c\"; it has: a, b"));
 }
 
+TEST_CASE("Arrays of one length are columns, in their order", "[table]") {
+  const std::string z = npy(header("<f8", "(3,)"), bytes_of<double>({1, 2, 3})),
+                    a = npy(header("<i2", "(3,)"), bytes_of<std::int16_t>({4, 5, 6})),
+                    shorter = npy(header("<f8", "(2,)"), bytes_of<double>({7, 8}));
+  const std::string two = zip({{"z.npy", z}, {"a.npy", a, true}});
+  CHECK(as_text(read(two)) == "z a | 1 4 | 2 5 | 3 6");
+  CHECK(as_text(read(two, {.columns = {"a"}})) == "a | 4 | 5 | 6");
+  CHECK(as_text(read(two, {.array = "a"})) == "x1 | 4 | 5 | 6");
+  CHECK(
+      contains(error_of(zip({{"z.npy", z}, {"a.npy", shorter}})), "several arrays; it has: z, a"));
+  CHECK(contains(error_of(zip({{"z.npy", z}, {"a.npy", kTwo}})), "several arrays"));
+  const auto rows = read_rows(memory_source("t", two));
+  std::vector<double> row(2);
+  REQUIRE(rows->next(row));
+  CHECK(rows->text() == "1,4");
+  CHECK(rows->has_names());
+}
+
+TEST_CASE("Words of a class are numbered as they are met, or must be those that are known",
+          "[table]") {
+  const std::string bytes = "a,sort\n1,rose\n2,\"iris, blue\"\n3,rose\n4,7\n";
+  const ReadOptions any{.last = {"sort"}, .words = {{"sort", {}}}};
+  const Table table = read(bytes, any);
+  CHECK(as_text(table) == "a sort | 1 0 | 2 1 | 3 0 | 4 2");
+  CHECK(table.words.at("sort") == std::vector<std::string>{"rose", "iris, blue", "7"});
+  CHECK(as_text(read(bytes, {.words = {{"sort", {"7", "iris, blue", "rose"}}}})) ==
+        "a sort | 1 2 | 2 1 | 3 2 | 4 0");
+  CHECK(contains(error_of(bytes, {.words = {{"sort", {"rose", "7"}}}}),
+                 "row 2 (line 3), column \"sort\": \"\"iris, blue\"\" is none of: rose, 7"));
+  CHECK(contains(error_of(bytes), "\"rose\" is no number; hint: --except sort"));
+  // What begins with a number holds numbers.
+  const Table numbers = read("a,sort\n1,3\n2,4\n", any);
+  CHECK(as_text(numbers) == "a sort | 1 3 | 2 4");
+  CHECK(numbers.words.empty());
+  CHECK(contains(error_of("a,sort\n1,3\n2,iris\n", any), "\"iris\" is no number"));
+  // A missing word is missing.
+  CHECK(contains(error_of("a,sort\n1,NA\n", any), "column \"sort\": it is missing"));
+  std::string many = "sort\n";
+  for (int i = 0; i < 51; ++i) many += fmt::format("w{}\n", i);
+  CHECK(contains(error_of(many, any), "row 51 (line 52), column \"sort\": \"w50\" is one more"));
+  CHECK(contains(error_of(kTwo, {.words = {{"x1", {"rose"}}}}), "this format holds numbers"));
+  CHECK(split(read(bytes + bytes.substr(7) + bytes.substr(7), any)).words == table.words);
+}
+
+TEST_CASE("Without names on one side columns are taken in their order", "[table]") {
+  const ReadOptions model{.columns = {"b", "a"}, .by_place = true};
+  CHECK(as_text(read("a,b\n1,2\n", model)) == "b a | 2 1");  // by name, if it can be
+  CHECK(as_text(read("1,2\n", model)) == "b a | 1 2");
+  CHECK(as_text(read(kTwo, model)) == "b a | 1 2 | 3 4");
+  CHECK(contains(error_of("1,2,3\n", model), "no column \"b\"; it has: x1, x2, x3"));
+  CHECK(contains(error_of("c,d\n1,2\n", model), "no column \"b\"; it has: c, d"));
+  const ReadOptions nameless{.columns = {"x1", "x2"}, .by_place = true};
+  CHECK(as_text(read("c,d\n1,2\n", nameless)) == "x1 x2 | 1 2");
+  CHECK(as_text(read("x2,x1\n1,2\n", nameless)) == "x1 x2 | 2 1");
+  CHECK(contains(error_of("1,2\n", {.columns = {"a", "b"}}), "no column \"a\""));
+}
+
+TEST_CASE("What is written is read again: text and arrays, compressed or not", "[table]") {
+  const std::filesystem::path path =
+      std::filesystem::temp_directory_path() / fmt::format("gradflow_rows_{}", ::getpid());
+  const std::vector<OutColumn> columns{{"a, of b"}, {"c"}};
+  const auto written = [&](const std::string& ending, const std::vector<OutColumn>& names) {
+    const std::string name = path.string() + ending;
+    const auto out = write_rows(name, names);
+    for (int i = 0; i < 3; ++i) out->write(std::vector<real>{real(0.1), static_cast<real>(i)});
+    CHECK(!std::filesystem::exists(name));  // until it is whole
+    out->finish();
+    const std::string bytes = read_file(name);
+    std::filesystem::remove(name);
+    return bytes;
+  };
+  const std::string named = "a, of b c | 0.1 0 | 0.1 1 | 0.1 2";
+  for (const char* packed : {"", ".gz"}) {
+    INFO(packed);
+    CHECK(as_text(read(written(std::string(".csv") + packed, columns))) == named);
+    CHECK(as_text(read(written(std::string(".tsv") + packed, columns))) == named);
+    CHECK(as_text(read(written(std::string(".npz") + packed, columns))) == named);
+    CHECK(as_text(read(written(std::string(".safetensors") + packed, columns))) == named);
+    CHECK(as_text(read(written(std::string(".npy") + packed, columns))) ==
+          "x1 x2 | 0.1 0 | 0.1 1 | 0.1 2");
+  }
+  CHECK(written(".csv.gz", columns).starts_with("\x1f\x8b"));
+  CHECK(written(".tsv", columns).starts_with("\"a, of b\"\tc\n0.1\t0\n"));
+  CHECK(written("", {{"a"}, {"sort", {"rose", "iris, blue", "lily"}}}) ==
+        "a,sort\n0.1,rose\n0.1,\"iris, blue\"\n0.1,lily\n");
+  CHECK(contains(message_of<FileError>([&] {
+                   written(".npz", {{"a"}, {"sort", {"rose"}}});
+                 }),
+                 "column \"sort\" holds words"));
+  CHECK(contains(message_of<FileError>([&] {
+                   written(".npz", {{"a"}, {"a"}});
+                 }),
+                 "two columns are named \"a\""));
+  // The numbers of an .npy begin at a multiple of 64 bytes, whatever its header says.
+  for (const Index rows : {1, 1000, 100'000}) {
+    const std::string bytes = npy_bytes(zeros({rows, 3}));
+    CHECK((std::ssize(bytes) - rows * 3 * Index{sizeof(real)}) % 64 == 0);
+  }
+}
+
 TEST_CASE("Tensors of a safetensors file", "[table]") {
   const std::string one = encode_tensors({.tensors = {{"a", Tensor({{1, 2}, {3, 4}})}}});
   CHECK(as_text(read(one)) == "x1 x2 | 1 2 | 3 4");
   const std::string two =
       encode_tensors({.tensors = {{"a", ones({2, 2, 2})}, {"b", ones(Shape{2})}}});
   CHECK(as_text(read(two, {.array = "b"})) == "x1 | 1 | 1");
-  CHECK(contains(error_of(two), "2 tensors"));
+  const std::string columns =
+      encode_tensors({.tensors = {{"b", Tensor(Shape{2}, std::vector<real>{1, 2})},
+                                  {"a", Tensor(Shape{2}, std::vector<real>{3, 4})}}});
+  CHECK(as_text(read(columns)) == "a b | 3 1 | 4 2");
+  CHECK(as_text(read(columns, {.array = "b"})) == "x1 | 1 | 2");
+  CHECK(contains(error_of(two), "2 tensors that can be read: a, b"));
   CHECK(contains(error_of(two), "--array"));
   CHECK(contains(error_of(two, {.array = "a"}), "(2, 2, 2); (rows, columns)"));
   CHECK(contains(error_of(two, {.array = "c"}), "no tensor \"c\""));
@@ -301,8 +409,8 @@ TEST_CASE("Files that are no tables are refused in one line that says why", "[ta
       {"npy, a scalar", npy(header("<f4", "()"), f4), "0 axes"},
       {"npy, three axes", npy(header("<f4", "(1, 2, 1)"), f4), "3 axes; a table has two"},
       {"npy, big-endian", npy(header(">f4", "(2,)"), f4), "big-endian"},
-      {"npy, complex", npy(header("<c8", "(1,)"), f4), "<c8, which is not read"},
-      {"npy, objects", npy(header("|O", "(1,)"), f4), "|O, which is not read"},
+      {"npy, complex", npy(header("<c8", "(1,)"), f4), "\"<c8\", which is not read"},
+      {"npy, objects", npy(header("|O", "(1,)"), f4), "\"|O\", which is not read"},
       {"npy, fields", npy("{'descr': [('a', '<f4')], 'fortran_order': False, 'shape': (2,)}", f4),
        "fields of several kinds"},
       {"npy, cut data", npy(header("<f4", "(3,)"), f4), "it ends before row 1 of 3"},
@@ -348,7 +456,7 @@ TEST_CASE("Statistics of columns, also far from 0", "[table]") {
 
 TEST_CASE("A table that makes no sense is refused, one that is doubtful warned of", "[table]") {
   Rng rng(1);
-  const auto table = [&](Tensor values) { return Table{{"a", "b"}, std::move(values), 0}; };
+  const auto table = [&](Tensor values) { return Table{{"a", "b"}, std::move(values), 0, {}}; };
   CHECK(check_table(table(rng.normal({200, 2}))).empty());
   CHECK(contains(message_of<FileError>([&] {
                    check_table(table(rng.normal({19, 2})));
@@ -357,8 +465,14 @@ TEST_CASE("A table that makes no sense is refused, one that is doubtful warned o
   Tensor constant = rng.normal({50, 2});
   for (Index i = 0; i < 50; ++i) constant.mutable_data()[2 * i + 1] = 3;
   CHECK(contains(message_of<FileError>([&] { check_table(table(constant)); }),
-                 "column \"b\" is constant, 3"));
+                 "column \"b\" is constant, 3; its density would be infinite"));
   CHECK(check_table(table(constant), {.constant_allowed = true}).empty());
+  CHECK(contains(message_of<FileError>(
+                     [&] { check_table(table(constant), {.constant_allowed = true, .given = 1}); }),
+                 "a condition must differ between rows; hint: leave it out with --except b"));
+  Tensor lost = rng.normal({50, 2});
+  for (Index i = 0; i < 50; ++i) lost.mutable_data()[2 * i] = real(1e16);
+  CHECK(contains(message_of<FileError>([&] { check_table(table(lost)); }), "subtract 1"));
   Tensor far = rng.normal({50, 2});
   for (Index i = 0; i < 50; ++i) far.mutable_data()[2 * i] += real(1e6);
   CHECK(contains(message_of<FileError>([&] { check_table(table(far)); }), "column \"a\""));
@@ -367,6 +481,16 @@ TEST_CASE("A table that makes no sense is refused, one that is doubtful warned o
   outlier.mutable_data()[3] = 100;
   CHECK(contains(check_table(table(outlier)).at(0), "column \"b\""));
   CHECK(contains(check_table(table(outlier)).at(0), "from the mean"));
+  CHECK(check_table(table(outlier), {.given = 1}).empty());
+  outlier.mutable_data()[2] = -1000;
+  REQUIRE(check_table(table(outlier)).size() == 1);  // what is alike is one warning
+  CHECK(contains(check_table(table(outlier)).at(0), "columns \"a\", \"b\": values are up to 22 "));
+  Tensor many = rng.uniform({500, 20}, 0, 8);
+  for (Index i = 0; i < many.size(); ++i) many.mutable_data()[i] = std::floor(many.data()[i]);
+  Table digits{{}, many, 0, {}};
+  for (int c = 0; c < 20; ++c) digits.names.push_back(fmt::format("p{}", c));
+  REQUIRE(check_table(digits).size() == 1);
+  CHECK(contains(check_table(digits).at(0), "\"p7\" and 12 others: up to 1"));
   Tensor rounded = rng.uniform({500, 2}, 0, 8);
   for (Index i = 0; i < 500; ++i)
     rounded.mutable_data()[2 * i] = std::floor(rounded.data()[2 * i]) / 2;
@@ -384,8 +508,8 @@ TEST_CASE("A split has every row once, repeats for its seed, and copies nothing"
     values.mutable_data()[2 * i + 1] = static_cast<real>(-i);
   }
   const real* const place = values.data();
-  Table table{{"a", "b"}, std::move(values), 0};
-  const Table copy = {table.names, Tensor(table.values.shape(), table.values.values()), 0};
+  Table table{{"a", "b"}, std::move(values), 0, {}};
+  const Table copy = {table.names, Tensor(table.values.shape(), table.values.values()), 0, {}};
   const Split parts = split(std::move(table), {.seed = 5, .validation = 0.2, .test = 0.1});
   CHECK(parts.training.rows() == 700);
   CHECK(parts.validation.rows() == 200);

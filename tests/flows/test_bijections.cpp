@@ -8,6 +8,7 @@
 #include "autograd/watch.h"
 #include "flows/autoregressive.h"
 #include "flows/chain.h"
+#include "flows/continuous.h"
 #include "flows/coupling.h"
 #include "flows/elementwise.h"
 #include "flows/linear/permutation.h"
@@ -277,7 +278,8 @@ TEST_CASE("the bound holds however large the networks' results are, and without 
 TEST_CASE("what starts as the identity is one, bit for bit, and can learn") {
   Rng rng(9);
   const Tensor x = rng.normal({5, 4}), context = rng.normal({5, 2});
-  for (const ConditionerOptions& options : {ConditionerOptions{}, {.context = 2}})
+  for (const ConditionerOptions& options :
+       {ConditionerOptions{}, {.context = 2}, {.hidden = {8}, .blocks = 2}})
     for (const Univariate& map : {affine(), affine(kNoBound), additive()}) {
       const std::vector<AnyBijection> all{
           Coupling(4, map, options, rng),
@@ -326,6 +328,8 @@ TEST_CASE("conditioners that make no sense are refused") {
   CHECK(message_of<ShapeError>([&] { Coupling(2, affine(), {.context = -1}, rng); }) ==
         "conditioner: a context of -1 numbers given; 0 or more");
   CHECK_THROWS_AS(MaskedAutoregressive(2, affine(), {.context = -1}, rng), ShapeError);
+  CHECK_THROWS_AS(Coupling(2, affine(), {.blocks = -1}, rng), ShapeError);
+  CHECK_THROWS_AS(MaskedAutoregressive(2, affine(), {.hidden = {}, .blocks = 1}, rng), ShapeError);
   CHECK(message_of<ShapeError>([&] { Elementwise(0, affine()); }) ==
         "Elementwise: 0 coordinates given; at least 1");
   CHECK(message_of<ShapeError>([&] { MaskedAutoregressive(0, affine(), {}, rng); }) ==
@@ -377,24 +381,31 @@ TEST_CASE("in an autoregressive layer each coordinate sees all before it and its
   for (Index dim = 1; dim <= 9; ++dim)
     for (const std::vector<Index>& hidden :
          {std::vector<Index>{}, {dim}, {dim + 3, std::max<Index>(1, dim - 1)}, {16, 16, 16}})
-      for (const bool to_latent : {true, false}) {
-        CAPTURE(dim, hidden, to_latent);
-        Rng rng(2);
-        const ConditionerOptions options{
-            .hidden = hidden, .activation = activations::tanh, .start_as_identity = false};
-        const auto seen = pattern(MaskedAutoregressive(dim, affine(), options, rng), to_latent);
-        for (Index i = 0; i < dim; ++i)
-          for (Index j = 0; j < dim; ++j) CHECK(seen[std::size_t(i)][std::size_t(j)] == (j <= i));
-      }
+      for (const bool to_latent : {true, false})
+        for (const Index blocks : {0, 2}) {
+          if (blocks > 0 && hidden.empty()) continue;
+          CAPTURE(dim, hidden, to_latent, blocks);
+          Rng rng(2);
+          const ConditionerOptions options{.hidden = hidden,
+                                           .blocks = blocks,
+                                           .activation = activations::tanh,
+                                           .start_as_identity = false};
+          const auto seen = pattern(MaskedAutoregressive(dim, affine(), options, rng), to_latent);
+          for (Index i = 0; i < dim; ++i)
+            for (Index j = 0; j < dim; ++j) CHECK(seen[std::size_t(i)][std::size_t(j)] == (j <= i));
+        }
 }
 
 TEST_CASE("masks hold after training steps: what is not seen gets no gradient") {
   Rng rng(3);
-  MaskedAutoregressive layer(4, affine(), {.hidden = {8, 8}, .start_as_identity = false}, rng);
-  randomize(parameters(layer), 2, 3);  // as far from the beginning as any training goes
-  const auto seen = pattern(layer);
-  for (std::size_t i = 0; i < 4; ++i)
-    for (std::size_t j = 0; j < 4; ++j) CHECK(seen[i][j] == (j <= i));
+  for (const Index blocks : {0, 2}) {
+    MaskedAutoregressive layer(
+        4, affine(), {.hidden = {8, 8}, .blocks = blocks, .start_as_identity = false}, rng);
+    randomize(parameters(layer), 2, 3);  // as far from the beginning as any training goes
+    const auto seen = pattern(layer);
+    for (std::size_t i = 0; i < 4; ++i)
+      for (std::size_t j = 0; j < 4; ++j) CHECK(seen[i][j] == (j <= i));
+  }
 }
 
 bool all_see_all(const Flow& flow) {
@@ -649,6 +660,65 @@ TEST_CASE("a value that was moved away says so") {
   CHECK_THROWS_AS(AnyBijection(layer), GraphError);
   layer = taken;
   CHECK(layer->dim() == 2);
+}
+
+// Of each direction: a model that was moved is empty, and its new owner works.
+template <class Map>
+void check_moved(Map map) {
+  const Index D = map.dim();
+  CAPTURE(map.name(), D);
+  const Tensor x = Rng(2).normal({3, D});
+  const Map taken = std::move(map);
+  const auto refused = [](const auto& f) {
+    CHECK(contains(message_of<GraphError>(f), "moved away"));
+  };
+  refused([&] { map.to_latent(x); });
+  refused([&] { map.to_data(x, no_context, LogDet::no); });
+  refused([&] { map.initialise(x); });
+  CHECK(taken.to_latent(x).points.shape() == x.shape());
+}
+
+TEST_CASE("a bijection of any class that was moved away says so") {
+  Rng rng(4);
+  for (const Index D : {2, 3, 5}) {
+    check_moved(Coupling(D, affine(), {}, rng));
+    check_moved(Coupling(D, additive(), {}, rng, {.one_network = true, .move_kept = true}));
+    check_moved(MaskedAutoregressive(D, affine(), {}, rng));
+    check_moved(Chain{Permutation::reversal(D), Coupling(D, affine(), {}, rng)});
+    check_moved(Chain{Permutation::reversal(D)});
+    check_moved(Inverse(Coupling(D, affine(), {}, rng)));
+    check_moved(Continuous(VelocityNetwork(D, {.hidden = {4}}, rng), {.steps = {2}}));
+    check_moved(Elementwise(D, affine()));
+  }
+  Univariate map = affine();
+  const Univariate taken = std::move(map);
+  for (const Index M : {1, 3})
+    CHECK_THROWS_AS(map.to_latent(ones({2, M}), ones({2, 2 * M}), LogDet::yes), GraphError);
+  Flow flow = real_nvp(2, {.layers = 2}, rng);
+  const Flow other = std::move(flow);
+  CHECK_THROWS_AS(flow.log_prob(ones({3, 2})), GraphError);
+  CHECK_THROWS_AS(flow.sample(3, rng), GraphError);
+}
+
+TEST_CASE("points and contexts of a tape that has ended are refused by every flow") {
+  for (const auto& [name, make] : kRecipes)
+    for (const Index context : {0, 2}) {
+      CAPTURE(name, context);
+      Rng rng(5);
+      const Flow flow = make(3, {.layers = 2, .network = {.context = context}}, rng);
+      const Tensor x = rng.normal({4, 3}), c = context == 0 ? Tensor() : rng.normal({4, context});
+      Var old_x = x, old_c = c;
+      {
+        Tape tape;
+        old_x = exp(tape.variable(x));
+        if (context > 0) old_c = exp(tape.variable(c));
+      }
+      CHECK_THROWS_AS(flow.bijection->to_latent(old_x, c), GraphError);
+      CHECK_THROWS_AS(flow.bijection->to_data(old_x, c, LogDet::no), GraphError);
+      if (context == 0) continue;
+      CHECK_THROWS_AS(flow.bijection->to_latent(x, old_c), GraphError);
+      CHECK_THROWS_AS(flow.bijection->to_data(x, old_c), GraphError);
+    }
 }
 
 }  // namespace

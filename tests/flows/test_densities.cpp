@@ -208,6 +208,36 @@ TEST_CASE("Euler's density of a linear field is a Gaussian's, on a line and in t
   CHECK_THROWS_AS(euler_log_prob(parabola, Tensor({{-5}}), 1), NonFiniteError);
 }
 
+TEST_CASE("the density of any method's steps: of a linear field, the Gaussian that it makes") {
+  Rng rng(10);
+  const Field grow = [](const Var& y, const Var& t) { return (real(0.3) + t) * y; };
+  for (const Tableau* tableau : {&euler, &midpoint, &heun, &runge_kutta4})
+    for (const Index D : {1, 2}) {
+      CAPTURE(tableau->name, D);
+      const double factor = integrate(grow, ones({1, 1}), {0, 1}, *tableau, 5).value().item();
+      const Tensor x = rng.normal({20, D});
+      const Tensor found = solver_log_prob(grow, x, *tableau, 5);
+      const Tensor z = (Var(x) / real(factor)).value();
+      const Tensor expected = standard_normal_log_prob(z).value();
+      for (Index i = 0; i < 20; ++i)
+        CHECK(close(found.data()[i],
+                    double{expected.data()[i]} - static_cast<double>(D) * std::log(factor), 200,
+                    20));
+      CHECK(folded_share(grow, x, *tableau, 5) == 0);
+    }
+  const Mixture mixture = eight_gaussians();
+  const Field field = mixture.field();
+  const Tensor y = rng.normal({50, 2});
+  CHECK(difference(solver_log_prob(field, y, euler, 10), euler_log_prob(field, y, 10)) == "");
+  // A step of 1/2 along -4 y turns over what is below 0, and nothing else is moved.
+  const Field below = [](const Var& at, const Var&) { return 4 * relu(-at); };
+  const Tensor line({4, 1}, {-1, 2, 3, -4});
+  CHECK(folded_share(below, line, euler, 2) == 0.5);
+  CHECK(folded_share(below, line, euler, 8) == 0);
+  CHECK_THROWS_AS(solver_log_prob(field, y, heun, 0), ShapeError);
+  CHECK_THROWS_AS(folded_share(field, ones({2, 3}), heun, 2), ShapeError);
+}
+
 // --- interpolants ---
 
 std::vector<Interpolant> interpolants() {

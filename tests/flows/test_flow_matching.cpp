@@ -273,6 +273,39 @@ TEST_CASE("labels that do not fit are refused") {
   CHECK_THROWS_AS(conditional.sample(5, rng, {2}), ShapeError);
   CHECK_THROWS_AS(plain.sample(Labels{0, 1}, rng, {2}), ShapeError);
   CHECK_THROWS_AS(conditional.loss({y, {}}, rng), ShapeError);
+
+  // The label for "no class" is one that nobody's data may have.
+  const FlowMatching guided(2, {.hidden = {4}, .classes = 3, .withheld = 0.5}, rng);
+  for (const Index label : {3, 4})
+    CHECK(message_of<ShapeError>([&] {
+            guided.loss({ones({2, 2}), {0, label}}, rng);
+          }) == fmt::format("FlowMatching::loss: label {} given; 0 to 2", label));
+  CHECK(guided.sample(Labels(4, guided.no_class()), rng, {2}).rows() == 4);
+}
+
+TEST_CASE("points, fields and blurs that the loss of a field cannot have are refused") {
+  Rng rng(10);
+  const Field doubled = [](const Var& y, const Var&) { return 2 * y; };
+  for (const Shape& shape : {Shape{}, Shape{3}, Shape{2, 3, 2}})
+    CHECK(message_of<ShapeError>([&] {
+            matching_loss(doubled, {ones(shape), {}}, rng);
+          }) == fmt::format("matching_loss: points {} given; (B, D) are required", shape));
+  for (const Index D : {2, 3}) {
+    const Field narrow = [](const Var& y, const Var&) { return sum(y, 1, KeepAxis::yes); };
+    CHECK(message_of<ShapeError>([&] {
+            matching_loss(narrow, {ones({5, D}), {}}, rng);
+          }) == fmt::format("matching_loss: a field of (5, 1) given; (5, {}) is required", D));
+  }
+  for (const real blur : {real(-1), std::numeric_limits<real>::quiet_NaN()})
+    CHECK_THROWS_AS(matching_loss(doubled, {ones({5, 2}), {}}, rng, straight, independent, blur),
+                    ShapeError);
+  CHECK(message_of<ShapeError>([&] { VelocityNetwork(2, {.context = -1}, rng); }) ==
+        "VelocityNetwork: a context of -1 numbers given; 0 or more");
+  FlowMatching model(2, {.hidden = {4}}, rng);
+  const FlowMatching taken = std::move(model);
+  CHECK_THROWS_AS(model.sample(3, rng, {2}), GraphError);
+  CHECK_THROWS_AS(model.loss({ones({3, 2}), {}}, rng), GraphError);
+  CHECK(taken.sample(3, rng, {2}).rows() == 3);
 }
 
 TEST_CASE("points that are none are refused, by the name of what was called") {

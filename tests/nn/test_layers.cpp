@@ -7,6 +7,7 @@
 
 #include "autograd/gradcheck.h"
 #include "nn/optimizer.h"
+#include "nn/residual_network.h"
 #include "tensor/error.h"
 #include "tests/catch.h"
 #include "tests/close.h"
@@ -95,6 +96,65 @@ TEST_CASE("Mlp takes another activation") {
   Reference hidden = plain_linear(reference(x), bent.layers[0]);
   for (double& value : hidden.values) value *= value;
   CHECK(difference(bent(x).value(), plain_linear(hidden, bent.layers[1]), 30, 4) == "");
+}
+
+// The sizes of a residual network with two blocks: 2-3-4, 4-4, 4-4, 4-4, 4-4, 4-1.
+TEST_CASE("residual blocks add to what they are given") {
+  Rng rng(4);
+  Mlp network = residual_network({2, 3, 4, 1}, 2, rng);
+  randomize(parameters(network), real(0.6), 4);
+  REQUIRE(network.layers.size() == 7);
+  const Tensor x = rng.normal({5, 2});
+  const auto bent = [](Reference h) {
+    for (double& value : h.values) value *= value > 0 ? 1 : real(0.01);
+    return h;
+  };
+  const auto layer = [&](std::size_t l, const Reference& h) {
+    return plain_linear(h, network.layers[l]);
+  };
+  Reference h = layer(1, bent(layer(0, reference(x))));
+  for (const std::size_t l : {2, 4}) {
+    const Reference added = layer(l + 1, bent(layer(l, bent(h))));
+    for (std::size_t i = 0; i < h.values.size(); ++i) h.values[i] += added.values[i];
+  }
+  CHECK(difference(network(x).value(), layer(6, bent(h)), 100, 2) == "");
+}
+
+TEST_CASE("a residual network begins close to one without blocks, and all of it can learn") {
+  Rng rng(4), same(4), anew(5);
+  const Mlp plain({2, 8, 3}, rng);
+  Mlp network = residual_network({2, 8, 3}, 2, same);
+  CHECK(parameters(network).size() == 12);
+  for (std::size_t l = 0; l < network.layers.size(); ++l) {
+    CAPTURE(l);
+    const bool ends_a_block = l == 2 || l == 4;
+    for (const Parameter& begun : {network.layers[l].W, network.layers[l].b})
+      CHECK((max(abs(begun)).item() <= real(0.001)) == ends_a_block);
+  }
+  CHECK(difference(network.layers[0].W.value(), plain.layers[0].W.value()) == "");
+  const Tensor x = anew.normal({5, 2});
+  Mlp shallow = plain;  // without the blocks
+  shallow.layers[1] = network.layers.back();
+  const Tensor apart = abs(network(x) - shallow(x)).value();
+  CHECK(max(apart).item() < 0.02);  // two blocks of 8 terms of 0.001, through 8 weights below 0.4
+  CHECK(max(apart).item() > 1e-5);
+  const Tensor weights = anew.normal({5, 3});
+  CHECK(wrong_gradient(parameters(network), [&] { return sum(weights * network(x)); }) == "");
+  CHECK(without_gradient(parameters(network), [&] { return sum(weights * network(x)); }) == "");
+}
+
+TEST_CASE("networks with blocks are taken in turn, and copied, like others") {
+  Rng rng(4);
+  const std::vector<Mlp> pair{residual_network({2, 8, 3}, 1, rng), Mlp({2, 8, 3}, rng)};
+  const Tensor x = rng.normal({5, 2}), both = interleaved(x, pair).value();
+  for (Index r = 0; r < 2; ++r)
+    for (Index k = 0; k < 3; ++k) {
+      const Tensor own = kernel::slice(both, 1, 2 * k + r, 2 * k + r + 1);
+      const Tensor alone = kernel::slice(pair[std::size_t(r)](x).value(), 1, k, k + 1);
+      CHECK(difference(own, reference(alone), 100, 1) == "");  // sums in another order
+    }
+  const Mlp copy = pair[0];
+  CHECK(difference(copy(x).value(), pair[0](x).value()) == "");
 }
 
 TEST_CASE("Embedding picks the rows of its table") {
@@ -473,6 +533,13 @@ TEST_CASE("sizes, inputs and labels that make no sense are refused") {
         "Mlp: 1 sizes given; at least an input's and an output's");
   CHECK_THROWS_AS(Mlp(std::vector<Index>{}, rng), ShapeError);
   CHECK_THROWS_AS(Mlp({2, 0, 1}, rng), ShapeError);
+  CHECK(message_of<ShapeError>([&] {
+          residual_network({2, 4, 1}, -1, rng);
+        }) == "residual_network: -1 blocks given; 0 or more");
+  CHECK(message_of<ShapeError>([&] {
+          residual_network({2, 1}, 3, rng);
+        }) ==
+        "residual_network: 3 blocks and no hidden layer given; at least one, for blocks to add to");
   CHECK(message_of<ShapeError>([&] { Embedding(0, 2, rng); }) ==
         "Embedding: 0 classes of 2 numbers given; at least 1 of each");
 
@@ -485,6 +552,31 @@ TEST_CASE("sizes, inputs and labels that make no sense are refused") {
   const Embedding embedding(5, 2, rng);
   CHECK_THROWS_AS(embedding({0, 5}), ShapeError);
   CHECK_THROWS_AS(embedding({-1}), ShapeError);
+}
+
+TEST_CASE("a network that was moved away says so, whatever is asked of it") {
+  Rng rng(3);
+  for (const auto& sizes : {std::vector<Index>{2, 1}, {2, 4, 1}, {2, 4, 4, 4, 1}}) {
+    Mlp network(sizes, rng);
+    const Mlp taken = std::move(network);
+    const auto refused = [](const auto& f) {
+      CHECK(message_of<GraphError>(f) ==
+            "Mlp: one that has been moved away given; hint: use the model that it was moved to");
+    };
+    refused([&] { network.in(); });
+    refused([&] { network.out(); });
+    refused([&] { network(ones({3, 2})); });
+    refused([&] { network.composed(ones({3, 2})); });
+    refused([&] { network.zero_last_layer(); });
+    refused([&] { count(network); });
+    CHECK(taken(ones({3, 2})).shape() == Shape{3, 1});
+    network = taken;
+    CHECK(difference(network(ones({3, 2})).value(), taken(ones({3, 2})).value()) == "");
+  }
+  for (const auto& join : {interleaved, composed_interleaved})
+    CHECK(message_of<ShapeError>([&] {
+            join(ones({3, 2}), {});
+          }) == "interleaved: no networks given; at least 1");
 }
 
 }  // namespace

@@ -50,8 +50,9 @@ constexpr real kMild = real(0.3);
 
 // Networks with tanh between their layers. The default has kinks, and a numeric derivative that
 // reaches over one is wrong, in float often.
-ConditionerOptions smooth(Index context = 0, std::vector<Index> hidden = {8}) {
+ConditionerOptions smooth(Index context = 0, std::vector<Index> hidden = {8}, Index blocks = 0) {
   return {.hidden = std::move(hidden),
+          .blocks = blocks,
           .activation = activations::tanh,
           .start_as_identity = false,
           .context = context};
@@ -117,10 +118,19 @@ void add_conditioned(std::vector<Row>& rows, const Named& named) {
       add("Coupling", size + fmt::format("{} kept", kept), [=](Rng& rng) {
         return Coupling(dim, map, smooth(), rng, {.kept = kept, .move_kept = true});
       });
-    for (const Index context : {0, 2})
-      add("Inverse", size + fmt::format("context {}", context), [=](Rng& rng) {
+    for (const Index context : {0, 2}) {
+      const std::string known = size + fmt::format("context {}", context);
+      add("Inverse", known, [=](Rng& rng) {
         return Inverse(MaskedAutoregressive(dim, map, smooth(context, {9, 8}), rng));
       });
+      const ConditionerOptions residual = smooth(context, {8}, 2);
+      add("Coupling", known + ", residual blocks",
+          [=](Rng& rng) { return Coupling(dim, map, residual, rng); });
+      rows.back().double_only = true;  // five layers bend too much for the differences of float
+      add("MaskedAutoregressive", known + ", residual blocks",
+          [=](Rng& rng) { return MaskedAutoregressive(dim, map, residual, rng); });
+      rows.back().double_only = true;
+    }
   }
 }
 
@@ -142,6 +152,12 @@ void add_others(std::vector<Row>& rows) {
                       .what = size,
                       .univariate = "",
                       .make = make,
+                      .keeps_volume = keeps_volume});
+      if (dim > 3) return;
+      rows.push_back({.type = "Inverse",
+                      .what = type + ", " + size,
+                      .univariate = "",
+                      .make = [=](Rng& rng) { return Inverse(make(rng)); },
                       .keeps_volume = keeps_volume});
     };
     linear("Lu", false, [=](Rng&) { return Lu(dim); });

@@ -21,9 +21,9 @@ namespace fs = std::filesystem;
 // A directory that no other fit may write to as long as this one lives.
 class Claim {
  public:
-  explicit Claim(const fs::path& directory) {
+  explicit Claim(const fs::path& directory) : directory_(directory) {
     std::error_code failed;
-    fs::create_directories(directory, failed);
+    made_ = fs::create_directories(directory, failed);
     descriptor_ = ::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     require<FileError>(descriptor_ >= 0, "fit: {}: cannot be made, or is not a directory",
                        directory.string());
@@ -32,11 +32,17 @@ class Claim {
     require<FileError>(mine, "fit: {}: another fit is writing there; hint: another --out",
                        directory.string());
   }
-  ~Claim() { ::close(descriptor_); }
+  ~Claim() {
+    std::error_code not_empty;  // it is left behind only with something in it
+    if (made_) fs::remove(directory_, not_empty);
+    ::close(descriptor_);
+  }
   Claim(const Claim&) = delete;
   Claim& operator=(const Claim&) = delete;
 
  private:
+  fs::path directory_;
+  bool made_ = false;
   int descriptor_;
 };
 
@@ -83,19 +89,16 @@ int run_fit(FitCommand command) {
                      "fit: {}: there is a model already; hint: --resume to go on, --overwrite to "
                      "begin anew, or another --out",
                      model_path.string());
+  const std::string name = command.data == "-" ? "standard input" : command.data;
   command.read.last = command.fit.given;
+  for (const std::string& column : command.fit.given) command.read.words[column] = {};
   Table table = read_table(command.data, command.read);
   const Claim claim(command.out);
   const Index dropped = table.dropped;
-  say("{}: {} rows of {}{}\n", command.data, table.rows(), fmt::join(table.names, ", "),
+  say("{}: {} rows of {}{}\n", name, table.rows(), fmt::join(table.names, ", "),
       dropped > 0 ? fmt::format("; {} more were dropped", dropped) : "");
-  std::vector<std::string> warnings = check_table(table, {.constant_allowed = command.dequantise});
-  std::erase_if(warnings, [&](const std::string& warning) {  // that a class repeats is its nature
-    return std::ranges::any_of(command.fit.given, [&](const std::string& name) {
-      return warning.starts_with(fmt::format("column \"{}\":", name));
-    });
-  });
-  for (const std::string& warning : warnings) complain("warning: {}\n", warning);
+  std::vector<std::string> warnings = check_table(
+      table, {.constant_allowed = command.dequantise, .given = std::ssize(command.fit.given)});
   if (command.dequantise) {
     command.fit.grid = grid_of(table);
     command.fit.grid.resize(table.names.size() - command.fit.given.size());
@@ -106,6 +109,10 @@ int run_fit(FitCommand command) {
   }
   command.split.seed = command.fit.training.seed;
   const Split parts = split(std::move(table), command.split);
+  if (!command.fit.given.empty())
+    std::ranges::copy(check_conditions(conditions_of(parts, command.fit.given), parts.training),
+                      std::back_inserter(warnings));
+  for (const std::string& warning : warnings) complain("warning: {}\n", warning);
   say("{} rows to train on, {} to validate, {} to test (seed {})\n", parts.training.rows(),
       parts.validation.rows(), parts.test.rows(), command.split.seed);
 
@@ -125,6 +132,8 @@ int run_fit(FitCommand command) {
   fs::create_directories(watch.directory);
   TableModel model = fit(parts, command.fit, watch);
   bar.reset();
+  std::error_code not_empty;  // if there is nothing to go on with
+  fs::remove(watch.directory, not_empty);
   model.facts.source = command.data;
   model.facts.dropped = dropped;
   model.facts.warnings = warnings;

@@ -13,7 +13,7 @@ namespace {
 std::string size_of(const TableModel& model) {
   const Architecture& a = model.architecture;
   if (is_mixture(a.kind))
-    return fmt::format("{} Gaussians{}", a.components,
+    return fmt::format("{} Gaussian{}{}", a.components, a.components == 1 ? "" : "s",
                        model.conditions.groups() > 1 ? " for each combination of classes" : "");
   return fmt::format("{} layers, networks of {} x {} units, {} parameters", a.layers, a.depth,
                      a.units, count(model.flow));
@@ -22,7 +22,9 @@ std::string size_of(const TableModel& model) {
 std::string line_of(const Condition& c) {
   if (c.classes.empty())
     return fmt::format("given      {}: a number, {:.4g} ± {:.4g}\n", c.name, c.mean, c.deviation);
-  return fmt::format("given      {}: one of {}\n", c.name, fmt::join(c.classes, ", "));
+  std::vector<std::string> classes;
+  for (const double value : c.classes) classes.push_back(c.text_of(value));
+  return fmt::format("given      {}: one of {}\n", c.name, fmt::join(classes, ", "));
 }
 
 std::string table_of(const std::string& what, const std::map<std::string, Estimate>& all) {
@@ -48,6 +50,13 @@ std::string description_of(const TableModel& model) {
   text += table_of("validation", facts.on_validation) + table_of("test", facts.on_test);
   for (const std::string& warning : facts.warnings) text += "warning    " + warning + "\n";
   return text + fmt::format("hash       {}\n", model.hash());
+}
+
+std::vector<OutColumn> columns_of(const TableModel& model, const std::vector<std::string>& names) {
+  auto words = model.words();
+  std::vector<OutColumn> columns;
+  for (const std::string& name : names) columns.push_back({name, words[name]});
+  return columns;
 }
 
 int run_info(const std::filesystem::path& model) {

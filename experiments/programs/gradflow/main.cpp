@@ -17,13 +17,34 @@ namespace {
 
 constexpr const char* kAbout =
     "Learns the density of a table of numbers, scores rows by it and draws new ones.\n\n"
-    "  gradflow fit measured.csv              fits models, keeps the best in measured.fit\n"
-    "  gradflow score measured.fit new.csv    adds log p of each row, in nats\n"
-    "  gradflow sample measured.fit -n 1000   draws new rows\n"
+    "  gradflow fit measured.csv                   fits models, keeps the best in measured.fit\n"
+    "  gradflow score measured.fit new.csv         adds log p of each row, in nats\n"
+    "  gradflow sample measured.fit -n 1000        draws new rows\n"
     "  gradflow report measured.fit measured.csv   one page that shows it all\n"
-    "  gradflow info measured.fit             what the model is, and how good\n\n"
-    "Tables are CSV or TSV (names in the first line or none), .npy, .npz, safetensors, or one of\n"
-    "these gzipped; - is standard input. Each verb has a --help of its own.\n";
+    "  gradflow info measured.fit                  what the model is, and how good\n\n"
+    "Tables are CSV or TSV (names in the first line or none), .npy, .npz (one array of rows, or "
+    "one\n"
+    "for each column), safetensors, or one of these gzipped; - is standard input. Each verb has a\n"
+    "--help of its own.\n";
+
+// What stands below the options of a verb.
+constexpr const char* kFitHelp =
+    "It leaves model.safetensors, fit.json (how good each model is) and report.html (a page) in\n"
+    "--out. Ctrl-C ends it with the best so far.\n\n"
+    "  gradflow fit measured.csv\n"
+    "  gradflow fit flowers.csv --given species --except id --time 5m --out flowers\n"
+    "  zcat big.csv.gz | gradflow fit - --columns x,y --model spline\n";
+constexpr const char* kScoreHelp =
+    "Text is written with all columns of DATA, arrays with those of the model.\n\n"
+    "  gradflow score measured.fit new.csv > scores.csv\n"
+    "  gradflow score measured.fit new.csv --top 20\n"
+    "  gradflow score measured.fit new.npy --out scores.npz\n";
+constexpr const char* kSampleHelp =
+    "  gradflow sample measured.fit -n 1000 > new.csv\n"
+    "  gradflow sample flowers --given species=iris --out new.npz\n";
+constexpr const char* kOutHelp =
+    "The file to write: text; or, by the end of its name, .npy (an array of rows), .npz or "
+    ".safetensors (an array for each column); any with .gz; - is standard output";
 
 constexpr const char* kMissingHelp = "Rows in which a number is missing: refuse, or drop them";
 
@@ -58,7 +79,7 @@ void add_array(CLI::App& verb, std::string& array) {
 }
 // Names that commas separate: one word, so that DATA may follow it. It may be there several times.
 void add_list(CLI::App& verb, const char* name, std::vector<std::string>& list, const char* help) {
-  verb.add_option(name, list, help)->delimiter(',')->allow_extra_args(false)->type_name("A,B,...");
+  verb.add_option(name, list, help)->delimiter(',')->allow_extra_args(false)->type_name("A,B");
 }
 void add_model(CLI::App& verb, std::filesystem::path& model) {
   verb.add_option("MODEL", model, "A model, or the directory where fit has left it")->required();
@@ -73,8 +94,10 @@ void add_fit(CLI::App& verb, FitCommand& c) {
   verb.add_option("DATA", c.data, "The table; - for standard input")->required();
   add_list(verb, "--columns", c.read.columns, "What to learn; all columns unless given");
   add_list(verb, "--except", c.read.except, "Columns to leave out");
-  add_list(verb, "--given", c.fit.given,
-           "Columns that are known beforehand: the density is that of the others under these");
+  add_list(
+      verb, "--given", c.fit.given,
+      "Columns that are known beforehand, numbers or classes (few whole numbers, or words): the "
+      "density is that of the others under these");
   verb.add_option("--model", c.fit.model,
                   "auto fits a Gaussian, a mixture and flows and keeps the best")
       ->check(CLI::IsMember(kinds))
@@ -126,11 +149,13 @@ void add_fit(CLI::App& verb, FitCommand& c) {
 
 void add_score(CLI::App& verb, ScoreCommand& c) {
   add_model(verb, c.model);
-  verb.add_option("DATA", c.data, "A table with the model's columns; - for standard input")
+  verb.add_option("DATA", c.data,
+                  "A table with the model's columns, in any order; without names, just these in "
+                  "their order; - for standard input")
       ->required();
   verb.add_option("--top", c.top, "Only so many rows, the least likely ones first")
       ->check(CLI::Range(1, 1'000'000));
-  verb.add_option("--out", c.out, "The file to write; - is standard output")->capture_default_str();
+  verb.add_option("--out", c.out, kOutHelp)->capture_default_str();
   add_missing(verb, c.missing);
   add_array(verb, c.array);
   add_seed(verb, c.seed);
@@ -141,8 +166,11 @@ void add_sample(CLI::App& verb, SampleCommand& c) {
   verb.add_option("-n", c.count, "How many rows")
       ->check(CLI::Range(0, 1'000'000'000))
       ->capture_default_str();
-  add_list(verb, "--given", c.given, "A condition, NAME=VALUE; once for each that the model has");
-  verb.add_option("--out", c.out, "The file to write; - is standard output")->capture_default_str();
+  verb.add_option("--given", c.given, "A condition; once for each that the model has")
+      ->delimiter(',')
+      ->allow_extra_args(false)
+      ->type_name("NAME=VALUE");
+  verb.add_option("--out", c.out, kOutHelp)->capture_default_str();
   add_seed(verb, c.seed);
 }
 
@@ -173,7 +201,7 @@ int run(int argc, char** argv) {
   std::filesystem::path info;
   int threads = 0;
   CLI::App app(kAbout, "gradflow");
-  app.require_subcommand(1);
+  app.require_subcommand(0, 1);  // that one is missing is said below
   app.fallthrough();
   app.add_option("--threads", threads, "Threads; 0: one for each processor")
       ->check(CLI::Range(0, 1024));
@@ -188,12 +216,17 @@ int run(int argc, char** argv) {
   CLI::App& info_verb =
       *app.add_subcommand("info", "Say what a model is, on what it was trained, how well");
   add_fit(fit_verb, fit);
+  fit_verb.footer(kFitHelp);
   add_score(score_verb, score);
+  score_verb.footer(kScoreHelp);
   add_sample(sample_verb, sample);
+  sample_verb.footer(kSampleHelp);
   add_report(report_verb, report);
   add_model(info_verb, info);
   try {
     app.parse(argc, argv);
+    if (app.get_subcommands().empty())
+      throw CLI::RuntimeError("a verb is required: fit, score, sample, report or info", 2);
   } catch (const CLI::ParseError& error) {
     if (error.get_exit_code() == 0) {
       for (CLI::App* verb : app.get_subcommands())

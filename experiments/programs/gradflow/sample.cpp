@@ -1,9 +1,6 @@
 // gradflow sample: new rows, as the model thinks that they might have been measured.
-#include <fmt/format.h>
-#include <fmt/ranges.h>
-
 #include "experiments/programs/gradflow/verbs.h"
-#include "experiments/table/output.h"
+#include "experiments/table/write/row_writer.h"
 
 namespace gradflow {
 namespace {
@@ -23,38 +20,23 @@ std::map<std::string, std::string> named(const std::vector<std::string>& texts) 
   return values;
 }
 
-std::string lines_of(const Tensor& samples, const std::string& given) {
-  std::string text;
-  const Index D = samples.shape()[1];
-  for (Index i = 0; i < samples.rows(); ++i)
-    text += fmt::format("{}{}\n",
-                        fmt::join(samples.values().subspan(static_cast<std::size_t>(i * D),
-                                                           static_cast<std::size_t>(D)),
-                                  ","),
-                        given);
-  return text;
-}
-
 }  // namespace
 
 int run_sample(const SampleCommand& command) {
   const TableModel model = load_model(model_file(command.model));
   const Tensor condition = model.conditions.row(named(command.given));
   if (condition.size() > 0) model.conditions.encode(condition);  // or throws, with nothing written
-  std::string given;
-  for (const real x : condition.values()) given += fmt::format(",{}", x);
-  Output out(command.out);
-  std::string header;
-  for (const std::string& name : model.all_columns())
-    header += (header.empty() ? "" : ",") + csv_field(name);
-  out.write(header + "\n");
+  const auto out = write_rows(command.out, columns_of(model, model.all_columns()));
   for (Index begin = 0; begin < command.count; begin += kBlock) {
     const Index n = std::min(kBlock, command.count - begin);
-    const Tensor all = broadcast_to(condition, {n, condition.shape()[1]}).value();
+    const Tensor given = broadcast_to(condition, {n, condition.shape()[1]}).value();
     Rng rng = Rng(command.seed).fork(static_cast<std::uint64_t>(begin / kBlock));
-    out.write(lines_of(sample(model, all, rng), given));
+    const Tensor rows = concat({sample(model, given, rng), given}, 1).value();
+    for (Index i = 0; i < n; ++i)
+      out->write(rows.values().subspan(static_cast<std::size_t>(i * rows.shape()[1]),
+                                       static_cast<std::size_t>(rows.shape()[1])));
   }
-  out.finish();
+  out->finish();
   return 0;
 }
 

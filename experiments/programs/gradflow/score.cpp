@@ -1,6 +1,7 @@
 // gradflow score: log p of each row of a file.
 //
-// The one idea: rows pass through. A file of any length is read, scored and written in blocks.
+// The one idea: rows pass through. A file of any length is read, scored and written in blocks: as
+// text, each row as it stood there; or, into arrays, the numbers that the model was asked about.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -8,7 +9,8 @@
 
 #include "experiments/programs/gradflow/verbs.h"
 #include "experiments/run/say.h"
-#include "experiments/table/output.h"
+#include "experiments/table/write/output.h"
+#include "experiments/table/write/row_writer.h"
 
 namespace gradflow {
 namespace {
@@ -17,7 +19,8 @@ constexpr Index kBlock = 4096;
 
 struct Scored {
   double log_p;
-  std::string line;  // as it stood in the file
+  std::string line;           // as it stood in the file
+  std::vector<real> numbers;  // of the model's columns
 };
 
 // Rows of a file, block by block, with their log p.
@@ -25,7 +28,7 @@ class Scorer {
  public:
   Scorer(const TableModel& model, RowReader& rows, const ScoreCommand& command)
       : model_(model), rows_(rows), command_(command) {
-    rows_.select(find_columns(rows_, model.all_columns()));
+    select_columns(rows_, model.all_columns(), model.words());
   }
 
   // The next ones; none at the end.
@@ -35,7 +38,7 @@ class Scorer {
     std::vector<Scored> block;
     while (std::ssize(block) < kBlock && next_whole_row(rows_, row, command_.missing, dropped_)) {
       for (const double x : row) numbers.push_back(static_cast<real>(x));
-      block.push_back({0, rows_.text()});
+      block.push_back({0, rows_.text(), {numbers.end() - std::ssize(row), numbers.end()}});
     }
     if (block.empty()) return block;
     const Tensor values({std::ssize(block), std::ssize(row)}, numbers);
@@ -57,17 +60,53 @@ class Scorer {
   std::vector<double> all_;
 };
 
-std::string header_of(const RowReader& rows) {
-  std::string header;
-  for (const std::string& name : rows.names())
-    header += csv_field(name, rows.delimiter()) + rows.delimiter();
-  return header + "log_prob" + rows.delimiter() + "rank\n";
+// A name that is not there yet: of a file that was scored before, the second log p.
+std::string new_name(std::string name, const std::vector<std::string>& names) {
+  const std::string wanted = name;
+  for (int k = 2; std::ranges::find(names, name) != names.end(); ++k)
+    name = fmt::format("{}_{}", wanted, k);
+  return name;
 }
 
-std::string line_of(const TableModel& model, const Scored& row, char delimiter) {
-  return fmt::format("{}{}{}{}{:.4f}\n", row.line, delimiter, static_cast<float>(row.log_p),
-                     delimiter, rank(model, row.log_p));
+std::string header_of(const std::vector<std::string>& names, char delimiter) {
+  std::string header;
+  for (const std::string& name : names) {
+    if (!header.empty()) header += delimiter;
+    header += csv_field(name, delimiter);
+  }
+  return header + "\n";
 }
+
+// Where scored rows go.
+class Scores {
+ public:
+  Scores(const TableModel& model, const RowReader& rows, const std::string& path)
+      : model_(model), delimiter_(rows.delimiter()) {
+    std::vector<std::string> names = names_arrays(path) ? model.all_columns() : rows.names();
+    for (const char* name : {"log_prob", "rank"}) names.push_back(new_name(name, names));
+    if (names_arrays(path))
+      arrays_ = write_rows(path, columns_of(model, names));
+    else
+      text_.emplace(path).write(header_of(names, delimiter_));
+  }
+
+  void write(Scored row) {
+    const auto log_p = static_cast<real>(row.log_p);
+    const double rank_of = rank(model_, row.log_p);
+    if (text_)
+      return text_->write(fmt::format("{}{}{}{}{:.4f}\n", row.line, delimiter_,
+                                      static_cast<float>(log_p), delimiter_, rank_of));
+    row.numbers.insert(row.numbers.end(), {log_p, static_cast<real>(rank_of)});
+    arrays_->write(row.numbers);
+  }
+  void finish() { text_ ? text_->finish() : arrays_->finish(); }
+
+ private:
+  const TableModel& model_;
+  const char delimiter_;
+  std::optional<Output> text_{};  // or
+  std::unique_ptr<RowWriter> arrays_{};
+};
 
 // Both what some call the score, the mean, and what others call so, the sum.
 void summarise(const TableModel& model, const Scorer& scorer) {
@@ -86,22 +125,21 @@ int run_score(const ScoreCommand& command) {
   const TableModel model = load_model(model_file(command.model));
   const auto rows = read_rows(open_source(command.data), command.array);
   Scorer scorer(model, *rows, command);
-  Output out(command.out);
-  out.write(header_of(*rows));
+  Scores out(model, *rows, command.out);
   const auto less_likely = [](const Scored& a, const Scored& b) { return a.log_p < b.log_p; };
   std::vector<Scored> worst;
   for (auto block = scorer.next(); !block.empty(); block = scorer.next()) {
     if (command.top == 0) {
-      for (const Scored& row : block) out.write(line_of(model, row, rows->delimiter()));
+      for (Scored& row : block) out.write(std::move(row));
       continue;
     }
     worst.insert(worst.end(), block.begin(), block.end());
     std::ranges::stable_sort(worst, less_likely);
     worst.resize(std::min(worst.size(), static_cast<std::size_t>(command.top)));
   }
-  for (const Scored& row : worst) out.write(line_of(model, row, rows->delimiter()));
+  for (Scored& row : worst) out.write(std::move(row));
+  require<FileError>(!scorer.all().empty(), "score: {}: it has no rows", rows->source());
   out.finish();
-  require<FileError>(!scorer.all().empty(), "score: {}: it has no rows", command.data);
   summarise(model, scorer);
   return 0;
 }

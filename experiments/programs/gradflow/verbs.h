@@ -7,6 +7,7 @@
 #pragma once
 
 #include "experiments/table/fit.h"
+#include "experiments/table/write/row_writer.h"
 
 namespace gradflow {
 
@@ -52,6 +53,9 @@ int run_info(const std::filesystem::path& model);
 
 // A directory or a file: what fit has been told, or has left, names the model.
 std::filesystem::path model_file(const std::filesystem::path& given);
+
+// Columns of these names, with the words of those that the model knows by words.
+std::vector<OutColumn> columns_of(const TableModel& model, const std::vector<std::string>& names);
 
 // What info says of a model, line by line.
 std::string description_of(const TableModel& model);

@@ -1,6 +1,7 @@
 #include "experiments/table/read/csv.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <charconv>
@@ -12,7 +13,7 @@
 namespace gradflow {
 namespace {
 
-constexpr std::size_t kPiece = 1 << 20, kLongestRecord = 1 << 26;
+constexpr std::size_t kPiece = 1 << 16, kLongestRecord = 1 << 26;
 
 bool is_blank(char c) { return c == ' ' || c == '\t'; }
 
@@ -157,15 +158,43 @@ void CsvReader::on_select() {
     places_[static_cast<std::size_t>(selected_[k])] = static_cast<Index>(k);
 }
 
-double CsvReader::number(std::string_view field, Index column) const {
+double CsvReader::number(std::string_view field, Index column) {
+  if (!words_.empty())
+    if (const auto found = words_.find(column); found != words_.end())
+      return word(field, column, found->second);
   const std::optional<double> value = number_of(field);
   if (value) return *value;
   const bool decimal_comma = delimiter_ != ',' && field.find(',') != field.npos;
-  throw FileError(fmt::format("read: {}: {}, column \"{}\": \"{:.40}\" is no number; hint: {}",
-                              source_, place(), names_[static_cast<std::size_t>(column)],
-                              trimmed(field),
-                              decimal_comma ? "decimals need a point, not a comma"
-                                            : "name the columns that are, with --columns a,b,c"));
+  const std::string& name = names_[static_cast<std::size_t>(column)];
+  throw FileError(fmt::format(
+      "read: {}: {} is no number; hint: {}", source_, about(field, column),
+      decimal_comma
+          ? "decimals need a point, not a comma"
+          : fmt::format("--except {0} leaves it out, --given {0} takes it for a class", name)));
+}
+
+// What the first field is, a word or a number, all are.
+double CsvReader::word(std::string_view field, Index column, Words& words) {
+  const std::string text = unquoted(field);
+  if (means_missing(text)) return kMissing;
+  if (words.known.empty() && number_of(field)) {
+    words_.erase(column);
+    return number(field, column);
+  }
+  const auto found = std::ranges::find(words.known, text);
+  if (found != words.known.end()) return static_cast<double>(found - words.known.begin());
+  require<FileError>(!words.closed, "read: {}: {} is none of: {:.200}", source_,
+                     about(field, column), fmt::format("{}", fmt::join(words.known, ", ")));
+  require<FileError>(words.known.size() < kMostWords,
+                     "read: {}: {} is one more word than the {} that a class may have", source_,
+                     about(field, column), kMostWords);
+  words.known.push_back(text);
+  return static_cast<double>(words.known.size() - 1);
+}
+
+std::string CsvReader::about(std::string_view field, Index column) const {
+  return fmt::format("{}, column \"{}\": \"{:.40}\"", place(),
+                     names_[static_cast<std::size_t>(column)], trimmed(field));
 }
 
 bool CsvReader::next_record() {

@@ -29,10 +29,14 @@ class CsvReader final : public RowReader {
 
  private:
   void on_select() override;
+  bool holds_words() const override { return true; }
   bool next_record();  // the next line that is not empty, into record_
   bool find_record();  // any line
   bool fill();         // more bytes behind those in the buffer; false at the end
-  double number(std::string_view field, Index column) const;
+  double number(std::string_view field, Index column);
+  double word(std::string_view field, Index column, Words& words);
+  // "row 3 (line 4), column "a": "b"", for messages.
+  std::string about(std::string_view field, Index column) const;
 
   Source bytes_;
   std::vector<char> buffer_;

@@ -33,7 +33,7 @@ void read_descr(std::string_view text, NpyHeader& header) {
                      "it has fields of several kinds; hint: save a plain array of numbers");
   const std::string descr(text.substr(1, end - 1));
   require<FileError>(!descr.starts_with('>'),
-                     "its numbers are big-endian ({}); hint: array.astype(\"<f8\")", descr);
+                     "its numbers are big-endian (\"{:.20}\"); hint: array.astype(\"<f8\")", descr);
   for (const char* known :
        {"<f4", "<f8", "|i1", "<i2", "<i4", "<i8", "|u1", "<u2", "<u4", "<u8", "|b1"}) {
     if (descr != known) continue;
@@ -41,8 +41,8 @@ void read_descr(std::string_view text, NpyHeader& header) {
     header.width = descr[2] - '0';
     return;
   }
-  throw FileError(
-      fmt::format("its numbers are {:.20}, which is not read; hint: array.astype(\"<f8\")", descr));
+  throw FileError(fmt::format(
+      "its numbers are \"{:.20}\", which is not read; hint: array.astype(\"<f8\")", descr));
 }
 
 std::vector<Index> read_shape(std::string_view text) {
@@ -102,6 +102,7 @@ NpyHeader parse_npy_header(std::string_view text) {
   require<FileError>(sizes.size() == 1 || sizes.size() == 2,
                      "its array has {} axes; a table has two; hint: array.reshape(len(array), -1)",
                      sizes.size());
+  header.axes = std::ssize(sizes);
   header.rows = sizes[0];
   header.columns = sizes.size() == 2 ? sizes[1] : 1;
   require<FileError>(header.columns >= 1, "its array has no columns");
@@ -137,10 +138,10 @@ bool NpyReader::next(std::span<double> row) {
     const Index count = header_.fortran ? left : std::clamp<Index>(kPiece / row_bytes, 1, left);
     piece_.clear();
     while (std::ssize(piece_) < count * row_bytes) {  // in pieces: a false shape takes no memory
-      const auto before = piece_.size();
-      const auto more =
-          static_cast<std::size_t>(std::min(count * row_bytes - std::ssize(piece_), kPiece));
-      piece_.resize(before + more);
+      const Index before = std::ssize(piece_);
+      const auto more = static_cast<std::size_t>(
+          std::min(count * row_bytes - std::ssize(piece_), std::max<Index>(1 << 12, before)));
+      piece_.resize(piece_.size() + more);
       require<FileError>(bytes_.read(piece_.data() + before, more) == more,
                          "read: {}: it ends before row {} of {}", source_, row_ + 1, header_.rows);
     }

@@ -21,7 +21,7 @@ struct NpyHeader {  // what it says, checked
   char kind = 'f';  // f, i, u or b
   Index width = 8;  // bytes of a number
   bool fortran = false;
-  Index rows = 0, columns = 0;
+  Index axes = 2, rows = 0, columns = 0;
 };
 // From its text. Throws FileError, without the name of the file.
 NpyHeader parse_npy_header(std::string_view text);
@@ -32,6 +32,7 @@ class NpyReader final : public RowReader {
   // says (that, and what ends too early, when they are reached).
   explicit NpyReader(Source source);
 
+  const NpyHeader& header() const { return header_; }
   bool next(std::span<double> row) override;
   std::string text() const override;
 

@@ -6,8 +6,12 @@
 
 #include <algorithm>
 #include <cstring>
-#include <map>
 #include <memory>
+#include <set>
+#include <vector>
+
+#include "experiments/table/read/column_rows.h"
+#include "experiments/table/read/npy.h"
 
 namespace gradflow {
 namespace {
@@ -81,9 +85,12 @@ void read_large_sizes(const Bytes& bytes, std::uint64_t at, std::uint64_t end, M
   }
 }
 
-std::map<std::string, Member> read_directory(const Bytes& bytes) {
+using Members = std::vector<std::pair<std::string, Member>>;  // by name, in their order
+
+Members read_directory(const Bytes& bytes) {
   auto [at, count] = find_directory(bytes);
-  std::map<std::string, Member> members;
+  Members members;
+  std::set<std::string_view> names;
   for (; count > 0; --count) {
     bytes.check(bytes.is(kEntry, at), "its directory is damaged");
     Member member{.method = bytes.number(at + 10, 2),
@@ -95,35 +102,23 @@ std::map<std::string, Member> read_directory(const Bytes& bytes) {
     const std::uint64_t name = bytes.number(at + 28, 2), extra = bytes.number(at + 30, 2),
                         comment = bytes.number(at + 32, 2), begin = at + 46;
     read_large_sizes(bytes, begin + name, begin + name + extra, member);
-    const bool is_new = members.emplace(bytes.text(begin, name), member).second;
-    bytes.check(is_new, "two of its members have one name");
+    bytes.check(names.insert(bytes.text(begin, name)).second, "two of its members have one name");
+    members.emplace_back(bytes.text(begin, name), member);
     at = begin + name + extra + comment;
   }
   return members;
 }
 
 // The arrays among the members, by their names without ".npy".
-std::map<std::string, Member> arrays_in(const Bytes& bytes) {
+Members arrays_in(const Bytes& bytes) {
   constexpr std::string_view kSuffix = ".npy";
-  std::map<std::string, Member> arrays;
+  Members arrays;
   for (const auto& [name, member] : read_directory(bytes))
-    if (name.ends_with(kSuffix)) arrays[name.substr(0, name.size() - kSuffix.size())] = member;
+    if (name.ends_with(kSuffix))
+      arrays.emplace_back(name.substr(0, name.size() - kSuffix.size()), member);
   bytes.check(!arrays.empty(),
               "it is a zip file without an array; hint: a spreadsheet must be saved as CSV");
   return arrays;
-}
-
-Member chosen(const Bytes& bytes, const std::string& array) {
-  const auto arrays = arrays_in(bytes);
-  if (array.empty() && arrays.size() == 1) return arrays.begin()->second;
-  const auto found = arrays.find(array);
-  if (found != arrays.end()) return found->second;
-  std::vector<std::string> names;
-  for (const auto& [name, member] : arrays) names.push_back(name);
-  throw FileError(fmt::format("read: {}: {}; it has: {}; hint: --array NAME", bytes.name(),
-                              array.empty() ? std::string("it has several arrays")
-                                            : fmt::format("it has no array \"{}\"", array),
-                              fmt::join(names, ", ")));
 }
 
 // The same bytes; at their end their number and checksum must be those that were promised.
@@ -143,12 +138,9 @@ Source checked(Source source, std::uint64_t size, std::uint64_t checksum) {
           }};
 }
 
-}  // namespace
-
-Source npz_member(Source archive, const std::string& array) {
-  const std::string name = archive.name();
-  const auto bytes = std::make_shared<Bytes>(name, archive.rest());
-  const Member member = chosen(*bytes, array);
+// The bytes of a member, unpacked. The archive lives as long as they are read.
+Source bytes_of(const std::shared_ptr<const Bytes>& bytes, const Member& member) {
+  const std::string& name = bytes->name();
   bytes->check(!member.secret, "it is encrypted");
   bytes->check(bytes->is(kMember, member.place), "a member does not begin where it should");
   const std::uint64_t begin =
@@ -166,6 +158,41 @@ Source npz_member(Source archive, const std::string& array) {
                      name, member.method);
   return checked(member.method == kStored ? stored : inflated(stored, Compression::deflate),
                  member.size, member.checksum);
+}
+
+// What each of several arrays is as a column; nothing if they are none: of other axes or lengths.
+std::vector<std::unique_ptr<RowReader>> as_columns(const std::shared_ptr<const Bytes>& bytes,
+                                                   const Members& members) {
+  std::vector<std::unique_ptr<RowReader>> columns;
+  Index rows = 0;
+  for (const auto& [name, member] : members) {
+    auto column = std::make_unique<NpyReader>(bytes_of(bytes, member));
+    if (columns.empty()) rows = column->header().rows;
+    if (column->header().axes != 1 || column->header().rows != rows) return {};
+    columns.push_back(std::move(column));
+  }
+  return columns;
+}
+
+}  // namespace
+
+std::unique_ptr<RowReader> npz_rows(Source archive, const std::string& array) {
+  const std::string source = archive.name();
+  const auto bytes = std::make_shared<const Bytes>(source, archive.rest());
+  const Members members = arrays_in(*bytes);
+  std::vector<std::string> names;
+  for (const auto& [name, member] : members) {
+    if (name == array || (array.empty() && members.size() == 1))
+      return std::make_unique<NpyReader>(bytes_of(bytes, member));
+    names.push_back(name);
+  }
+  if (array.empty())
+    if (auto columns = as_columns(bytes, members); !columns.empty())
+      return std::make_unique<ColumnRows>(source, std::move(names), std::move(columns));
+  throw FileError(fmt::format("read: {}: {}; it has: {}; hint: --array NAME", source,
+                              array.empty() ? std::string("it has several arrays")
+                                            : fmt::format("it has no array \"{}\"", array),
+                              fmt::join(names, ", ")));
 }
 
 }  // namespace gradflow

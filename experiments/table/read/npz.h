@@ -7,13 +7,14 @@
 //   GB)
 #pragma once
 
-#include "experiments/table/read/source.h"
+#include "experiments/table/read/row_reader.h"
 
 namespace gradflow {
 
-// The bytes of the member `array`.npy; of the only one, if no name is given. Throws FileError for a
-// damaged archive, naming what is wrong, and if there is no such array, or several and no name.
-// Damage within the member throws when it is read: its checksum is checked at its end.
-Source npz_member(Source archive, const std::string& array);
+// The array of that name. Without one: the only array; or, if all have one axis and one length, a
+// column for each. Throws FileError for a damaged archive, naming what is wrong, and if there is no
+// such array, or several that are no columns. Damage within an array throws when it is read: its
+// checksum is checked at its end.
+std::unique_ptr<RowReader> npz_rows(Source archive, const std::string& array);
 
 }  // namespace gradflow

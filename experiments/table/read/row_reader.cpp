@@ -35,7 +35,22 @@ void RowReader::select(std::vector<Index> columns) {
 std::string RowReader::place() const { return fmt::format("row {}", row_); }
 
 void RowReader::name_columns(Index count) {
+  has_names_ = false;
   for (Index i = 1; i <= count; ++i) names_.push_back(fmt::format("x{}", i));
+}
+
+void RowReader::take_words(Index column, std::vector<std::string> words) {
+  const bool closed = !words.empty();
+  require<FileError>(
+      holds_words() || !closed,
+      "read: {}: column \"{}\" must be words, and this format holds numbers; hint: CSV", source_,
+      names_[static_cast<std::size_t>(column)]);
+  if (holds_words()) words_[column] = {std::move(words), closed};
+}
+
+std::vector<std::string> RowReader::words(Index column) const {
+  const auto found = words_.find(column);
+  return found == words_.end() ? std::vector<std::string>{} : found->second.known;
 }
 
 std::unique_ptr<RowReader> read_rows(Source given, const std::string& array) {
@@ -49,7 +64,7 @@ std::unique_ptr<RowReader> read_rows(Source given, const std::string& array) {
   if (start.starts_with(kNpyMagic))
     rows = std::make_unique<NpyReader>(std::move(source));
   else if (start.starts_with("PK\x03\x04"))
-    rows = std::make_unique<NpyReader>(npz_member(std::move(source), array));
+    rows = npz_rows(std::move(source), array);
   else if (looks_like_safetensors(start))
     rows = std::make_unique<TensorRows>(std::move(source), array);
   else

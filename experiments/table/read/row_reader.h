@@ -8,6 +8,7 @@
 #pragma once
 
 #include <limits>
+#include <map>
 #include <memory>
 #include <span>
 #include <string>
@@ -31,6 +32,14 @@ class RowReader {
   // looked at: they may hold texts.
   void select(std::vector<Index> columns);
   const std::vector<Index>& selected() const { return selected_; }
+  // Whether the names are the file's own; if not, they are x1, x2, ...
+  bool has_names() const { return has_names_; }
+  // A column of words: next() gives the place of each among these, and refuses others. Without
+  // words they are those that are met, up to kMostWords, if the first one is no number.
+  void take_words(Index column, std::vector<std::string> words = {});
+  // Those of a column, as far as they were met; empty for a column of numbers.
+  std::vector<std::string> words(Index column) const;
+  static constexpr std::size_t kMostWords = 50;
 
   // The next row, one number for each selected column: NaN where it is missing. False at the end.
   // Throws FileError, naming row and column, for what is no number.
@@ -48,8 +57,15 @@ class RowReader {
   std::vector<std::string> names_ = {};
   std::vector<Index> selected_ = {};
   Index row_ = 0;
+  bool has_names_ = true;
+  struct Words {
+    std::vector<std::string> known = {};
+    bool closed = false;  // there are no others
+  };
+  std::map<Index, Words> words_ = {};  // by column
 
-  void name_columns(Index count);  // "x1", "x2", ...: where a format has no names
+  void name_columns(Index count);  // where a format has no names
+  virtual bool holds_words() const { return false; }
   virtual void on_select() {}
 };
 

@@ -121,14 +121,11 @@ std::string_view Source::peek(std::size_t size) {
 }
 
 std::string Source::rest() {
-  constexpr std::size_t kPiece = 1 << 20;
-  std::string bytes;
-  for (std::size_t count = kPiece; count == kPiece;) {
-    const std::size_t before = bytes.size();
-    bytes.resize(before + kPiece);
-    count = read(bytes.data() + before, kPiece);
-    bytes.resize(before + count);
-  }
+  std::string bytes(1 << 12, '\0');
+  std::size_t size = 0;  // of what has been read
+  while ((size += read(bytes.data() + size, bytes.size() - size)) == bytes.size())
+    bytes.resize(size + std::min<std::size_t>(size, 1 << 20));
+  bytes.resize(size);
   return bytes;
 }
 

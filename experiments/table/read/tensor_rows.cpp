@@ -3,7 +3,9 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
-#include "experiments/run/files/safetensors.h"
+#include <algorithm>
+
+#include "autograd/ops.h"
 
 namespace gradflow {
 
@@ -15,13 +17,38 @@ bool looks_like_safetensors(std::string_view start) {
 TensorRows::TensorRows(Source source, const std::string& tensor) {
   source_ = source.name();
   const TensorFile file = decode_tensors(source.rest(), source_);
-  std::string name = tensor;
-  if (name.empty()) {
-    require<FileError>(file.tensors.size() == 1,
-                       "read: {}: it has {} tensors that can be read; hint: --array NAME", source_,
-                       file.tensors.size());
-    name = file.tensors.begin()->first;
+  if (tensor.empty() && file.tensors.size() > 1 && are_columns(file.tensors))
+    take_columns(file.tensors);
+  else
+    take_tensor(file, tensor.empty() ? only_tensor(file) : tensor);
+}
+
+std::string TensorRows::only_tensor(const TensorFile& file) const {
+  std::vector<std::string> names;
+  for (const auto& [name, x] : file.tensors) names.push_back(name);
+  require<FileError>(names.size() == 1,
+                     "read: {}: it has {} tensors that can be read: {:.200}; hint: --array NAME",
+                     source_, names.size(), fmt::format("{}", fmt::join(names, ", ")));
+  return names.front();
+}
+
+bool TensorRows::are_columns(const NamedTensors& tensors) {
+  const Shape shape = tensors.begin()->second.shape();
+  return std::ranges::all_of(tensors, [&](const auto& named) {
+    return shape.rank() == 1 && named.second.shape() == shape;
+  });
+}
+
+void TensorRows::take_columns(const NamedTensors& tensors) {
+  std::vector<Var> columns;
+  for (const auto& [name, x] : tensors) {
+    names_.push_back(name);
+    columns.emplace_back(x.reshaped({x.size(), 1}));
   }
+  values_ = concat(columns, 1).value();
+}
+
+void TensorRows::take_tensor(const TensorFile& file, const std::string& name) {
   try {
     values_ = file.at(name);
   } catch (const FileError& error) {

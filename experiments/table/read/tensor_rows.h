@@ -1,8 +1,9 @@
-// TensorRows: a tensor of a safetensors file, (N, D) or (N), as a table.
+// TensorRows: a tensor of a safetensors file, (N, D) or (N), as a table; or all of them, of one
+// axis and one length, as its columns.
 #pragma once
 
+#include "experiments/run/files/safetensors.h"
 #include "experiments/table/read/row_reader.h"
-#include "tensor/tensor.h"
 
 namespace gradflow {
 
@@ -11,7 +12,7 @@ bool looks_like_safetensors(std::string_view start);
 
 class TensorRows final : public RowReader {
  public:
-  // The tensor of this name; the only one, if there is no name. Throws FileError as
+  // The tensor of this name; without a name the only one, or all of them. Throws FileError as
   // decode_tensors() does, if there is no such tensor, and for one of another rank.
   TensorRows(Source source, const std::string& tensor);
 
@@ -19,6 +20,10 @@ class TensorRows final : public RowReader {
   std::string text() const override;
 
  private:
+  static bool are_columns(const NamedTensors& tensors);
+  std::string only_tensor(const TensorFile& file) const;
+  void take_columns(const NamedTensors& tensors);
+  void take_tensor(const TensorFile& file, const std::string& name);
   std::span<const real> values_of_row() const;  // of the last one
 
   Tensor values_;
