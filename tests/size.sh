@@ -30,7 +30,8 @@ rooms() {  # the files of the rooms named, but for fast forms
   find "$@" \( -name kernels -o -name threads \) -prune -o \
     \( -name '*.h' -o -name '*.cpp' \) ! -name 'ranks*' ! -name '*_fused*' ! -name 'plain*' -print
 }
-house() { rooms "$@" | grep -vE "flows/.*/($zoo)\.(h|cpp)$"; }
+in_zoo="(flows/.*|nn)/($zoo)\.(h|cpp)$"
+house() { rooms "$@" | grep -vE "$in_zoo"; }
 path() {  # the links of the paragraph "An evening's path through the code" in README.md
   awk '/^An evening.s path through the code/ { on = 1 } on && /^$/ { exit } on' README.md |
     grep -o '](\([^)]*\))' | sed 's/^](//; s/)$//'
@@ -42,8 +43,8 @@ done
 evening=$(house tensor autograd nn flows | count)
 reading=$(path | count)
 printf '%-14s %6d   at most %d\n' evening "$evening" "$evening_limit"
-printf '%-14s %6d   in %d files\n' zoo "$(rooms flows | grep -E "/($zoo)\.(h|cpp)$" | count)" \
-  "$(rooms flows | grep -cE "/($zoo)\.(h|cpp)$")"
+printf '%-14s %6d   in %d files\n' zoo "$(rooms flows nn | grep -E "$in_zoo" | count)" \
+  "$(rooms flows nn | grep -cE "$in_zoo")"
 printf '%-14s %6d   at most %d\n' 'reading path' "$reading" "$path_limit"
 if [ "${1:-}" = --check ] && { [ "$evening" -gt "$evening_limit" ] || [ "$reading" -gt "$path_limit" ]; }; then
   echo "tests/size.sh: more to read than an evening takes" >&2
