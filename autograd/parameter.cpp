@@ -6,10 +6,14 @@
 
 namespace gradflow {
 
+void require_not_moved(bool there, const char* what) {
+  require<GraphError>(
+      there, "{}: one that has been moved away given; hint: use the model that it was moved to",
+      what);
+}
+
 const Tensor& Parameter::value() const {
-  require<GraphError>(state_ != nullptr,
-                      "parameter: one that has been moved away given; hint: use "
-                      "the model that it was moved to");
+  require_not_moved(state_ != nullptr, "parameter");
   return state_->value;
 }
 
@@ -32,6 +36,7 @@ Weights::Weights(const Parameters& parameters) {
         "Weights: the parameter \"{}\" given, which the list has already; each once", name);
     parameter->state_->weights = id_;
     parameter->state_->begin = count_;
+    parameter->state_->size = shape.size();
     places_.push_back({name, count_, shape.size(), shape});
     states_.push_back(parameter->state_);
     count_ += shape.size();
@@ -40,9 +45,19 @@ Weights::Weights(const Parameters& parameters) {
 
 // For a parameter that Weights which were made later know, too, and remember in it.
 std::optional<Index> Weights::search(const Parameter& parameter) const {
-  for (std::size_t k = 0; k < states_.size(); ++k)
-    if (states_[k] == parameter.state_) return places_[k].begin;
+  for (std::size_t k = 0; k < states_.size(); ++k) {
+    if (states_[k] != parameter.state_) continue;
+    if (states_[k]->value.size() != places_[k].size) refuse(*states_[k], places_[k].begin);
+    return places_[k].begin;
+  }
   return std::nullopt;
+}
+
+void Weights::refuse(const Parameter::State& state, Index begin) const {
+  throw ShapeError(fmt::format(
+      "Weights: parameter \"{}\" of shape {} given; as many numbers are required as it had when "
+      "the Weights were made",
+      name_at(begin), to_string(state.value.shape())));
 }
 
 const std::string& Weights::name_at(Index number) const {
@@ -60,9 +75,7 @@ void Weights::lay_together() {
   bool together = numbers_.owners() == 1 + std::ssize(states_);
   for (std::size_t k = 0; k < states_.size(); ++k) {
     const Tensor& value = states_[k]->value;
-    require(value.size() == places_[k].size,
-            "step: parameter \"{}\" of shape {} given; it had shape {} when the Weights were made",
-            places_[k].name, value.shape(), places_[k].shape);
+    if (value.size() != places_[k].size) refuse(*states_[k], places_[k].begin);
     together &= value.data() == numbers_.data() + places_[k].begin;
   }
   if (together) return;

@@ -26,6 +26,10 @@
 
 namespace gradflow {
 
+// Throws GraphError, naming what was used, unless it is still there: what has been moved from is
+// empty, and its model is elsewhere.
+void require_not_moved(bool there, const char* what);
+
 class Parameter {
  public:
   Parameter() : Parameter(Tensor()) {}  // no numbers yet
@@ -49,7 +53,7 @@ class Parameter {
     explicit State(Tensor numbers) : value(std::move(numbers)) {}
     Tensor value;
     std::uint64_t weights = 0;  // the number of the last Weights to list it, and its place there
-    Index begin = 0;
+    Index begin = 0, size = 0;
   };
   std::shared_ptr<State> state_;
 };
@@ -62,7 +66,8 @@ using Parameters = std::vector<NamedParameter>;  // in the order of a model's la
 
 // The numbers of some parameters, one after another. It keeps them by their identity: the model may
 // move, but each parameter keeps its number of elements. Outlives the tapes and optimisers that use
-// it.
+// it. (A parameter remembers the last Weights that it was listed in: threads that make Weights of
+// the same parameters take turns.)
 class Weights {
  public:
   // Throws GraphError if a name or a parameter is listed twice.
@@ -77,10 +82,13 @@ class Weights {
   };
   const std::vector<Place>& places() const { return places_; }  // in the order given
   Index count() const { return count_; }                        // of all numbers
-  // Where the parameter's numbers begin; nothing if it is not one of these.
+  // Where the parameter's numbers begin; nothing if it is not one of these. Throws ShapeError if
+  // there are more or fewer of them by now.
   std::optional<Index> find(const Parameter& parameter) const {
     const Parameter::State* state = parameter.state_.get();
-    return state && state->weights == id_ ? state->begin : search(parameter);
+    if (!state || state->weights != id_) return search(parameter);
+    if (state->value.size() != state->size) refuse(*state, state->begin);
+    return state->begin;
   }
   // The name of the parameter to which a number belongs.
   const std::string& name_at(Index number) const;
@@ -93,6 +101,7 @@ class Weights {
  private:
   void lay_together();
   std::optional<Index> search(const Parameter& parameter) const;
+  [[noreturn]] void refuse(const Parameter::State& state, Index begin) const;
 
   std::uint64_t id_;
   std::vector<Place> places_;

@@ -93,8 +93,13 @@ void Tape::Pass::walk(std::size_t end, std::size_t begin) const {
 void Recorder::through(const Tape::Pass& pass, std::span<const Var> y, std::span<const Var> dy,
                        std::size_t first) {
   pass.tape.storage_->gradients.resize(pass.tape.size());
-  for (std::size_t k = 0; k < y.size(); ++k)
-    if (y[k].tracked()) pass.add(y[k].node_, dy[k]);
+  for (std::size_t k = 0; k < y.size(); ++k) {
+    if (!y[k].tracked()) continue;
+    require<GraphError>(y[k].shape() == dy[k].shape(),
+                        "{}: composed of others it gives {}, fused {}; the same is required",
+                        pass.op, y[k].shape(), dy[k].shape());
+    pass.add(y[k].node_, dy[k]);
+  }
   pass.walk(pass.tape.storage_->gradients.size(), first);
 }
 

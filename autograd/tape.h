@@ -44,6 +44,7 @@ class Gradients {
   Var of_place(std::size_t k) const;  // that of the k-th parameter of the Weights
   // Those of all Weights, one after another as they lie there: (count).
   Tensor flat() const;
+  const Weights* weights() const { return weights_; }  // the tape's; null if it had none
 
  private:
   friend class Tape;

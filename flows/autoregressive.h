@@ -24,7 +24,10 @@ class MaskedAutoregressive final : public Bijection {
                        Rng& rng);
 
   const char* name() const override { return "MaskedAutoregressive"; }
-  Index dim() const override { return dim_; }
+  Index dim() const override {
+    require_not_moved(univariate_.size() > 0, name());
+    return dim_;
+  }
   Index context() const override { return context_; }
   Passes passes() const override { return {1, dim_}; }
   void visit(const Visitor& visitor) override { network_.visit(visitor); }  // "0.weight", ...

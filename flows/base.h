@@ -29,6 +29,8 @@ using AnyBase = Polymorphic<Base>;  // a value of any class that is derived from
 
 // log N(z; 0, I) = -|z|^2 / 2 - (D / 2) log 2 pi:   z (B, D)  ->  (B)
 inline Var standard_normal_log_prob(const Var& z) {
+  require(z.shape().rank() == 2, "standard_normal_log_prob: z {} given; (B, D) is required",
+          z.shape());
   constexpr real kLogTwoPi = real(1.8378770664093454836);
   return real(-0.5) * (sum(square(z), 1) + kLogTwoPi * real(z.shape()[1]));
 }

@@ -30,7 +30,10 @@ class Chain final : public Bijection {
   std::vector<Tensor> states_to_data(const Tensor& z, const Tensor& context = Tensor()) const;
 
   const char* name() const override { return "Chain"; }
-  Index dim() const override { return layers_[0]->dim(); }
+  Index dim() const override {
+    require_not_moved(!layers_.empty(), name());
+    return layers_[0]->dim();
+  }
   Index context() const override { return context_; }
   Passes passes() const override;               // of all layers together
   void visit(const Visitor& visitor) override;  // "0.scale.0.weight": each layer behind its number

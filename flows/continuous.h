@@ -34,7 +34,10 @@ class Continuous final : public Bijection {
   const VelocityNetwork& network() const { return network_; }  // the field
 
   const char* name() const override { return "Continuous"; }
-  Index dim() const override { return network_.dim; }
+  Index dim() const override {
+    require_not_moved(!network_.network.layers.empty(), name());
+    return network_.dim;
+  }
   Index context() const override { return network_.context; }
   Passes passes() const override;  // 0 for adaptive steps: it is not known beforehand
   void visit(const Visitor& visitor) override { network_.visit(visitor); }

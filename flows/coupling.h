@@ -39,7 +39,10 @@ class Coupling final : public Bijection {
   std::span<const Mlp> networks() const { return networks_; }  // the same
 
   const char* name() const override { return "Coupling"; }
-  Index dim() const override { return dim_; }
+  Index dim() const override {
+    require_not_moved(univariate_ != nullptr, name());
+    return dim_;
+  }
   Index context() const override { return context_; }
   Passes passes() const override { return {1, 1}; }
   void visit(const Visitor& visitor) override;  // "scale.0.weight", ..., "shift.0.weight", ...

@@ -333,6 +333,7 @@ Mapped recorded(const std::shared_ptr<Run>& given, const Var& x, const Var& cont
 std::optional<FusedRun> fused_run(std::span<const Bijection* const> layers, Way way,
                                   const Var& points, const Var& given, LogDet log_det) {
   if (watching()) return std::nullopt;
+  for (const Var* x : {&points, &given}) Recorder::tracks("coupling", *x);  // or throws
   const auto run = std::make_shared<Run>(way, points.shape());
   const auto [couplings, count] = find_steps(layers, *run);
   if (couplings.empty()) return std::nullopt;

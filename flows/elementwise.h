@@ -15,7 +15,10 @@ class Elementwise final : public Bijection {
   }
 
   const char* name() const override { return "Elementwise"; }
-  Index dim() const override { return dim_; }
+  Index dim() const override {
+    require_not_moved(univariate_.size() > 0, name());
+    return dim_;
+  }
   void visit(const Visitor& visitor) override { visitor("raw", raw_); }
 
  private:

@@ -1,5 +1,5 @@
 // The activations' loops on plain memory, for fused networks (plain_mlp.h). What they compute is
-// written in autograd/ops.cpp; nobody needs to read this to understand the models.
+// written in autograd/activations.cpp; nobody needs to read this to understand the models.
 #pragma once
 
 #include "tensor/real.h"

@@ -103,7 +103,7 @@ void BatchGradient::add_up(std::span<const Shard> shards) {
     add_terms(terms, all + begin, n);
     complete(all, count);
   }
-  norm_ = gradflow::norm(gradient_);
+  norm_ = global_norm(gradient_);
 }
 
 // The numbers that this rank adds up, of the gradients of all shards: (shards, own numbers).

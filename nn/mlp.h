@@ -29,9 +29,9 @@ struct Mlp {
   Var operator()(const Var& x) const;  // (B, in) -> (B, out)
   Var composed(const Var& x) const;    // the same, operation by operation
 
-  Index in() const { return layers.front().W.shape()[1]; }  // the size of the input
-  Index out() const { return layers.back().W.shape()[0]; }  // the size of the output
-  void visit(const Visitor& visit);                         // "0.weight", "0.bias", "1.weight", ...
+  Index in() const;                  // the size of the input
+  Index out() const;                 // the size of the output
+  void visit(const Visitor& visit);  // "0.weight", "0.bias", "1.weight", ...
   // The last layer's weights and biases become 0, so that the network begins as the constant 0.
   void zero_last_layer();
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <limits>
 #include <numbers>
 
 #include "tensor/kernels/lanes.h"
@@ -14,8 +15,11 @@ namespace gradflow {
 
 namespace {
 
+// As a `real`: what a double can hold may be infinite, or nothing, there.
+bool is_finite(double x) { return std::abs(x) <= double{std::numeric_limits<real>::max()}; }
+
 void check_rate(const char* op, double rate) {
-  require(std::isfinite(rate) && rate >= 0,
+  require(is_finite(rate) && rate >= 0,
           "{}: a learning rate of {} given; it must be finite, and 0 or more", op, rate);
 }
 
@@ -37,7 +41,7 @@ void Optimizer::step(const Tensor& gradient, double factor) {
           "step: a gradient of shape {} given; ({}) is required", gradient.shape(),
           weights_.count());
   check_rate("step", learning_rate);
-  require(std::isfinite(factor) && factor >= 0,
+  require(is_finite(factor) && factor >= 0,
           "step: a factor of {} given; it must be finite, and 0 or more", factor);
   real* numbers = weights_.mutable_numbers();
   ++steps_;
@@ -56,11 +60,20 @@ void Optimizer::step(const Tensor& gradient, double factor) {
   });
 }
 
+void Optimizer::step(const Gradients& gradients) {
+  require<GraphError>(gradients.weights() == &weights_,
+                      "step: gradients of other Weights given; those of the optimiser's own are "
+                      "required; hint: Tape tape(weights) with the same weights");
+  step(gradients.flat());
+}
+
 void Optimizer::restore(const NamedTensors& state, Index steps) {
+  require(steps >= 0, "restore: {} steps given; 0 or more", steps);
   for (const auto& [name, x] : state_) {
     const auto found = state.find(name);
     require(found != state.end() && found->second.shape() == x.shape(),
             "restore: no \"{}\" of shape {} given", name, x.shape());
+    require(all_finite(found->second), "restore: \"{}\" given is not finite", name);
   }
   for (auto& [name, x] : state_) x = state.at(name);
   steps_ = steps;
@@ -71,9 +84,10 @@ Adam::Adam(Weights& weights, const AdamOptions& options)
   check_rate("Adam", options.learning_rate);
   check_share("Adam", "beta1", options.beta1);
   check_share("Adam", "beta2", options.beta2);
-  require(std::isfinite(options.epsilon) && options.epsilon > 0,
-          "Adam: epsilon {} given; it must be finite, and more than 0", options.epsilon);
-  require(std::isfinite(options.weight_decay) && options.weight_decay >= 0,
+  require(is_finite(options.epsilon) && static_cast<real>(options.epsilon) > 0,
+          "Adam: epsilon {} given; it must be finite, and more than 0{}", options.epsilon,
+          options.epsilon > 0 ? ", as a float, too" : "");
+  require(is_finite(options.weight_decay) && options.weight_decay >= 0,
           "Adam: a weight decay of {} given; it must be finite, and 0 or more",
           options.weight_decay);
 }
@@ -120,7 +134,7 @@ void Sgd::update(real* p, const real* g, Index offset, Index n) {
 }
 
 // In parts that do not depend on the number of threads.
-double norm(const Tensor& gradient) {
+double global_norm(const Tensor& gradient) {
   const Index n = gradient.size();
   std::vector<double> squares(static_cast<std::size_t>(parts_of(n)));
   parallel_parts(n, [&](Index part, Index begin, Index end) {
@@ -133,7 +147,7 @@ double norm(const Tensor& gradient) {
 
 void clip_norm(Tensor& gradient, double largest) {
   require(largest > 0, "clip_norm: a largest norm of {} given; more than 0", largest);
-  const double factor = clip_factor(norm(gradient), largest);
+  const double factor = clip_factor(global_norm(gradient), largest);
   const auto scaled = [factor = static_cast<real>(factor)](real g) { return factor * g; };
   if (factor != 1) gradient = kernel::map("clip_norm", gradient, scaled);
 }

@@ -32,13 +32,13 @@ class Optimizer {
   // another shape and for a learning rate or a factor that is negative or not finite.
   void step(const Tensor& gradient, double factor = 1);
   // The same for what a tape of these weights has found.
-  void step(const Gradients& gradients) { step(gradients.flat()); }
+  void step(const Gradients& gradients);
 
   Weights& weights() const { return weights_; }  // what it moves
   Index steps() const { return steps_; }         // taken so far
 
   const NamedTensors& state() const { return state_; }  // what it remembers, (count) each
-  // Throws ShapeError if a tensor is missing or of another shape.
+  // Throws ShapeError if a tensor is missing, of another shape or not finite, or steps negative.
   void restore(const NamedTensors& state, Index steps);
 
   double learning_rate;  // may be changed between steps
@@ -101,7 +101,7 @@ class Sgd final : public Optimizer {
 
 // The Euclidean norm of a flat gradient, as a number. (That of a Var is an operation, with a
 // derivative: autograd/reductions.h.)
-double norm(const Tensor& gradient);
+double global_norm(const Tensor& gradient);
 // The factor that brings a gradient that is longer than `largest` down to that; 1 for others
 // (Pascanu et al., "On the difficulty of training recurrent neural networks", 2013, algorithm 1).
 inline double clip_factor(double norm, double largest) {

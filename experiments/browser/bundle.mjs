@@ -9,6 +9,7 @@
 import {mkdirSync, readFileSync, writeFileSync} from 'node:fs';
 import {dirname, join} from 'node:path';
 import {fileURLToPath} from 'node:url';
+import {gzipSync} from 'node:zlib';
 
 const here = dirname(fileURLToPath(import.meta.url)), root = join(here, '../..');
 const read = (...parts) => readFileSync(join(...parts), 'utf8');
@@ -56,7 +57,8 @@ function joined(first) {
 const in_html = script => script.replace(/<\/script/g, '<\\/script').replace(/<!--/g, '<\\!--');
 
 export function bundle(engine, worker = join(here, 'worker.js')) {
-  const wasm = readFileSync(join(engine, 'engine.wasm')).toString('base64');
+  // Packed, as a server would do it: the page unpacks it (engine_link.js).
+  const wasm = gzipSync(readFileSync(join(engine, 'engine.wasm')), {level: 9}).toString('base64');
   const worker_text = readFileSync(join(engine, 'engine.js'), 'utf8') + '\n' + readFileSync(worker, 'utf8');
   // As functions: a $ in the text would mean something in a replacement.
   return read(here, 'page/index.html')

@@ -4,10 +4,13 @@
 #include <cmath>
 #include <numeric>
 
-#include "experiments/run/files/safetensors.h"
+#include <nlohmann/json.hpp>
+
 #include "experiments/run/history.h"
 #include "flows/base/class_conditional.h"
+#include "flows/linear/permutation.h"
 #include "flows/matching/density.h"
+#include "flows/recipes.h"
 
 namespace gradflow {
 namespace {
@@ -71,33 +74,46 @@ void Lab::reset(const LabOptions& options) {
   require<Error>(!options.by_class || classes_ > 0, "reset: this data has no classes");
   options_ = options;
   const Index known = options.by_class ? classes_ : 0;
-  flow_learner_.reset();
-  matching_learner_.reset();
+  flow_state_ = {}, matching_state_ = {};
   Rng flow_rng(options.course.seed), matching_rng(options.course.seed);
   flow_ = std::make_unique<Flow>(make_flow(options, known, flow_rng));
   matching_ = std::make_unique<FlowMatching>(make_matching(options, known, matching_rng));
-  Course flow_course = options.course;
-  if (options.spline) flow_course.largest_gradient = kSplineGradient;
-  flow_learner_ = std::make_unique<Learner>(
-      parameters(*flow_),
-      [this, known](const Data& batch, Rng&) {
-        return -mean(flow_->log_prob(batch.points, class_context(batch.labels, known)));
-      },
-      flow_course);
-  const Pairing pairing = pairing_of(options.optimal, options.by_class);
-  matching_learner_ = std::make_unique<Learner>(
+  for (const Which which : {Which::flow, Which::matching}) {
+    state(which).about = about_new(which);
+    begin(which);
+  }
+  flow_state_.made_of = {.kind = options.spline ? "spline" : "affine", .layers = options.couplings};
+  matching_state_.made_of = {.kind = "flow-matching"};
+}
+
+void Lab::begin(Which which) {
+  const Index known = options_.by_class ? classes_ : 0;
+  Course course = options_.course;
+  if (which == Which::flow) {
+    if (state(which).about.at("model").ends_with("spline_flow"))
+      course.largest_gradient = kSplineGradient;
+    flow_state_.learner = std::make_unique<Learner>(
+        parameters(*flow_),
+        [this, known](const Data& batch, Rng&) {
+          return -mean(flow_->log_prob(batch.points, class_context(batch.labels, known)));
+        },
+        course);
+    return;
+  }
+  const Pairing pairing = pairing_of(options_.optimal, options_.by_class);
+  matching_state_.learner = std::make_unique<Learner>(
       parameters(*matching_),
       [this, known, pairing](const Data& batch, Rng& rng) {
         return matching_->loss(known ? batch : Data{batch.points, {}}, rng, straight, pairing);
       },
-      options.course);
+      course);
 }
 
 void Lab::check_ready() const { require<Error>(ready(), "there are no models yet; hint: reset"); }
 
 Learner& Lab::own(Which which) const {
   check_ready();
-  return which == Which::flow ? *flow_learner_ : *matching_learner_;
+  return *state(which).learner;
 }
 const Learner& Lab::learner(Which which) const { return own(which); }
 
@@ -115,8 +131,9 @@ Var Lab::flow_context(Index points, Label label) const {
   return class_context(labels(points, label), options_.by_class ? classes_ : 0);
 }
 
-// Layer 2 i of the chain is a coupling and layer 2 i + 1 exchanges the coordinates. `behind` says
-// how many couplings are between a state and the data: so often is it exchanged on its way there.
+// A permutation moves nothing: what is shown is the states between the other layers, each as the
+// permutations between it and the data leave it. In the plane these are exchanges of the two
+// coordinates, so it matters only whether their number is odd.
 std::vector<Tensor> Lab::carried(Which which, const Tensor& points, Way way, const Solver& solver,
                                  Label label) const {
   check_ready();
@@ -125,17 +142,24 @@ std::vector<Tensor> Lab::carried(Which which, const Tensor& points, Way way, con
     return matching_->carry_states(points, way == Way::to_data ? Span{0, 1} : Span{1, 0},
                                    labels(points.rows(), label), solver.tableau, solver.steps);
   const Chain& chain = *flow_->bijection.as<Chain>();
-  const Index couplings = options_.couplings;
+  const Index n = chain.size();
+  std::vector<bool> turned(static_cast<std::size_t>(n) + 1, false);  // before each layer
+  for (Index i = n; i-- > 0;) {
+    const auto* permutation = chain[i].as<Permutation>();
+    const bool exchanges = permutation && permutation->order()[0] == 1;
+    turned[static_cast<std::size_t>(i)] = turned[static_cast<std::size_t>(i) + 1] != exchanges;
+  }
   const Tensor context = flow_context(points.rows(), label).value();
   const bool to_data = way == Way::to_data;
-  const Tensor start = to_data && couplings % 2 == 1 ? exchanged(points) : points;
+  const Tensor start = to_data && turned[0] ? exchanged(points) : points;
   const std::vector<Tensor> all =
       to_data ? chain.states_to_data(start, context) : chain.states_to_latent(start, context);
   std::vector<Tensor> seen;
-  for (Index i = 0; i <= couplings; ++i) {
-    const Index behind = to_data ? couplings - i : i;
-    const Tensor& state = all[static_cast<std::size_t>(2 * i)];
-    seen.push_back(behind % 2 == 1 ? exchanged(state) : state);
+  for (Index i = 0; i <= n; ++i) {
+    const Index at = to_data ? i : n - i;  // how many layers are between it and the noise
+    if (i > 0 && chain[to_data ? at - 1 : at].as<Permutation>()) continue;
+    const Tensor& state = all[static_cast<std::size_t>(i)];
+    seen.push_back(turned[static_cast<std::size_t>(at)] ? exchanged(state) : state);
   }
   return seen;
 }
@@ -175,16 +199,17 @@ Tensor Lab::log_density(Which which, const Tensor& points, Index steps, Label la
   });
 }
 
-Lab::Cost Lab::cost(Index steps) const {
+Lab::Cost Lab::cost(const Solver& solver) const {
   check_ready();
   const Unrecorded unrecorded;
   const auto [points, labels] = first(kJudged, data_);
   const Labels known = options_.by_class ? labels : Labels();
-  const Var context = matching_->context(points.rows(), known);
-  Cost cost{-mean(Var(log_prob(*matching_, points, known))).item(), {}};
+  const Field field = matching_->network.field(matching_->context(points.rows(), known));
+  Cost cost{-mean(Var(log_prob(*matching_, points, known))).item(), {}, 0};
+  Rng rng = Rng(options_.course.seed).fork(1001);
+  cost.folded = folded_share(field, rng.normal(points.shape()), solver.tableau, solver.steps);
   try {
-    cost.solver =
-        -mean(Var(euler_log_prob(matching_->network.field(context), points, steps))).item();
+    cost.solver = -mean(Var(solver_log_prob(field, points, solver.tableau, solver.steps))).item();
   } catch (const NonFiniteError&) {  // it stays without
   }
   return cost;
@@ -203,18 +228,26 @@ std::vector<Transcript::Node> Lab::transcript(Which which) const {
   return own(which).transcript(data_);
 }
 
+// As the native program says it: an experiment of what is trained, `gradflow` of all its tensors.
 std::string Lab::hash(Which which) const {
   check_ready();
-  return hash_tensors(which == Which::flow ? tensors(*flow_) : tensors(*matching_));
+  if (state(which).about.at("format") == kTableFormat)
+    return hash_tensors(tensors(flow_of(as_saved(which))));
+  return hash_tensors(which == Which::flow ? trained_tensors(*flow_) : trained_tensors(*matching_));
+}
+
+PlaneModel Lab::as_saved(Which which) const {
+  const State& own = state(which);
+  PlaneModel model{
+      .about = own.about, .made_of = own.made_of, .units = *units_, .ranks = own.ranks};
+  if (which == Which::flow)
+    model.flow = *flow_;
+  else
+    model.matching = *matching_;
+  return model;
 }
 
 namespace {
-
-// As the experiments name their models.
-const char* name_of(Which which, const LabOptions& options) {
-  if (which == Which::flow) return options.spline ? "spline_flow" : "normalizing_flow";
-  return options.by_class ? "conditional_flow_matching" : "flow_matching";
-}
 
 // What the experiments note of an epoch, of the first points: the laboratory keeps none apart.
 Metrics flow_metrics(const Flow& flow, const Data& data) {
@@ -226,57 +259,91 @@ Metrics flow_metrics(const Flow& flow, const Data& data) {
 
 }  // namespace
 
-std::string Lab::save(Which which) const {
-  const Learner& trained = learner(which);
-  TensorFile file{which == Which::flow ? tensors(*flow_) : tensors(*matching_)};
-  file.tensors["normalization.mean"] = units_->mean();
-  file.tensors["normalization.deviation"] = units_->deviation();
+// As the experiments name their models, and their settings.
+Texts Lab::about_new(Which which) const {
+  const LabOptions& o = options_;
+  std::string name = which == Which::flow ? (o.spline ? "spline_flow" : "normalizing_flow")
+                                          : (o.smooth ? "smooth_flow_matching" : "flow_matching");
+  if (o.by_class) name = "conditional_" + name;
+  Texts about{{"format", kModelFormat}, {"model", name}};
+  if (name.ends_with("normalizing_flow"))
+    about.insert({{"scale_bound", "2"}, {"permutations", "alternate"}, {"zero_start", "yes"}});
+  if (which == Which::matching && o.smooth)
+    about.insert({{"width", "64"}, {"waves", "0"}, {"solver_steps", "30"}, {"late", "1"}});
+  return about;
+}
+
+namespace {
+
+// What is to be known of a training in the page: an epoch, as far as the experiments are concerned.
+void note_training(Texts& about, const Learner& trained, Index points, const Metrics& metrics) {
   const Course& course = trained.course();
   const auto text = [](auto x) { return fmt::format("{}", x); };
-  file.metadata = {{"format", "gradflow model 1"},
-                   {"model", name_of(which, options_)},
-                   {"seed", text(course.seed)},
-                   {"epochs", "1"},
-                   {"batch", text(course.batch)},
-                   {"shards", "1"},
-                   {"lr", text(course.rate)},
-                   {"clip", text(course.largest_gradient)},
-                   {"points", text(std::max<Index>(100, data_.size()))},
-                   {"arithmetic", "portable"},
-                   {"products", "ours"}};
-  if (which == Which::flow && !options_.spline)
-    file.metadata.insert(
-        {{"scale_bound", "2"}, {"permutations", "alternate"}, {"zero_start", "yes"}});
-  // An epoch, as far as the experiments are concerned.
-  file.metadata["history"] = to_text(
-      {.epochs = {{.number = 1,
-                   .loss = trained.loss(),
-                   .learning_rate = trained.rate(),
-                   .metrics = which == Which::flow ? flow_metrics(*flow_, data_) : Metrics()}},
-       .lengths = {1}});
-  return encode_tensors(file);
+  const Texts noted{{"seed", text(course.seed)},
+                    {"epochs", "1"},
+                    {"batch", text(course.batch)},
+                    {"shards", "1"},
+                    {"lr", text(course.rate)},
+                    {"clip", text(course.largest_gradient)},
+                    {"points", text(std::max<Index>(100, points))},
+                    {"arithmetic", "portable"},
+                    {"products", "ours"}};
+  for (const auto& [name, value] : noted) about[name] = value;
+  about["history"] = to_text({.epochs = {{.number = 1,
+                                          .loss = trained.loss(),
+                                          .learning_rate = trained.rate(),
+                                          .metrics = metrics}},
+                              .lengths = {1}});
 }
+
+// The same of a model of a table, whose facts are otherwise those of its fit.
+void warn_of_training(Texts& about, Index steps) {
+  auto facts = nlohmann::json::parse(about.at("facts"));
+  facts["warnings"].push_back(fmt::format(
+      "trained for {} steps more in the page: what is said of validation and test is of before",
+      steps));
+  about["facts"] = facts.dump();
+}
+
+}  // namespace
+
+// What was loaded and not trained since is saved as it was.
+std::string Lab::save(Which which) const {
+  const Learner& trained = learner(which);
+  PlaneModel model = as_saved(which);
+  const bool of_table = model.about.at("format") == kTableFormat;
+  if (of_table && trained.steps() > 0) {
+    model.ranks = ranks_of(flow_of(model));
+    warn_of_training(model.about, trained.steps());
+  }
+  if (!of_table && (trained.steps() > 0 || !model.about.contains("history")))
+    note_training(model.about, trained, data_.size(),
+                  which == Which::flow ? flow_metrics(*flow_, data_) : Metrics());
+  return encode_tensors(file_of(model));
+}
+
+const Texts& Lab::about(Which which) const { return state(which).about; }
+const Architecture& Lab::made_of(Which which) const { return state(which).made_of; }
 
 Which Lab::load(const std::string& bytes) {
   require<Error>(ready(), "load: there are no models yet; hint: reset");
-  TensorFile file = decode_tensors(bytes, "this file");
-  NamedTensors all = file.all();
-  const Which which = all.contains("network.0.weight") ? Which::matching : Which::flow;
-  const auto mean = all.find("normalization.mean"), deviation = all.find("normalization.deviation");
-  std::optional<Standardize> units;
-  if (mean != all.end() && deviation != all.end()) {
-    units = Standardize(mean->second, deviation->second);
-    all.erase("normalization.mean");
-    all.erase("normalization.deviation");
-  }
-  if (which == Which::flow)
-    gradflow::load(*flow_, all);
+  PlaneModel model = plane_model_in(decode_tensors(bytes, "this file"));
+  const Index known = options_.by_class ? classes_ : 0;
+  require<Error>(model.classes == known,
+                 "it is told {}, and the models of this page {}; hint: have the page learn {}",
+                 model.classes ? fmt::format("one of {} classes", model.classes) : "no class",
+                 known ? fmt::format("one of {}", known) : "none",
+                 model.classes ? "classes of as many, on such data" : "no classes");
+  const Which which = model.flow ? Which::flow : Which::matching;
+  if (model.flow)
+    flow_ = std::make_unique<Flow>(std::move(*model.flow));
   else
-    gradflow::load(*matching_, all);
-  if (units) {  // the model's coordinates are the page's from now on
-    data_.points = units->to_latent(units_->to_data(data_.points).points).points.value();
-    units_ = units;
-  }
+    matching_ = std::make_unique<FlowMatching>(std::move(*model.matching));
+  state(which) = {{}, std::move(model.about), model.made_of, model.ranks};
+  begin(which);
+  // The model's coordinates are the page's from now on.
+  data_.points = model.units.to_latent(units_->to_data(data_.points).points).points.value();
+  units_ = model.units;
   return which;
 }
 

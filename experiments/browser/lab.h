@@ -12,9 +12,8 @@
 #include <optional>
 
 #include "experiments/browser/learner.h"
-#include "flows/linear/standardize.h"
-#include "flows/matching/flow_matching.h"
-#include "flows/recipes.h"
+#include "experiments/table/plane_model.h"
+#include "flows/chain.h"
 
 namespace gradflow {
 
@@ -61,13 +60,14 @@ class Lab {
   Tensor velocity(const Tensor& points, real t, Label label) const;
   // Exact, but for the solver's error of Runge-Kutta's method: (n).
   Tensor log_density(Which which, const Tensor& points, Index steps, Label label) const;
-  // The mean of -log p over points of the data: of the field, and of what the steps of Euler's
-  // method make of it; nothing where a step turns space inside out.
+  // The mean of -log p over points of the data: of the field, and of what this solver's steps make
+  // of it; nothing where a step turns space inside out, as it does the share `folded` of the noise.
   struct Cost {
     double exact;
     std::optional<double> solver;
+    double folded;
   };
-  Cost cost(Index steps) const;
+  Cost cost(const Solver& solver) const;
   // One batch, each row of the noise with that row of the points.
   struct Pairs {
     Tensor noise, points;
@@ -78,12 +78,21 @@ class Lab {
   std::vector<Transcript::Node> transcript(Which which) const;
 
   std::string hash(Which which) const;
-  // As the experiments save them: safetensors, with the units.
+  // As the experiments save them: safetensors, with the units; or as `gradflow fit` does, if it is
+  // one of its models that was loaded and trained further.
   std::string save(Which which) const;
+  // Takes what plane_model.h reads in place of one of the models: from then on it is this one that
+  // is trained, until reset(). Throws Error, with the reason, if there is none, or if it is told
+  // other classes than the data has.
   Which load(const std::string& bytes);
+  const Texts& about(Which which) const;  // what is saved beside the tensors
+  const Architecture& made_of(Which which) const;
 
  private:
   void check_ready() const;
+  void begin(Which which);  // a training, of the model as it is
+  Texts about_new(Which which) const;
+  PlaneModel as_saved(Which which) const;
   Learner& own(Which which) const;
   Var flow_context(Index points, Label label) const;
   Labels labels(Index points, Label label) const;
@@ -96,7 +105,17 @@ class Lab {
   LabOptions options_;
   std::unique_ptr<Flow> flow_;
   std::unique_ptr<FlowMatching> matching_;
-  std::unique_ptr<Learner> flow_learner_, matching_learner_;
+  struct State {  // of each of the two: its training, and what a file says of it
+    std::unique_ptr<Learner> learner = {};
+    Texts about = {};
+    Architecture made_of = {};
+    Tensor ranks = {};
+  };
+  State flow_state_, matching_state_;
+  State& state(Which which) { return which == Which::flow ? flow_state_ : matching_state_; }
+  const State& state(Which which) const {
+    return which == Which::flow ? flow_state_ : matching_state_;
+  }
 };
 
 }  // namespace gradflow

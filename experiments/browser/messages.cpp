@@ -228,13 +228,11 @@ Json point(Lab& lab, const Json& args, Arrays& arrays) {
 }
 
 Json solver_cost(Lab& lab, const Json& args, Arrays&) {
-  const Solver solver = solver_of(args);
-  require<Error>(&solver.tableau == &euler,
-                 "solver_cost: the density that a solver's steps make is known for euler alone");
-  const Lab::Cost cost = lab.cost(solver.steps);
+  const Lab::Cost cost = lab.cost(solver_of(args));
   return {{"nll_exact", cost.exact},
           {"nll_solver", cost.solver ? Json(*cost.solver) : Json()},
-          {"cost", cost.solver ? Json(*cost.solver - cost.exact) : Json()}};
+          {"cost", cost.solver ? Json(*cost.solver - cost.exact) : Json()},
+          {"folded", cost.folded}};
 }
 
 Json pairing(Lab& lab, const Json&, Arrays& arrays) {
@@ -283,7 +281,17 @@ Json load(Lab& lab, const Json& args, Arrays& arrays) {
   const Index size = whole(args, "size", 0, 0, std::ssize(numbers) * 4);
   const Which which = lab.load(
       std::string(reinterpret_cast<const char*>(numbers.data()), static_cast<std::size_t>(size)));
+  const Texts& about = lab.about(which);
+  const Architecture& made_of = lab.made_of(which);
   return {{"which", which == Which::flow ? "flow" : "matching"},
+          {"model", about.at("model")},
+          {"of_table", about.at("format") == kTableFormat},
+          {"kind", made_of.kind},
+          {"layers", made_of.layers},
+          {"units", made_of.units},
+          {"depth", made_of.depth},
+          {"mean", lab.units().mean().values()},
+          {"deviation", lab.units().deviation().values()},
           {"parameters", lab.learner(which).count()},
           {"steps", lab.learner(which).steps()},
           {"points", array_of(lab.data().points, arrays)}};

@@ -20,14 +20,14 @@ std::string study_page(const StudyPage& page) {
   std::string answer = page.question;
   for (const std::string& one : page.tables)
     answer += fmt::format("<div class=\"wide\">{}</div>", one);
-  html += section("answer", "What was found", answer);
   for (const StudyFigure& figure : page.figures) {
     if (!std::filesystem::exists(figure.file)) continue;
-    html += fmt::format(
+    answer += fmt::format(
         "<figure><img alt=\"\" src=\"data:image/png;base64,{}\"><figcaption>{}</figcaption>"
         "</figure>\n",
         base64(read_file(figure.file)), figure.caption);
   }
+  html += section("answer", "What was found", answer);
   html += section("again", "Make it again",
                   fmt::format("<p>This page, <code>{0}.csv</code> and <code>{0}.json</code> were "
                               "made by</p>\n<pre>{1}</pre>\n",

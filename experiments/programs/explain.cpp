@@ -1,6 +1,7 @@
 // Pictures that explain what the trained models do. They go beyond the figures of the report: a
 // grid that the layers warp, the velocity as arrows, densities, straight lines and curved paths,
-// the losses' way to their floors, and both families at work, in an animation.
+// the losses' way to their floors, how far the noise is moved, and both families at work, in an
+// animation.
 //
 // Nothing is trained here: the weights are those that the three experiments saved. Read `run`
 // first; each picture is a function above it.
@@ -13,6 +14,7 @@
 #include "experiments/draw/gallery.h"
 #include "experiments/draw/views.h"
 #include "experiments/metrics/density.h"
+#include "experiments/metrics/distances.h"
 #include "experiments/programs/models.h"
 #include "flows/continuous.h"
 #include "flows/linear/permutation.h"
@@ -335,7 +337,26 @@ LineFigure floors_figure(const History& flow, const History& field, const Histor
   return figure;
 }
 
-// --- 6: both families at work --------------------------------------------------------------------
+// --- 6: how far the noise is moved ---------------------------------------------------------------
+
+// Of each family: the mean of |x - z|^2 over noise points z and what x the model makes of them; and
+// the least that this can be if the same z are joined to the same x as is best for the sum.
+json measure_transport(const TrainedFlow& flow, const TrainedField& field) {
+  constexpr Index kMoved = 2000;
+  const Tensor noise = Rng(5).fork(1000).normal({kMoved, 2});
+  json rows = json::array();
+  const auto add = [&](const char* model, const Tensor& moved) {
+    const double cost = mean(sum(square(Var(moved) - noise), 1)).item();
+    const double least = std::pow(wasserstein_2(noise, moved), 2);
+    say("{}: moves noise by {:.3f} (mean square), at least {:.3f}\n", model, cost, least);
+    rows.push_back({{"model", model}, {"cost", cost}, {"least", least}});
+  };
+  add("normalizing_flow", flow.model.bijection->to_data(noise).points.value());
+  add("flow_matching", field.model.carry(noise, {0, 1}, {}, midpoint, {100}));
+  return rows;
+}
+
+// --- 7: both families at work --------------------------------------------------------------------
 
 // Each point in the colour of the ring that it ends nearest to.
 std::vector<std::size_t> nearest_rings(const Tensor& raw) {
@@ -408,7 +429,8 @@ int run(const RunOptions& options) {
 
   const DensityGrid grid{kRingLimits, options.quick ? 60 : 200};
   const std::vector<Density> all = densities(flow, field, grid);
-  json section{{"density", measure_densities(all, grid)}};
+  json section{{"density", measure_densities(all, grid)},
+               {"transport", measure_transport(flow, field)}};
   const auto figures =
       drawings(grid_figure(flow, faint), velocity_figure(field), density_figure(all, grid),
                lines_and_paths_figure(field, data, faint, section["velocity"]),

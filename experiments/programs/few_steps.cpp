@@ -89,12 +89,14 @@ class Study {
     learn(first, moons, [&](const Data& batch, Rng& r) { return first.loss(batch, r); });
     measure("straight", first);
     FlowMatching near = fresh();
-    learn(near, moons,
-          [&](const Data& batch, Rng& r) { return near.loss(batch, r, straight, optimal); });
+    learn(
+        near, moons,
+        [&](const Data& pairs, Rng& r) { return pairs_loss(near.network.field(), pairs, r); },
+        [](const Data& batch, Rng& r) { return paired(batch, r, optimal); });
     measure("optimal", near);
     FlowMatching again = first;  // a warm start
     learn(again, reflow_pairs(first, kReflowPairs, rng),
-          [&](const Data& pairs, Rng& r) { return reflow_loss(again.network.field(), pairs, r); });
+          [&](const Data& pairs, Rng& r) { return pairs_loss(again.network.field(), pairs, r); });
     measure("reflow", again);
     MeanFlow means(2, {.hidden = {64, 64, 64}}, rng);
     learn(means, moons, [&](const Data& batch, Rng& r) { return means.loss(batch, r); });
@@ -109,12 +111,8 @@ class Study {
   }
 
   template <class Model>
-  void learn(Model& model, const Data& data, const Loss& loss) {
-    if (stop_) return;
-    Weights weights(parameters(model));
-    TrainingOptions training = options_.training;
-    training.seed = seed_;
-    train(weights, loss, data, training, {.stop = &stop_});
+  void learn(Model& model, const Data& data, const Loss& loss, const Preparation& prepare = {}) {
+    gradflow::learn(parameters(model), data, loss, options_.training, seed_, stop_, prepare);
   }
 
   void add(const char* model, Index steps, const Tensor& end, double nll, double bend) {
@@ -196,7 +194,7 @@ void conclude(const Rows& rows) {
     return median_of(rows, model, steps, column);
   };
   const double bend = of("straight", 1, "straightness"), after = of("reflow", 1, "straightness");
-  say("straightness {:.3f}, after one reflow {:.3f}: {:.1f} times less\n", bend, after,
+  say("straightness {:.3f}, after one reflow {:.4f}: {:.0f} times less\n", bend, after,
       bend / after);
   say("W2: MeanFlow in one step {:.3f}, the straight lines' field in 100 {:.3f}\n",
       of("mean_flow", 1, "w2"), of("straight", 100, "w2"));

@@ -142,13 +142,6 @@ Loss loss_of(const std::string& method, const Task& task, const Networks& nets) 
   };
 }
 
-void learn(const Parameters& trained, const Data& data, const Loss& loss,
-           const TrainingOptions& training, const std::atomic<bool>& stop) {
-  if (stop) return;
-  Weights weights(trained);
-  train(weights, loss, data, training, {.stop = &stop});
-}
-
 // Pairs of where the field carries what: those that a reflow learns from.
 Data carried_pairs(const Task& task, const FlowMatching& flow, Index n, Rng& rng) {
   const Tensor start = task.from(n, rng);
@@ -173,18 +166,16 @@ Rows cell(const std::string& pair, const std::string& method, std::uint64_t seed
   const VelocityOptions network{.hidden = {64, 64, 64}, .activation = activations::selu};
   Networks nets{{2, {.hidden = network.hidden, .activation = network.activation}, rng},
                 {2, network, rng}};
-  TrainingOptions training = options.training;
-  training.seed = seed;
   const Data data{task.to(options.points, training_data), {}};
   const bool bridge = method == "sf2m" || method == "sb";
   learn(bridge ? parameters(nets) : parameters(nets.flow), data, loss_of(method, task, nets),
-        training, stop);
+        options.training, seed, stop);
   if (method == "reflow" && !stop) {
     const Data pairs = carried_pairs(task, nets.flow, options.points, training_data);
     learn(
         parameters(nets.flow), pairs,
-        [&](const Data& batch, Rng& r) { return reflow_loss(nets.flow.network.field(), batch, r); },
-        training, stop);
+        [&](const Data& batch, Rng& r) { return pairs_loss(nets.flow.network.field(), batch, r); },
+        options.training, seed, stop);
   }
   return measured(pair, method, seed, task, nets.flow);
 }

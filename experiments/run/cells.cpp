@@ -90,6 +90,14 @@ std::string in_csv(const Rows& value) {
 
 }  // namespace
 
+void learn(const Parameters& learned, const Data& data, const Loss& loss, TrainingOptions options,
+           std::uint64_t seed, const std::atomic<bool>& stop, const Preparation& prepare) {
+  if (stop) return;
+  Weights weights(learned);
+  options.seed = seed;
+  train(weights, loss, data, options, {.prepare = prepare, .stop = &stop});
+}
+
 CellTable cell_table(std::string name, RunOptions options, Index samples) {
   Texts settings = texts_of(settings_of(options));
   settings.erase("seed");  // that of a cell is in its name

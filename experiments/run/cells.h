@@ -34,6 +34,11 @@ struct CellTable {
   std::vector<Cell> cells;  // in the order of the rows
 };
 
+// How a cell learns: trains these as the options say, but with this seed, and with what is prepared
+// of each batch if anything is; not at all if it is to stop.
+void learn(const Parameters& learned, const Data& data, const Loss& loss, TrainingOptions options,
+           std::uint64_t seed, const std::atomic<bool>& stop, const Preparation& prepare = {});
+
 // An empty table of trainings as the options say, each with a seed of its own, which are judged by
 // so many samples.
 CellTable cell_table(std::string name, RunOptions options, Index samples);

@@ -4,8 +4,11 @@
 
 #include <algorithm>
 #include <cmath>
+#include <numeric>
+#include <optional>
 #include <span>
 
+#include "experiments/run/ahead.h"
 #include "experiments/run/clock.h"
 #include "nn/parameters.h"
 #include "nn/ranks.h"
@@ -38,7 +41,10 @@ class Trainer {
         optimizer_(weights),
         shards_(std::min({options.shards, options.batch, data.size()})),
         gradient_(loss, weights, shards_),
-        steps_(steps_in_epoch(data.size(), options.batch)) {}
+        steps_(steps_in_epoch(data.size(), options.batch)),
+        in_order_(static_cast<std::size_t>(std::min(options.batch, data.size()))) {
+    std::iota(in_order_.begin(), in_order_.end(), Index{0});
+  }
 
   TrainingResult run() {
     broadcast(weights_.mutable_numbers(), weights_.count());
@@ -70,8 +76,17 @@ class Trainer {
     const Rng rng = Rng(options_.seed).fork(static_cast<std::uint64_t>(finished));
     const std::vector<Index> order = Rng(rng).permutation(data_.size());
     optimizer_.learning_rate = cosine_schedule(options_.learning_rate, options_.epochs)(finished);
+    const auto rng_of = [&rng](Index step) { return rng.fork(static_cast<std::uint64_t>(step)); };
+    std::optional<Ahead<Data>> batches;
+    if (hooks_.prepare)
+      batches.emplace(state_.step, steps_,
+                      [&](Index step) { return prepared(rows_of(order, step), rng_of(step)); });
     while (state_.step < steps_) {
-      run_step(order, rng.fork(static_cast<std::uint64_t>(state_.step)));
+      const std::span<const Index> rows = rows_of(order, state_.step);
+      if (batches)
+        run_step(batches->next(), std::span(in_order_).first(rows.size()), rng_of(state_.step));
+      else
+        run_step(data_, rows, rng_of(state_.step));
       ++state_.step;
       ++steps_run_;
       if (hooks_.on_step) hooks_.on_step(progress());
@@ -98,15 +113,27 @@ class Trainer {
     if (hooks_.on_epoch) hooks_.on_epoch(epoch);
   }
 
-  void run_step(const std::vector<Index>& order, const Rng& rng) {
-    const Index begin = state_.step * options_.batch;
+  // Those of the data that a step of the epoch is made of.
+  std::span<const Index> rows_of(const std::vector<Index>& order, Index step) const {
+    const Index begin = step * options_.batch;
     const std::span rows = std::span(order).subspan(static_cast<std::size_t>(begin));
-    const auto size = std::min(static_cast<std::size_t>(options_.batch), rows.size());
+    return rows.first(std::min(static_cast<std::size_t>(options_.batch), rows.size()));
+  }
+
+  Data prepared(std::span<const Index> rows, Rng rng) const {
+    Data batch = hooks_.prepare(data_.rows({rows.begin(), rows.end()}), rng);
+    require(batch.size() == std::ssize(rows),
+            "train: {} rows prepared of a batch of {} given; as many are required", batch.size(),
+            rows.size());
+    return batch;
+  }
+
+  void run_step(const Data& data, std::span<const Index> rows, const Rng& rng) {
     try {
-      const double loss = gradient_.compute(data_, rows.first(size), rng);
+      const double loss = gradient_.compute(data, rows, rng);
       optimizer_.step(gradient_.gradient(),
                       clip_factor(gradient_.norm(), options_.largest_gradient));
-      state_.loss_sum += loss * static_cast<double>(size);
+      state_.loss_sum += loss * static_cast<double>(rows.size());
     } catch (const NonFiniteError& error) {
       throw NonFiniteError(fmt::format(
           "train: epoch {}, step {}: {}; hint: lower the learning rate, bound the scales, or look "
@@ -129,7 +156,8 @@ class Trainer {
   Adam optimizer_;
   const Index shards_;
   BatchGradient gradient_;
-  const Index steps_;  // in an epoch
+  const Index steps_;            // in an epoch
+  std::vector<Index> in_order_;  // the rows of a prepared batch
   TrainingState state_;
   bool stopped_ = false;
   double began_ = 0;     // this run

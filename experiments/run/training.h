@@ -36,6 +36,11 @@ struct TrainingOptions {        // how long, in what steps, from which random nu
 // What a command line may choose, and what a run that goes on must agree in.
 Settings settings_of(TrainingOptions& options);
 
+// What a loss is given in place of a batch, in as many rows: pairs of noise and points, say. It has
+// random numbers of its own and may not read the model, for the next batch is prepared while this
+// one trains (ahead.h). Nothing depends on that.
+using Preparation = std::function<Data(const Data& batch, Rng& rng)>;
+
 // Numbers by name, such as a validation loss.
 using Metrics = std::map<std::string, double>;
 
@@ -66,6 +71,7 @@ struct Progress {               // where a run stands within an epoch
 // What the caller wants to see or say while it runs; each may be empty. Of several processes each
 // calls its own; `restore` is called by all or by none, and gives the same to all.
 struct TrainingHooks {
+  Preparation prepare = {};                         // empty: the loss is given the batch itself
   std::function<Metrics()> validate = {};           // after each epoch
   std::function<void(const Epoch&)> on_epoch = {};  // after each epoch, and for those resumed from
   std::function<void(const Progress&)> on_step = {};  // after each step

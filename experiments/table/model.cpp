@@ -7,9 +7,8 @@
 #include <nlohmann/json.hpp>
 
 #include "experiments/table/mixture_base.h"
+#include "experiments/table/plane_model.h"
 #include "flows/chain.h"
-#include "flows/continuous.h"
-#include "flows/recipes.h"
 #include "tensor/threads/parallel.h"
 
 namespace gradflow {
@@ -17,7 +16,6 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-constexpr const char* kFormat = "gradflow table model 1";
 constexpr Index kChunk = 512;  // rows that are scored as one batch
 const std::string kFlow = "flow.";
 
@@ -29,25 +27,6 @@ std::vector<Mixture> standard_groups(const Architecture& a, Index dim,
                                      const Conditions& conditions) {
   return std::vector(static_cast<std::size_t>(conditions.groups()),
                      standard_mixture(a.components, dim + conditions.reals()));
-}
-
-Flow trained_flow(const Architecture& a, Index D, Index context, Rng& rng) {
-  FlowOptions options{.layers = a.layers};
-  options.network.hidden.assign(static_cast<std::size_t>(a.depth), a.units);
-  options.network.activation = activations::relu;
-  options.network.context = context;
-  // Couplings need a column to look at; of a single one a masked flow knows what to make.
-  if (a.kind == "affine" && D > 1) return real_nvp(D, options, rng);
-  if (a.kind == "spline") {
-    options.spline.box = 5;  // values may lie far out
-    if (D > 2) options.permuting = Permuting::lu;
-    return D > 1 ? spline_coupling(D, options, rng) : spline_autoregressive(D, options, rng);
-  }
-  if (a.kind == "flow-matching")
-    return {Continuous(VelocityNetwork(
-        D, {.hidden = options.network.hidden, .activation = activations::silu, .context = context},
-        rng))};
-  return maf(D, options, rng);
 }
 
 // --- what is saved beside the tensors ---
@@ -143,9 +122,30 @@ void take_components(const TensorFile& file, Architecture& architecture) {
   architecture.components = weights.size();
 }
 
+// What an experiment, or the page, has trained: a density of x and y.
+TableModel from_experiment(const TensorFile& file) {
+  const PlaneModel plane = plane_model_in(file);
+  Facts facts;
+  facts.source = fmt::format("the data of {}", text_of(file, "model"));
+  read_texts({setting("points", facts.rows, Range<Index>{0, 100'000'000}, ""),
+              setting("seed", facts.seed, Range<std::uint64_t>{0, 999'999'999'999'999'999}, "")},
+             file.metadata);
+  facts.training = facts.rows;
+  History& history = facts.histories[plane.made_of.kind];
+  history = history_from(text_of(file, "history"));
+  facts.seconds = history.seconds;
+  Conditions conditions;
+  for (Index k = 0; k < plane.classes; ++k) {
+    conditions.columns.resize(1, {.name = "class"});
+    conditions.columns[0].classes.push_back(static_cast<double>(k));
+  }
+  const Flow flow = flow_of(plane);
+  return {plane.made_of, {"x", "y"}, conditions, {0, 0}, flow, facts, ranks_of(flow)};
+}
+
 TableModel decode(const TensorFile& file) {
-  require<FileError>(text_of(file, "format") == kFormat, "it is a \"{:.40}\", not a \"{}\"",
-                     text_of(file, "format"), kFormat);
+  require<FileError>(text_of(file, "format") == kTableFormat, "it is a \"{:.40}\", not a \"{}\"",
+                     text_of(file, "format"), kTableFormat);
   Architecture architecture;
   read_texts(architecture.list(), file.metadata);
   take_components(file, architecture);
@@ -170,8 +170,6 @@ TableModel decode(const TensorFile& file) {
 
 }  // namespace
 
-bool is_mixture(const std::string& kind) { return kind == "gaussian" || kind == "mixture"; }
-
 Settings Architecture::list() {
   return {setting("model", kind, OneOf{kKinds}, "What is fitted"),
           setting("layers", layers, Range<Index>{1, 100}, "Layers of a flow"),
@@ -185,7 +183,7 @@ Flow make_flow(const Architecture& a, const Standardize& units, const Conditions
   const Index D = units.dim();
   if (is_mixture(a.kind))
     return Flow(Chain{units}, MixtureBase(D, conditions, standard_groups(a, D, conditions)));
-  return {Chain{trained_flow(a, D, conditions.size(), rng).bijection, units}};
+  return {Chain{plain_flow(a, D, conditions.size(), rng).bijection, units}};
 }
 
 std::vector<std::string> TableModel::all_columns() const {
@@ -248,7 +246,7 @@ void save_model(const std::filesystem::path& path, const TableModel& model) {
   file.tensors["ranks"] = model.ranks;
   Architecture architecture = model.architecture;
   file.metadata = texts_of(architecture.list());
-  file.metadata["format"] = kFormat;
+  file.metadata["format"] = kTableFormat;
   file.metadata["columns"] = Json(model.columns).dump();
   file.metadata["conditions"] = to_json(model.conditions).dump();
   file.metadata["grid"] = Json(model.grid).dump();
@@ -259,6 +257,7 @@ void save_model(const std::filesystem::path& path, const TableModel& model) {
 
 TableModel model_in(const TensorFile& file, const std::string& name) {
   try {
+    if (text_of(file, "format") == kModelFormat) return from_experiment(file);
     TableModel model = decode(file);
     require<FileError>(model.hash() == text_of(file, "hash"),
                        "its tensors are not those of its hash");

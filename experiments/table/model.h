@@ -17,25 +17,13 @@
 #include "experiments/metrics/estimate.h"
 #include "experiments/run/files/safetensors.h"
 #include "experiments/run/history.h"
+#include "experiments/table/architecture.h"
 #include "experiments/table/conditions.h"
 #include "experiments/table/table.h"
 #include "flows/flow.h"
 #include "flows/linear/standardize.h"
 
 namespace gradflow {
-
-// What the flow of a model is made of.
-struct Architecture {
-  std::string kind = "maf";  // see kKinds
-  Index layers = 5;          // of a flow
-  Index units = 64;          // of each hidden layer of its networks
-  Index depth = 2;           // how many of these
-  Index components = 1;      // of a mixture, for each combination of classes
-  Settings list();
-};
-inline const std::vector<std::string> kKinds{"gaussian", "mixture", "affine",
-                                             "maf",      "spline",  "flow-matching"};
-bool is_mixture(const std::string& kind);  // or a Gaussian: fitted without a gradient
 
 // Not trained; `units` are those of the columns.
 Flow make_flow(const Architecture& architecture, const Standardize& units,
@@ -68,7 +56,7 @@ struct TableModel {
   Flow flow;
   Facts facts = {};
   // The log p of up to 10 000 training rows, sorted: by it a row is more or less likely than
-  // others.
+  // others. Of an experiment's model, 1000 rows that it has drawn itself.
   Tensor ranks = {};
 
   Index dim() const { return std::ssize(columns); }  // D
@@ -89,6 +77,8 @@ double rank(const TableModel& model, double log_p);
 Tensor dequantised(const Tensor& points, const std::vector<double>& grid, Rng& rng);
 
 // Throw FileError, naming the file. What is loaded scores as what was saved, to the last bit.
+// Loaded are also the models of experiments, and of the page in the browser (plane_model.h): of
+// columns x and y, and of a class, if they are told one.
 void save_model(const std::filesystem::path& path, const TableModel& model);
 TableModel load_model(const std::filesystem::path& path);
 TableModel model_in(const TensorFile& file, const std::string& name);  // of a file that was read

@@ -160,15 +160,20 @@ class Search {
   std::vector<Index> free_;          // rows without a column
 };
 
-void check(std::span<const double> costs, Index n) {
-  require(n >= 0 && std::ssize(costs) == n * n,
+}  // namespace
+
+void check_costs(std::span<const double> costs, Index n) {
+  constexpr Index kMost = 1 << 30;  // whose square is still a number
+  require(0 <= n && n <= kMost && std::ssize(costs) == n * n,
           "assign: {} costs for n = {} given; n^2 are required", costs.size(), n);
   for (std::size_t i = 0; i < costs.size(); ++i)
     require(std::isfinite(costs[i]), "assign: the cost {} of ({}, {}) given; finite ones", costs[i],
             static_cast<Index>(i) / n, static_cast<Index>(i) % n);
+  if (n == 0) return;
+  const auto [low, high] = std::minmax_element(costs.begin(), costs.end());
+  require(std::isfinite(*high - *low),
+          "assign: costs from {} to {} given; their difference must be finite", *low, *high);
 }
-
-}  // namespace
 
 Assignment assign(std::span<const double> costs, Index n) {
   if (n > kLargestByPaths)
@@ -177,7 +182,7 @@ Assignment assign(std::span<const double> costs, Index n) {
 }
 
 Assignment assign_by_paths(std::span<const double> costs, Index n) {
-  check(costs, n);
+  check_costs(costs, n);
   return Search(costs, n).run();
 }
 

@@ -24,9 +24,11 @@ struct Assignment {
   double cost = 0;            // sum of c_ij over the pairs
 };
 
+// Throws ShapeError unless these are n x n costs that are finite, as are their differences.
+void check_costs(std::span<const double> costs, Index n);
+
 // Of the n x n costs, row by row, by the method that is faster for that n. Where several are best
-// it is one of them, the same each time. Throws ShapeError for another number of costs, and for
-// costs that are not finite.
+// it is one of them, the same each time. Throws as check_costs().
 Assignment assign(std::span<const double> costs, Index n);
 
 // By shortest augmenting paths, exactly: Jonker and Volgenant, "A shortest augmenting path

@@ -59,16 +59,22 @@ void check(const Tensor& points, Index steps) {
   require(steps >= 1, "euler density: {} steps given; at least 1", steps);
 }
 
+struct Paid {
+  std::vector<double> log_prob;
+  std::vector<bool> turned = std::vector<bool>(log_prob.size());  // by a determinant below 0
+};
+
 // Takes log |det| of the step from y, at t, of size h, off log p.
-void pay(std::vector<double>& log_prob, const Field& field, const Tensor& y, double t, double h) {
+void pay(Paid& paid, const Field& field, const Tensor& y, double t, double h) {
   const Linearised at = linearised(field, y, t);
   for (Index b = 0; b < y.rows(); ++b) {
     const double det = step_matrix(at, b, h).det();
-    require<NonFiniteError>(det > 0,
-                            "euler density: a determinant of {} at t = {}; more than 0; hint: more "
-                            "steps",
+    require<NonFiniteError>(det != 0 && std::isfinite(det),
+                            "euler density: a determinant of {} at t = {} given; one that is not 0 "
+                            "is required; hint: another number of steps",
                             det, t);
-    log_prob[static_cast<std::size_t>(b)] -= std::log(det);
+    paid.log_prob[static_cast<std::size_t>(b)] -= std::log(std::abs(det));
+    if (det < 0) paid.turned[static_cast<std::size_t>(b)] = true;
   }
 }
 
@@ -161,30 +167,69 @@ EulerCarried euler_carried(const Field& field, const Tensor& noise, Index steps)
   check(noise, steps);
   const Unrecorded unrecorded;
   Tensor y = noise;
-  std::vector<double> log_prob = prior(noise);
+  Paid paid{prior(noise)};
   const double h = 1 / static_cast<double>(steps);
   for (Index step = 0; step < steps; ++step) {
     const double t = static_cast<double>(step) * h;
-    pay(log_prob, field, y, t, h);
+    pay(paid, field, y, t, h);
     y = integrate(field, y, {t, t + h}, euler, 1).value();
   }
-  return {y, to_tensor(log_prob)};
+  return {y, to_tensor(paid.log_prob), std::count(paid.turned.begin(), paid.turned.end(), true)};
 }
 
 Tensor euler_log_prob(const Field& field, const Tensor& points, Index steps) {
   check(points, steps);
   const Unrecorded unrecorded;
   Tensor y = points;
-  std::vector<double> paid(static_cast<std::size_t>(points.rows()));
+  Paid paid{std::vector<double>(static_cast<std::size_t>(points.rows()))};
   const double h = 1 / static_cast<double>(steps);
   for (Index step = steps - 1; step >= 0; --step) {
     const double t = static_cast<double>(step) * h;
     y = undone(field, y, t, h);
     pay(paid, field, y, t, h);
+    require<NonFiniteError>(std::count(paid.turned.begin(), paid.turned.end(), true) == 0,
+                            "euler density: a step at t = {} that turns space inside out; hint: "
+                            "more steps",
+                            t);
   }
   std::vector<double> log_prob = prior(y);
-  for (std::size_t b = 0; b < log_prob.size(); ++b) log_prob[b] += paid[b];
+  for (std::size_t b = 0; b < log_prob.size(); ++b) log_prob[b] += paid.log_prob[b];
   return to_tensor(log_prob);
+}
+
+// k_i = f(y + h (a_i0 k_0 + ...), t + c_i h)  ->  b_0 k_0 + b_1 k_1 + ...
+Field mean_slope(const Field& field, const Tableau& tableau, double h) {
+  return [&field, &tableau, h](const Var& y, const Var& t) {
+    Asked asked(field);
+    const double begin = double{t.value().data()[0]};  // one time for all points
+    std::vector<Var> k;
+    for (std::size_t i = 0; i < tableau.nodes.size(); ++i)
+      k.push_back(asked(led(y, k, tableau.rows[i], h), begin + tableau.nodes[i] * h));
+    return led(zeros(y.shape()), k, tableau.weights, 1);
+  };
+}
+
+Tensor solver_log_prob(const Field& field, const Tensor& points, const Tableau& tableau,
+                       Index steps) {
+  check(points, steps);
+  return euler_log_prob(mean_slope(field, tableau, 1 / static_cast<double>(steps)), points, steps);
+}
+
+double folded_share(const Field& field, const Tensor& noise, const Tableau& tableau, Index steps) {
+  check(noise, steps);
+  const Unrecorded unrecorded;
+  const double h = 1 / static_cast<double>(steps);
+  const Field slope = mean_slope(field, tableau, h);
+  std::vector<bool> folded(static_cast<std::size_t>(noise.rows()), false);
+  Tensor y = noise;
+  for (Index step = 0; step < steps; ++step) {
+    const Linearised at = linearised(slope, y, static_cast<double>(step) * h);
+    for (Index b = 0; b < y.rows(); ++b)
+      if (!(step_matrix(at, b, h).det() > 0)) folded[static_cast<std::size_t>(b)] = true;
+    kernel::add_in_place(y, at.v, static_cast<real>(h));
+  }
+  return static_cast<double>(std::count(folded.begin(), folded.end(), true)) /
+         static_cast<double>(std::max<Index>(1, noise.rows()));
 }
 
 }  // namespace gradflow

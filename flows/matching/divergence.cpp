@@ -8,7 +8,8 @@ namespace {
 // Column i is 1, the others 0: (B, D).
 Tensor one_hot(Index B, Index i, Index D) { return kernel::pad(ones({B, 1}), 1, i, D); }
 
-void refuse_tracked(const Var& y, const Var& t) {
+void check(const Var& y, const Var& t) {
+  require(y.shape().rank() == 2, "divergence: y {} given; (B, D) is required", y.shape());
   const bool tracked = Recorder::tracks("divergence", y) | Recorder::tracks("divergence", t);
   require<GraphError>(!tracked,
                       "divergence: y or t on a tape given; it is a number; hint: "
@@ -20,7 +21,7 @@ void refuse_tracked(const Var& y, const Var& t) {
 // A point's velocity depends on no other point. So the gradient of f_i, summed over the batch, has
 // each point's df_i/dy in its row.
 Tensor divergence(const Field& field, const Var& y, const Var& t) {
-  refuse_tracked(y, t);
+  check(y, t);
   const Index B = y.rows(), D = y.shape()[1];
   Tape tape;
   const Var at = tape.variable(y.value());
@@ -34,7 +35,7 @@ Tensor divergence(const Field& field, const Var& y, const Var& t) {
 }
 
 Tensor divergence_along(const Field& field, const Var& y, const Var& t, const Tensor& probe) {
-  refuse_tracked(y, t);
+  check(y, t);
   Tape tape;
   const Var at = tape.variable(y.value());
   const Var f = field(at, t);

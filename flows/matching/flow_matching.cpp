@@ -55,6 +55,9 @@ Var FlowMatching::loss(const Data& batch, Rng& rng, const Path& path, const Pair
   require(batch.size() >= 1, "FlowMatching::loss: no points given; at least 1");
   Labels told = batch.labels;
   if (withheld > 0) {
+    for (const Index label : told)  // no_class() is for those that are withheld
+      require(label < no_class(), "FlowMatching::loss: label {} given; 0 to {}", label,
+              no_class() - 1);
     const Tensor chance = rng.uniform({std::ssize(told)});
     for (std::size_t i = 0; i < told.size(); ++i)
       if (chance.values()[i] < withheld) told[i] = no_class();

@@ -28,6 +28,9 @@ Tensor optimal(const Tensor& y_0, const Data& batch, Rng&) {
 }
 
 Tensor optimal_within_classes(const Tensor& y_0, const Data& batch, Rng&) {
+  require(y_0.shape() == batch.points.shape(),
+          "optimal_within_classes: noise {} for points {} given; as many of each", y_0.shape(),
+          batch.points.shape());
   require(std::ssize(batch.labels) == y_0.rows(),
           "optimal_within_classes: {} labels for {} points given; one for each",
           batch.labels.size(), y_0.rows());
@@ -47,6 +50,9 @@ Tensor optimal_within_classes(const Tensor& y_0, const Data& batch, Rng&) {
 
 double condition_weight(std::span<const double> costs, std::span<const double> apart, Index n,
                         double ratio) {
+  require(n >= 0 && std::ssize(costs) == n * n && costs.size() == apart.size(),
+          "condition_weight: {} costs and {} distances for {} points given; {} of each",
+          costs.size(), apart.size(), n, n * n);
   const auto share = [&](double w) {
     Index count = 0;
     for (Index i = 0; i < n; ++i)
@@ -91,6 +97,10 @@ Pairing entropic(double sigma) {
     if (n == 0) return y_0;
     const EntropicPlan plan =
         sinkhorn(squared_distances(y_0, batch.points), n, n, {.epsilon = epsilon});
+    require(plan.error < 0.01,
+            "entropic: after {} rounds {:.2g} of the mass is not yet where it belongs; hint: a "
+            "larger sigma, or `optimal`, which it comes close to",
+            plan.rounds, plan.error);
     const Tensor chance = rng.uniform({n});
     std::vector<Index> row;
     for (Index j = 0; j < n; ++j) {

@@ -29,17 +29,6 @@ Data reflow_pairs(const FlowMatching& model, const Labels& labels, Rng& rng, con
   return paired(model, rng.normal({std::ssize(labels), model.dim()}), labels, tableau, steps);
 }
 
-Var reflow_loss(const Field& field, const Data& pairs, Rng& rng, const Path& path) {
-  const Tensor& both = pairs.points;
-  require(both.rank() == 2 && both.shape()[1] % 2 == 0 && both.rows() >= 1,
-          "reflow_loss: pairs {} given; (B, 2 D), at least 1, are required", both.shape());
-  const Index D = both.shape()[1] / 2;
-  const Tensor t = rng.uniform({both.rows(), 1});
-  const auto [y_t, velocity] =
-      path(kernel::slice(both, 1, 0, D), kernel::slice(both, 1, D, 2 * D), t);
-  return mean(square(field(y_t, t) - velocity));
-}
-
 double straightness(const Field& field, const Tensor& noise, Index steps) {
   check("straightness", noise);
   const Unrecorded unrecorded;

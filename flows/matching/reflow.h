@@ -9,7 +9,7 @@
 //
 //   const Data pairs = reflow_pairs(model, 50'000, rng);
 //   FlowMatching straighter = model;                       // a warm start
-//   ... reflow_loss(straighter.network.field(), batch_of_pairs, rng) ...
+//   ... pairs_loss(straighter.network.field(), batch_of_pairs, rng) ...
 #pragma once
 
 #include "flows/matching/flow_matching.h"
@@ -22,10 +22,6 @@ Data reflow_pairs(const FlowMatching& model, Index n, Rng& rng,
                   const Tableau& tableau = runge_kutta4, const Steps& steps = {50});
 Data reflow_pairs(const FlowMatching& model, const Labels& labels, Rng& rng,
                   const Tableau& tableau = runge_kutta4, const Steps& steps = {50});
-
-// The matching loss on the straight lines between given pairs (B, 2 D). Draws t. Throws ShapeError
-// for other points.
-Var reflow_loss(const Field& field, const Data& pairs, Rng& rng, const Path& path = straight);
 
 // How far a field's own paths are from straight: the mean over them and over the time of |y_1 - y_0
 // - v(y_t, t)|^2, from noise (B, D), in so many steps of Runge-Kutta 4, by the trapezoidal rule; 0

@@ -19,13 +19,9 @@ using Graph = lemon::SmartDigraph;
 
 // One unit flows out of each row and into each column, along arcs of these costs.
 std::optional<Assignment> assign_by_simplex(std::span<const double> costs, Index n) {
-  require(n >= 0 && std::ssize(costs) == n * n,
-          "assign: {} costs for n = {} given; n^2 are required", costs.size(), n);
+  check_costs(costs, n);
   if (n == 0) return Assignment{};
   const auto [low, high] = std::minmax_element(costs.begin(), costs.end());
-  require(std::isfinite(*low) && std::isfinite(*high) &&
-              !std::any_of(costs.begin(), costs.end(), [](double c) { return std::isnan(c); }),
-          "assign: costs from {} to {} given; finite ones", *low, *high);
   const double unit = *high > *low ? std::ldexp(*high - *low, -40) : 1;
 
   Graph graph;

@@ -21,6 +21,9 @@ Var derivative(const Activation& f, const Var& x, int n = 1) {
 }  // namespace
 
 WithTangents pushed_forward(const Mlp& network, const Var& x, const std::vector<Var>& directions) {
+  require(network.blocks == 0,
+          "pushed_forward: a network with {} residual blocks given; one without is required",
+          network.blocks);
   WithTangents h{x, directions};
   for (const Linear& layer : network.layers) {
     if (&layer != &network.layers.front()) {

@@ -7,6 +7,8 @@ namespace {
 
 Index checked(Index dim, const VelocityOptions& options) {
   require(dim >= 1, "VelocityNetwork: {} coordinates given; at least 1", dim);
+  require(options.context >= 0, "VelocityNetwork: a context of {} numbers given; 0 or more",
+          options.context);
   require(options.waves >= 0, "VelocityNetwork: {} waves given; at least 0", options.waves);
   return dim;
 }

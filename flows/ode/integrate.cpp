@@ -43,6 +43,11 @@ class Walk {
   Walk(const Field& field, const Var& y, const Tableau& tableau)
       : field_(field), tableau_(tableau) {
     require(y.shape().rank() == 2, "integrate: y {} given; (B, D) is required", y.shape());
+    const std::size_t stages = tableau.nodes.size();
+    require(stages >= 1 && tableau.rows.size() == stages && tableau.weights.size() == stages,
+            "integrate: a tableau of {} nodes, {} rows and {} weights given; as many of each, at "
+            "least 1",
+            stages, tableau.rows.size(), tableau.weights.size());
   }
 
   template <class F>

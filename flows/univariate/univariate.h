@@ -55,6 +55,7 @@ struct Univariate {
 
  private:
   Mapped last_columns(const Map& map, const Var& points, const Var& raw, LogDet log_det) const {
+    require_not_moved(map != nullptr, "Univariate");
     const Index D = points.shape()[1], kept = D - raw.shape()[1] / size();
     if (kept == 0) return map(points, raw, log_det);
     Mapped moved = map(slice(points, 1, kept, D), raw, log_det);

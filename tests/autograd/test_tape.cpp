@@ -616,5 +616,49 @@ TEST_CASE("a transcript holds the graph, its values and gradients") {
   CHECK(nodes[0].parameter.empty());
 }
 
+TEST_CASE("a parameter of another size than its Weights know is refused wherever it is used") {
+  for (const Index size : {1, 2, 4, 3000}) {
+    CAPTURE(size);
+    Parameter a{ones({2})}, w{ones({3})};
+    const Weights first({{"a", &a}, {"w", &w}}), second({{"other", &w}});
+    w = ones({size});
+    const std::string shape = fmt::format("of shape ({}) given", size);
+    for (const auto& [weights, name] : {std::pair{&first, "w"}, {&second, "other"}}) {
+      Tape tape(*weights);
+      const Gradients gradients = tape.backward(sum(tape.variable(ones({2}))));
+      const auto refused = [&, named = name](const auto& f) {
+        const std::string message = message_of<ShapeError>(f);
+        CHECK(contains(message, fmt::format("Weights: parameter \"{}\" {}", named, shape)));
+      };
+      refused([&] { Var{w}; });
+      refused([&] { tape.backward(sum(w * w)); });
+      refused([&] { gradients[w]; });
+    }
+    w = zeros({3});
+    Tape tape(first);
+    CHECK(difference(tape.backward(sum(w * w + 2 * Var(w))).flat(), Tensor({5}, {0, 0, 2, 2, 2})) ==
+          "");
+  }
+}
+
+TEST_CASE("a fused operation whose two forms differ in shape is refused") {
+  const auto wrong = [](const Var& x) {
+    return record_fused(
+        "wrong", std::array{kernel::sum(x.value(), -1)}, std::array{x},
+        [](const std::array<Var, 1>& of) { return std::array{sum(of[0], -1, KeepAxis::yes)}; },
+        [x](const std::array<Tensor, 1>&, const std::array<bool, 1>&) {
+          return std::array{ones(x.shape())};
+        })[0];
+  };
+  for (const Index n : {1, 2, 5}) {
+    Tape tape;
+    const Var x = tape.variable(ones({n, 3}));
+    const Var y = sum(wrong(x));
+    CHECK(message_of<GraphError>([&] { tape.backward(y, Record::yes); }) ==
+          fmt::format(
+              "wrong: composed of others it gives ({0}, 1), fused ({0}); the same is required", n));
+  }
+}
+
 }  // namespace
 }  // namespace gradflow

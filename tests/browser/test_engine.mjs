@@ -4,55 +4,21 @@
 //   node tests/browser/test_engine.mjs BUILD       the folder with engine.js, engine.wasm and hashes.js
 import assert from 'node:assert/strict';
 import {execFileSync} from 'node:child_process';
-import {readFileSync, statSync} from 'node:fs';
+import {readFileSync, statSync, writeFileSync} from 'node:fs';
 import {dirname, join, resolve} from 'node:path';
 import {fileURLToPath} from 'node:url';
 import {gzipSync} from 'node:zlib';
-import {createRequire} from 'node:module';
+import {startedWorker} from './worker.mjs';
 
 const here = dirname(fileURLToPath(import.meta.url));
 const build = resolve(process.argv[2]);
 const read = (path) => readFileSync(join(here, path));
 const json = (path) => JSON.parse(read(path));
 
-// Node hands on a thousand messages of a channel before it looks at its timers; a browser takes turns.
-class Channel {
-  port1 = {onmessage: null, close: () => { this.port1.onmessage = () => {}; }};
-  port2 = {postMessage: () => setImmediate(() => this.port1.onmessage())};
-}
-
-// A worker as the page has it: its script, and the messages between the two.
-function newWorker() {
-  const scope = {postMessage: (message) => deliver(message), onmessage: null};
-  const waiting = new Map();
-  const events = [];
-  const deliver = (message) => {
-    if (message.event) return events.push(message);
-    const {resolve, reject} = waiting.get(message.id);
-    waiting.delete(message.id);
-    'error' in message ? reject(new Error(message.error)) : resolve(message.result);
-  };
-  const script = readFileSync(join(build, 'engine.js'), 'utf8') + '\n' +
-      read('../../experiments/browser/worker.js') + '\nscope.onmessage = onmessage; scope.close = () => { training = null; channel.port1.close(); };';
-  new Function('scope', 'require', '__filename', '__dirname', 'MessageChannel', 'let onmessage; const postMessage = scope.postMessage;' + script)(
-      scope, createRequire(import.meta.url), join(build, 'engine.js'), build, Channel);
-  let last = 0;
-  const ask = (call, args) => new Promise((resolve, reject) => {
-    waiting.set(++last, {resolve, reject});
-    scope.onmessage({data: {id: last, call, args}});
-  });
-  return {ask, events, close: () => scope.close()};
-}
-
 const tests = [];
 const test = (name, run) => tests.push({name, run});
 
-async function started() {
-  const worker = newWorker();
-  const wasm = readFileSync(join(build, 'engine.wasm'));
-  await worker.ask('start', {wasm: wasm.buffer.slice(wasm.byteOffset, wasm.byteOffset + wasm.byteLength)});
-  return worker;
-}
+const started = () => startedWorker(build);
 async function onSet(set, options) {
   const worker = await started();
   await worker.ask('data', {set, seed: 0});
@@ -159,9 +125,42 @@ test('what is saved can be loaded, and what does not fit is named', async () => 
   for (const {bytes} of saved) await worker.ask('load', {bytes});
   const again = await worker.ask('hash');
   assert.deepEqual([again.flow, again.matching], [flow, matching]);
-  await worker.ask('reset', {seed: 9, couplings: 3});
-  await assert.rejects(worker.ask('load', {bytes: saved[0].bytes}), /4\.shift/);
+  await worker.ask('reset', {seed: 9, couplings: 3});  // of other sizes: those of the file are taken
+  assert.equal((await worker.ask('load', {bytes: saved[0].bytes})).layers, 15);
+  assert.equal((await worker.ask('hash')).flow, flow);
   await assert.rejects(worker.ask('load', {bytes: new ArrayBuffer(5)}), /5 bytes/);
+  worker.close();
+});
+
+const bytesOf = (file) => { const b = read(`weights/${file}`); return b.buffer.slice(b.byteOffset, b.byteOffset + b.byteLength); };
+
+// Each file is what the native program of its name has left; native.json has the hash that it told, and what
+// `gradflow score` says of three points.
+test('what native programs have trained is opened, and says the same of points', async () => {
+  const worker = await onSet('rings', {});
+  for (const [name, {model, which, hash, points, log_p}] of Object.entries(json('weights/native.json'))) {
+    const told = await worker.ask('load', {bytes: bytesOf(`${name}.safetensors`)});
+    assert.deepEqual([told.which, told.model, told.of_table], [which, model, name === 'table'], name);
+    assert.equal((await worker.ask('hash'))[which], hash, name);
+    const {mean, deviation} = told;
+    const standardised = Float32Array.from(points, (v, i) => (v - mean[i % 2]) / deviation[i % 2]);
+    const found = await worker.ask('density', {which, points: standardised, steps: 50});
+    found.log_p.forEach((v, i) => close(v - Math.log(deviation[0] * deviation[1]), log_p[i], 2e-3));
+  }
+  worker.close();
+});
+
+// And what the page saves is these files, to the byte, which the native programs are tested with. With --write
+// they are written.
+test('what the page saves is what the native programs are tested to open', async () => {
+  const worker = await onSet('rings', {rate: 0.01, seed: 4});
+  await worker.ask('step', {which: 'both', steps: 200});
+  for (const which of ['flow', 'matching']) {
+    const {bytes} = await worker.ask('save', {which});
+    const file = join(here, `weights/page_${which}.safetensors`);
+    if (process.argv[3] === '--write') writeFileSync(file, Buffer.from(bytes));
+    assert.ok(Buffer.from(bytes).equals(readFileSync(file)), which);
+  }
   worker.close();
 });
 

@@ -77,6 +77,8 @@ done
 check "extra_animation.gif is an animation" [ "$(head -c 6 all/extra_animation.gif)" = GIF89a ]
 check "its data is kept, its frames are not" [ -s all/extra_animation.csv -a ! -e all/extra_animation_frames ]
 check "report.json has the densities" grep -q '"kl":' all/report.json
+check "no map costs less than the best one" awk '/"cost":/ { cost = $2 + 0 }
+  /"least":/ { n++; if ($2 + 0 <= 0 || cost < 0.9999 * $2) bad = 1 } END { exit bad || n != 2 }' all/report.json
 check "nothing half-written is left by explain" no_leftovers all
 
 run "$programs/report" --out all
@@ -84,6 +86,8 @@ check "report succeeds" [ "$status" -eq 0 ]
 check "report.html has content" grep -q '<html' all/report.html
 check "report.html shows figure 13" grep -q 'fig13\|Figure 13\|data:image/png' all/report.html
 check "report.html shows the animation" grep -q 'data:image/gif' all/report.html
+check "report.html has what a step costs in nats" grep -q 'scope="col">Nats' all/report.html
+check "report.html compares the costs of the maps" [ "$(grep -c 'transport-table' all/report.html)" -eq 1 ]
 check "report.html shows the splines' table" grep -q 'spline-table' all/report.html
 check "report.html links to no laboratory that is not there" [ -z "$(grep -o 'gradflow.html' all/report.html)" ]
 echo '<html>' > all/gradflow.html

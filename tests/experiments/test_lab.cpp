@@ -2,12 +2,16 @@
 // What the page computes must be the same: tests/browser/test_engine.mjs compares it with the same
 // hashes.
 
+#include <unistd.h>
+
 #include <cmath>
 #include <fstream>
 #include <numbers>
 
 #include "experiments/browser/messages.h"
+#include "experiments/data/catalogue.h"
 #include "experiments/run/files/safetensors.h"
+#include "experiments/table/fit.h"
 #include "tensor/kernels/arithmetic.h"
 #include "tests/catch.h"
 
@@ -100,8 +104,7 @@ TEST_CASE("lab: densities integrate to 1, of a class and of all together") {
     for (const Label label : {Label(), Label(2)}) {
       double mass = 0;
       const Tensor log_density = lab.log_density(which, grid, 20, label);
-      for (const real log_p : log_density.values())
-        mass += std::exp(double{log_p}) * cell * cell;
+      for (const real log_p : log_density.values()) mass += std::exp(double{log_p}) * cell * cell;
       CHECK(std::abs(mass - 1) < 0.01);
     }
 }
@@ -124,12 +127,126 @@ TEST_CASE("lab: what is saved is what is loaded, and what does not fit is named"
   CHECK(noted["validation_nll"].get<double>() == Approx(-(prior + log_det)));
   CHECK(log_det != 0);
   Lab other;
-  prepare(other, {{"couplings", 2}}, 0);
-  CHECK_THROWS_WITH(other.load(trained.save(Which::flow)), Catch::Matchers::Contains("0.network."));
+  prepare(other, {{"couplings", 3}}, 0);
+  CHECK(other.load(trained.save(Which::flow)) == Which::flow);  // of other sizes, and another kind
+  CHECK(other.hash(Which::flow) == trained.hash(Which::flow));
   CHECK_THROWS_AS(other.load("no such file"), Error);
 }
 
-TEST_CASE("lab: optimal pairs are shorter, and what Euler's steps cost falls with their number") {
+// The lab's own log p of points, in nats and in the units of the data.
+std::vector<double> scores(const Lab& lab, Which which, const Tensor& raw, Label label) {
+  const Tensor log_p = lab.log_density(which, lab.units().to_latent(raw).points.value(), 50, label);
+  const Tensor deviation = lab.units().deviation();
+  const double scale = std::log(double{deviation.at({0})} * double{deviation.at({1})});
+  std::vector<double> all;
+  for (const real x : log_p.values()) all.push_back(double{x} - scale);
+  return all;
+}
+
+TEST_CASE("lab: what the page saves, `gradflow` scores, samples and describes") {
+  for (const bool by_class : {false, true})
+    for (const bool strong : {false, true}) {
+      CAPTURE(by_class, strong);
+      Lab lab;
+      prepare(lab,
+              {{"maps", strong ? "spline" : "affine"},
+               {"couplings", strong ? 2 : 5},
+               {"smooth", strong},
+               {"by_class", by_class},
+               {"rate", 1e-2}},
+              20);
+      const Tensor raw = lab.units().to_data(some_points()).points.value();
+      for (const Which which : {Which::flow, Which::matching}) {
+        const TableModel model = model_in(decode_tensors(lab.save(which), ""), "");
+        CHECK(model.all_columns() == (by_class ? std::vector<std::string>{"x", "y", "class"}
+                                               : std::vector<std::string>{"x", "y"}));
+        const Tensor rows =
+            by_class ? kernel::concat(std::vector{raw, Tensor({50, 1}, real(3))}, 1) : raw;
+        const auto found = log_prob(model, rows);
+        const auto expected = scores(lab, which, raw, by_class ? Label(3) : Label());
+        for (std::size_t i = 0; i < found.size(); ++i)
+          CHECK(found[i] == Approx(expected[i]).epsilon(1e-3).margin(1e-3));
+        CHECK(model.architecture.kind == (which == Which::matching ? "flow-matching"
+                                          : strong                 ? "spline"
+                                                                   : "affine"));
+        CHECK(model.facts.histories.size() == 1);
+        CHECK(model.ranks.size() == 1000);
+        Rng rng(1);
+        CHECK(sample(model, Tensor({10, by_class ? 1 : 0}, real(0)), rng).shape() == Shape{10, 2});
+      }
+    }
+}
+
+TEST_CASE("lab: a model of `gradflow fit` is opened, trained further and saved as such") {
+  Lab lab;
+  prepare(lab, Json::object(), 0, "moons");
+  Rng rng(3);
+  const Tensor table = data_set("moons").sample(400, rng).points;
+  for (const char* kind : {"affine", "maf", "spline", "flow-matching"}) {
+    CAPTURE(kind);
+    FitOptions options{.model = kind};
+    options.training.epochs = 1;
+    const TableModel model = fit(split({{"a", "b"}, table, 0}), options);
+    const std::filesystem::path path = std::filesystem::temp_directory_path() /
+                                       fmt::format("gradflow_lab_{}.safetensors", ::getpid());
+    save_model(path, model);
+    const std::string bytes = read_file(path);
+    std::filesystem::remove(path);
+    const Which which = lab.load(bytes);
+    CHECK(which == (kind == std::string("flow-matching") ? Which::matching : Which::flow));
+    const Tensor raw = table.rows(0, 20);
+    const auto found = scores(lab, which, raw, {});
+    const auto expected = log_prob(model, raw);
+    for (std::size_t i = 0; i < found.size(); ++i)
+      CHECK(found[i] == Approx(expected[i]).epsilon(1e-3).margin(1e-3));
+    const auto there = lab.carried(which, some_points(), Way::to_latent, {runge_kutta4, 50}, {});
+    const auto back = lab.carried(which, there.back(), Way::to_data, {runge_kutta4, 50}, {});
+    CHECK(largest_difference(back.back(), some_points()) < 1e-2);
+    const TableModel same = model_in(decode_tensors(lab.save(which), ""), "");
+    CHECK(same.hash() == model.hash());
+    CHECK(same.facts.warnings == model.facts.warnings);
+    lab.step(which);
+    const TableModel further = model_in(decode_tensors(lab.save(which), ""), "");
+    CHECK(further.hash() != model.hash());
+    REQUIRE(further.facts.warnings.size() == model.facts.warnings.size() + 1);
+    CHECK(further.facts.warnings.back().starts_with("trained for 1 steps more in the page"));
+    CHECK(further.columns == model.columns);
+  }
+}
+
+TEST_CASE("lab: a file may be of other sizes, but not of other classes than the page's") {
+  Lab small, large;
+  prepare(small, {{"couplings", 3}}, 2, "moons");
+  prepare(large, {{"couplings", 6}}, 2, "moons");
+  CHECK(large.load(small.save(Which::flow)) == Which::flow);
+  CHECK(large.hash(Which::flow) == small.hash(Which::flow));
+  CHECK(std::ssize(large.carried(Which::flow, some_points(), Way::to_data, {euler, 1}, {})) == 4);
+  CHECK(large.learner(Which::flow).steps() == 0);  // its training begins here
+  // Permutations that were drawn, of which half do nothing; and scales without a bound.
+  TensorFile file = decode_tensors(small.save(Which::flow), "");
+  file.tensors["3.order"] = Tensor({2}, {0, 1});
+  file.metadata["scale_bound"] = "none";
+  CHECK(large.load(encode_tensors(file)) == Which::flow);
+  const Tensor x = some_points();
+  const auto back = large.carried(Which::flow, x, Way::to_latent, {euler, 1}, {});
+  const auto forth = large.carried(Which::flow, back.back(), Way::to_data, {euler, 1}, {});
+  CHECK(largest_difference(forth.back(), x) < 1e-4);
+  for (std::size_t i = 1; i < back.size(); ++i) {
+    int moved = 0;
+    for (Index k = 0; k < 2; ++k) moved += back[i].at({0, k}) != back[i - 1].at({0, k});
+    CHECK(moved == 1);
+  }
+  Lab told;
+  prepare(told, {{"by_class", true}}, 1);
+  CHECK_THROWS_WITH(told.load(small.save(Which::matching)),
+                    Catch::Matchers::Contains("it is told no class, and the models of this page "
+                                              "one of 5"));
+  CHECK_THROWS_WITH(small.load(told.save(Which::matching)),
+                    Catch::Matchers::Contains("it is told one of 5 classes, and"));
+}
+
+TEST_CASE(
+    "lab: optimal pairs are shorter, and what a solver's steps cost falls with their number") {
   Lab lab;
   prepare(lab, {{"rate", 1e-2}}, 300, "moons");
   const auto length = [](const Lab::Pairs& pairs) {
@@ -139,10 +256,15 @@ TEST_CASE("lab: optimal pairs are shorter, and what Euler's steps cost falls wit
     return sum;
   };
   CHECK(length(lab.pairs(true)) < 0.7 * length(lab.pairs(false)));
-  const Lab::Cost few = lab.cost(4), many = lab.cost(100);
+  const Lab::Cost many = lab.cost({euler, 100});
   REQUIRE(many.solver);
   CHECK(std::abs(*many.solver - many.exact) < 0.02);
-  if (few.solver) CHECK(*few.solver - few.exact > *many.solver - many.exact);
+  CHECK(many.folded == 0);
+  const Lab::Cost few = lab.cost({euler, 8}), better = lab.cost({heun, 8});
+  REQUIRE(few.solver);
+  REQUIRE(better.solver);
+  CHECK(*few.solver - few.exact > *many.solver - many.exact);
+  CHECK(std::abs(*better.solver - better.exact) < std::abs(*few.solver - few.exact) / 2);
 }
 
 TEST_CASE("lab: questions that make no sense are refused") {

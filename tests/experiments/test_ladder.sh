@@ -109,6 +109,12 @@ holds "it ends close to the entropy of the data" 1 'near($3, 0.9189 + 0.5 + log(
   '/^ +1000 steps/'
 holds "the curve takes shares to the same shares" 7 'near($2, $4, 0.03)' '/^ +-?[0-9][.][0-9] /'
 
+run_step step9_pairing  # crossings, pairs, from straight
+holds "optimal pairs hardly cross" 2 'seen == 1 ? $2 > 1000 : $2 < 100' '/pairs of lines cross/'
+holds "of all pairs" 2 '$4 == 128 * 127 / 2' '/pairs of lines cross/'
+holds "and their paths are straight" 2 'seen == 1 ? $(NF - 2) > 0.4 : $(NF - 2) < 0.03 && $(NF - 2) > 0' \
+  '/pairs of lines cross/'
+
 "$programs/step1_derivative" --nonsense > stdout 2> stderr
 check "a wrong option: 2" [ $? -eq 2 ]
 

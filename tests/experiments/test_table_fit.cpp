@@ -11,6 +11,7 @@
 #include "experiments/metrics/kernel_density.h"
 #include "experiments/table/fit.h"
 #include "experiments/table/mixtures.h"
+#include "experiments/table/plane_model.h"
 #include "tests/catch.h"
 
 namespace gradflow {
@@ -350,6 +351,80 @@ TEST_CASE("A model comes back from its file, of every kind and with conditions",
     CHECK(flow.dim() == 2);
     CHECK(flow.context() == 2);
   }
+}
+
+TEST_CASE("A model of two columns is one of the plane, and goes back into the same file",
+          "[table]") {
+  const Scratch scratch;
+  const fs::path path = scratch.path / "model.safetensors";
+  for (const bool told : {false, true}) {
+    const Table table = bow(300, 2);
+    const Split parts = split(told ? table : without_class(table), {.seed = 2});
+    const Tensor rows = parts.test.rows(0, 20);
+    for (const std::string& kind : kKinds) {
+      CAPTURE(kind, told);
+      FitOptions options = small_maf();
+      options.model = kind;
+      if (told) options.given = {"side"};
+      options.training.epochs = 1;
+      save_model(path, fit(parts, options));
+      const TensorFile file = load_tensors(path);
+      if (is_mixture(kind)) {
+        CHECK(contains(message_of<FileError>([&] { plane_model_in(file); }), "no way from noise"));
+        continue;
+      }
+      const TableModel model = load_model(path);
+      const PlaneModel plane = plane_model_in(file);
+      CHECK(plane.classes == (told ? 2 : 0));
+      CHECK(plane.flow.has_value() == (kind != "flow-matching"));
+      CHECK(plane.made_of.kind == kind);
+      CHECK(plane.made_of.units == 16);
+      const Var given =
+          told ? Var(model.conditions.encode(kernel::slice(rows, 1, 2, 3))) : no_context;
+      const Tensor found = flow_of(plane).log_prob(kernel::slice(rows, 1, 0, 2), given).value();
+      const std::vector<double> expected = log_prob(model, rows);
+      for (std::size_t i = 0; i < expected.size(); ++i)
+        CHECK(double{found.data()[i]} == Approx(expected[i]).epsilon(1e-4));
+      const TensorFile again = file_of(plane);
+      CHECK(hash_tensors(again.tensors) == hash_tensors(file.tensors));
+      CHECK(again.metadata == file.metadata);
+    }
+  }
+}
+
+TEST_CASE("What is no model of the plane is refused, with the reason", "[table]") {
+  const Scratch scratch;
+  FitOptions options = small_maf();
+  options.training.epochs = 1;
+  const fs::path path = scratch.path / "model.safetensors";
+  const auto file_with = [&](const Table& table) {
+    save_model(path, fit(split(table, {.seed = 2}), options));
+    return load_tensors(path);
+  };
+  const auto error = [](const TensorFile& file) {
+    return message_of<FileError>([&] { plane_model_in(file); });
+  };
+  CHECK(error(file_with(bow(200, 1))) == "it is of 3 coordinates; of 2, a plane, is required");
+  CHECK(error({}) == "it does not say its \"format\"");
+  CHECK(contains(error({{}, {{"format", "pt"}}}), "it is a \"pt\"; a \"gradflow model 1\" or"));
+  const TensorFile good = file_with(without_class(bow(200, 1)));
+  CHECK(error(good) == "no error");
+  const auto changed = [&](const std::function<void(TensorFile&)>& change) {
+    TensorFile file = good;
+    change(file);
+    return error(file);
+  };
+  CHECK(contains(changed([](TensorFile& f) { f.tensors.erase("flow.1.mean"); }), "1.mean"));
+  CHECK(contains(changed([](TensorFile& f) { f.tensors.erase("flow.0.0.0.bias"); }), "no network"));
+  CHECK(contains(changed([](TensorFile& f) { f.metadata["conditions"] = "["; }), "cannot be read"));
+  CHECK(contains(changed([](TensorFile& f) {  // sizes are believed only so far
+                   f.tensors["flow.0.0.0.bias"] = zeros({5000});
+                 }),
+                 "5000 units; at most"));
+  options.given = {"b", "side"};
+  Table two = bow(200, 1);
+  two.names = {"a", "b", "side"};
+  CHECK(error(file_with(two)) != "no error");
 }
 
 TEST_CASE("A file that is no model is refused in one line", "[table]") {

@@ -5,11 +5,14 @@
 
 #include <algorithm>
 #include <atomic>
+#include <chrono>
 #include <fstream>
 #include <functional>
+#include <future>
 #include <mutex>
 #include <numeric>
 
+#include "experiments/run/ahead.h"
 #include "experiments/run/files/checkpoint.h"
 #include "flows/coupling.h"
 #include "flows/recipes.h"
@@ -309,6 +312,111 @@ TEST_CASE("the seed, the shards and the batch are part of the result, and nothin
   CHECK(run(data, seed) != result);
   CHECK(run(data, shards) != result);
   CHECK(run(data, batch) != result);
+}
+
+// --- a batch ahead ---
+
+TEST_CASE("of a series each is made once, in order, and what goes wrong is told when it is due") {
+  for (const int count : {1, 2}) {
+    const WithThreads of(count);
+    std::vector<Index> made;
+    Ahead<Index> squares(3, 6, [&](Index i) {
+      made.push_back(i);
+      if (i == 5) throw std::runtime_error("five");
+      return i * i;
+    });
+    CHECK(squares.next() == 9);
+    CHECK(squares.next() == 16);
+    CHECK_THROWS_AS(squares.next(), std::runtime_error);
+    CHECK(made == std::vector<Index>{3, 4, 5});
+    CHECK(message_of<ShapeError>([&] { squares.next(); }) ==
+          "Ahead: one after the last, 5, asked for");
+    CHECK_THROWS_AS(Ahead<Index>(2, 2, [](Index i) { return i; }).next(), ShapeError);
+  }
+}
+
+// The loss is given the points twice as large, and blurred by other random numbers than its own.
+Data doubled(const Data& batch, Rng& rng) {
+  const Var blur = real(0.1) * rng.normal(batch.points.shape());
+  return {(2 * (batch.points + blur)).value(), batch.labels};
+}
+
+TEST_CASE("a batch is prepared before its loss, and nothing depends on when") {
+  const Data data = products(50);
+  const TrainingOptions options{.epochs = 3, .batch = 16, .shards = 2};
+  std::vector<std::string> results;
+  for (const int count : {1, 2, 3}) {
+    const WithThreads of(count);
+    Regression model;
+    const auto result = train(parameters(model), model.loss(), data, options, {.prepare = doubled});
+    results.push_back(fingerprint(model, result.epochs));
+    CHECK(results.back() == results.front());
+  }
+  CHECK(results.front() != run(data, options));
+}
+
+TEST_CASE("what is prepared are the rows of the step, and the loss is given what came of them") {
+  Parameter p{zeros({1})};
+  std::mutex mutex;
+  std::vector<real> seen;
+  Tensor blur;
+  const Loss loss = [&](const Data& batch, Rng& rng) {
+    for (Index i = 0; i < batch.size(); ++i)
+      CHECK(batch.points.data()[i] == real(batch.labels[std::size_t(i)]) + 100);
+    const std::lock_guard lock(mutex);
+    seen.insert(seen.end(), batch.points.values().begin(), batch.points.values().end());
+    CHECK(difference(rng.normal({4}), blur) != "");
+    return sum(square(p));
+  };
+  const auto prepare = [&](const Data& batch, Rng& rng) {
+    const Tensor own = rng.normal({4});
+    const std::lock_guard lock(mutex);
+    blur = own;
+    return Data{(batch.points + 100).value(), batch.labels};
+  };
+  const WithThreads one(1);
+  train({{"p", &p}}, loss, numbered(10), {.epochs = 1, .batch = 4, .shards = 2},
+        {.prepare = prepare});
+  std::sort(seen.begin(), seen.end());
+  REQUIRE(seen.size() == 10);
+  for (std::size_t i = 0; i < 10; ++i) CHECK(seen[i] == real(i) + 100);
+}
+
+TEST_CASE("the next batch is prepared while this one trains") {
+  const WithThreads two(2);
+  if (threads() == 1) return;  // built without: each is prepared when it is its turn
+  Parameter p{zeros({1})};
+  std::promise<void> second;
+  bool overlapped = false;
+  Index losses = 0, batches = 0;
+  const Loss loss = [&](const Data&, Rng&) {
+    if (++losses == 1)  // waits for what has not happened, if it does not happen meanwhile
+      overlapped =
+          second.get_future().wait_for(std::chrono::minutes(1)) == std::future_status::ready;
+    return sum(square(p));
+  };
+  const auto prepare = [&](const Data& batch, Rng&) {
+    if (++batches == 2) second.set_value();
+    return batch;
+  };
+  train({{"p", &p}}, loss, numbered(12), {.epochs = 1, .batch = 4, .shards = 1},
+        {.prepare = prepare});
+  CHECK(overlapped);
+  CHECK(batches == 3);
+}
+
+TEST_CASE("what goes wrong in preparing ends the training") {
+  Regression model;
+  const auto message = [&](const Preparation& prepare) {
+    return message_of<ShapeError>([&] {
+      train(parameters(model), model.loss(), products(10), {.batch = 4}, {.prepare = prepare});
+    });
+  };
+  CHECK(message([](const Data& batch, Rng&) {
+          return batch.rows({0, 1});
+        }) == "train: 2 rows prepared of a batch of 4 given; as many are required");
+  CHECK(contains(message([](const Data&, Rng&) -> Data { throw ShapeError("no pairs"); }),
+                 "no pairs"));
 }
 
 // --- stopping and resuming ---

@@ -8,6 +8,7 @@
 #include "autograd/watch.h"
 #include "flows/autoregressive.h"
 #include "flows/chain.h"
+#include "flows/continuous.h"
 #include "flows/coupling.h"
 #include "flows/elementwise.h"
 #include "flows/linear/permutation.h"
@@ -659,6 +660,65 @@ TEST_CASE("a value that was moved away says so") {
   CHECK_THROWS_AS(AnyBijection(layer), GraphError);
   layer = taken;
   CHECK(layer->dim() == 2);
+}
+
+// Of each direction: a model that was moved is empty, and its new owner works.
+template <class Map>
+void check_moved(Map map) {
+  const Index D = map.dim();
+  CAPTURE(map.name(), D);
+  const Tensor x = Rng(2).normal({3, D});
+  const Map taken = std::move(map);
+  const auto refused = [](const auto& f) {
+    CHECK(contains(message_of<GraphError>(f), "moved away"));
+  };
+  refused([&] { map.to_latent(x); });
+  refused([&] { map.to_data(x, no_context, LogDet::no); });
+  refused([&] { map.initialise(x); });
+  CHECK(taken.to_latent(x).points.shape() == x.shape());
+}
+
+TEST_CASE("a bijection of any class that was moved away says so") {
+  Rng rng(4);
+  for (const Index D : {2, 3, 5}) {
+    check_moved(Coupling(D, affine(), {}, rng));
+    check_moved(Coupling(D, additive(), {}, rng, {.one_network = true, .move_kept = true}));
+    check_moved(MaskedAutoregressive(D, affine(), {}, rng));
+    check_moved(Chain{Permutation::reversal(D), Coupling(D, affine(), {}, rng)});
+    check_moved(Chain{Permutation::reversal(D)});
+    check_moved(Inverse(Coupling(D, affine(), {}, rng)));
+    check_moved(Continuous(VelocityNetwork(D, {.hidden = {4}}, rng), {.steps = {2}}));
+    check_moved(Elementwise(D, affine()));
+  }
+  Univariate map = affine();
+  const Univariate taken = std::move(map);
+  for (const Index M : {1, 3})
+    CHECK_THROWS_AS(map.to_latent(ones({2, M}), ones({2, 2 * M}), LogDet::yes), GraphError);
+  Flow flow = real_nvp(2, {.layers = 2}, rng);
+  const Flow other = std::move(flow);
+  CHECK_THROWS_AS(flow.log_prob(ones({3, 2})), GraphError);
+  CHECK_THROWS_AS(flow.sample(3, rng), GraphError);
+}
+
+TEST_CASE("points and contexts of a tape that has ended are refused by every flow") {
+  for (const auto& [name, make] : kRecipes)
+    for (const Index context : {0, 2}) {
+      CAPTURE(name, context);
+      Rng rng(5);
+      const Flow flow = make(3, {.layers = 2, .network = {.context = context}}, rng);
+      const Tensor x = rng.normal({4, 3}), c = context == 0 ? Tensor() : rng.normal({4, context});
+      Var old_x = x, old_c = c;
+      {
+        Tape tape;
+        old_x = exp(tape.variable(x));
+        if (context > 0) old_c = exp(tape.variable(c));
+      }
+      CHECK_THROWS_AS(flow.bijection->to_latent(old_x, c), GraphError);
+      CHECK_THROWS_AS(flow.bijection->to_data(old_x, c, LogDet::no), GraphError);
+      if (context == 0) continue;
+      CHECK_THROWS_AS(flow.bijection->to_latent(x, old_c), GraphError);
+      CHECK_THROWS_AS(flow.bijection->to_data(x, old_c), GraphError);
+    }
 }
 
 }  // namespace

@@ -12,6 +12,7 @@
 #include "flows/matching/flow_matching.h"
 #include "flows/matching/tangents.h"
 #include "nn/optimizer.h"
+#include "nn/residual_network.h"
 #include "tests/catch.h"
 #include "tests/close.h"
 #include "tests/model.h"
@@ -99,6 +100,26 @@ VelocityNetwork random_network(Index dim, Index context, Rng& rng) {
       dim, {.hidden = {8, 8}, .activation = activations::silu, .context = context}, rng);
   randomize(parameters(network), real(0.5), 4);
   return network;
+}
+
+TEST_CASE("a divergence is that of points (B, D)") {
+  const Field doubled = [](const Var& y, const Var&) { return 2 * y; };
+  for (const Shape& shape : {Shape{}, Shape{3}, Shape{2, 2, 3}}) {
+    const std::string expected = fmt::format("divergence: y {} given; (B, D) is required", shape);
+    CHECK(message_of<ShapeError>([&] {
+            divergence(doubled, ones(shape), ones({2, 1}));
+          }) == expected);
+    CHECK(message_of<ShapeError>([&] {
+            divergence_along(doubled, ones(shape), ones({2, 1}), ones(shape));
+          }) == expected);
+    CHECK_THROWS_AS(standard_normal_log_prob(ones(shape)), ShapeError);
+  }
+  Rng rng(1);
+  const Mlp blocks = residual_network({2, 4, 2}, 1, rng);
+  CHECK(contains(message_of<ShapeError>([&] {
+                   pushed_forward(blocks, ones({3, 2}), {});
+                 }),
+                 "1 residual blocks given"));
 }
 
 TEST_CASE("the divergence of a network by tangents is that by the tape, in any dimension") {

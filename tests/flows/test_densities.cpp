@@ -186,11 +186,19 @@ TEST_CASE("Euler's density of a linear field is a Gaussian's, on a line and in t
   }
   const Field still = [](const Var& at, const Var&) { return Var(zeros(at.shape())); };
   CHECK(difference(euler_carried(still, y, 2).points, y) == "");
-  // -4 y in steps of 1/2: every step turns the line over, where it has a density but not this one.
+  // -4 y in steps of 1/2: each turns the line over, and two of them back. Only who carries noise
+  // knows how much of the density came this way.
   const Field over = [](const Var& at, const Var&) { return -4 * at; };
-  CHECK(message_of<NonFiniteError>([&] { euler_carried(over, x, 2); }) ==
-        "euler density: a determinant of -1 at t = 0; more than 0; hint: more steps");
-  CHECK_THROWS_AS(euler_log_prob(over, x, 2), NonFiniteError);
+  const EulerCarried turned_twice = euler_carried(over, x, 2);
+  CHECK(turned_twice.turned == 20);
+  CHECK(difference(turned_twice.points, x) == "");
+  CHECK(difference(turned_twice.log_prob, standard_normal_log_prob(x).value()) == "");
+  CHECK(euler_carried(over, x, 8).turned == 0);
+  CHECK(message_of<NonFiniteError>([&] { euler_log_prob(over, x, 2); }) ==
+        "euler density: a step at t = 0.5 that turns space inside out; hint: more steps");
+  CHECK(message_of<NonFiniteError>([&] { euler_carried(over, x, 4); }) ==
+        "euler density: a determinant of 0 at t = 0 given; one that is not 0 is required; hint: "
+        "another number of steps");
   CHECK(message_of<ShapeError>([&] {
           euler_carried(still, ones({2, 3}), 2);
         }) == "euler density: points (2, 3) given; (B, 1) or (B, 2) are required");
@@ -198,6 +206,36 @@ TEST_CASE("Euler's density of a linear field is a Gaussian's, on a line and in t
   // y^2 + 1 steps upwards only: nothing leads to -5.
   const Field parabola = [](const Var& at, const Var&) { return square(at); };
   CHECK_THROWS_AS(euler_log_prob(parabola, Tensor({{-5}}), 1), NonFiniteError);
+}
+
+TEST_CASE("the density of any method's steps: of a linear field, the Gaussian that it makes") {
+  Rng rng(10);
+  const Field grow = [](const Var& y, const Var& t) { return (real(0.3) + t) * y; };
+  for (const Tableau* tableau : {&euler, &midpoint, &heun, &runge_kutta4})
+    for (const Index D : {1, 2}) {
+      CAPTURE(tableau->name, D);
+      const double factor = integrate(grow, ones({1, 1}), {0, 1}, *tableau, 5).value().item();
+      const Tensor x = rng.normal({20, D});
+      const Tensor found = solver_log_prob(grow, x, *tableau, 5);
+      const Tensor z = (Var(x) / real(factor)).value();
+      const Tensor expected = standard_normal_log_prob(z).value();
+      for (Index i = 0; i < 20; ++i)
+        CHECK(close(found.data()[i],
+                    double{expected.data()[i]} - static_cast<double>(D) * std::log(factor), 200,
+                    20));
+      CHECK(folded_share(grow, x, *tableau, 5) == 0);
+    }
+  const Mixture mixture = eight_gaussians();
+  const Field field = mixture.field();
+  const Tensor y = rng.normal({50, 2});
+  CHECK(difference(solver_log_prob(field, y, euler, 10), euler_log_prob(field, y, 10)) == "");
+  // A step of 1/2 along -4 y turns over what is below 0, and nothing else is moved.
+  const Field below = [](const Var& at, const Var&) { return 4 * relu(-at); };
+  const Tensor line({4, 1}, {-1, 2, 3, -4});
+  CHECK(folded_share(below, line, euler, 2) == 0.5);
+  CHECK(folded_share(below, line, euler, 8) == 0);
+  CHECK_THROWS_AS(solver_log_prob(field, y, heun, 0), ShapeError);
+  CHECK_THROWS_AS(folded_share(field, ones({2, 3}), heun, 2), ShapeError);
 }
 
 // --- interpolants ---

@@ -86,11 +86,11 @@ TEST_CASE(
   const Field field = [](const Var& y, const Var& t) { return y * t; };
   const Tensor t = copy.uniform({3, 1}), y_1 = kernel::slice(pairs.points, 1, 2, 4);
   const OnPath on = straight(noise, y_1, t);
-  CHECK(close(reflow_loss(field, pairs, again).item(),
-              mean(square(on.y_t * t - on.velocity)).item(), 20));
+  CHECK(close(pairs_loss(field, pairs, again).item(), mean(square(on.y_t * t - on.velocity)).item(),
+              20));
   CHECK(message_of<ShapeError>([&] {
-          reflow_loss(field, {ones({3, 3}), {}}, rng);
-        }) == "reflow_loss: pairs (3, 3) given; (B, 2 D), at least 1, are required");
+          pairs_loss(field, {ones({3, 3}), {}}, rng);
+        }) == "pairs_loss: pairs (3, 3) given; (B, 2 D), at least 1, are required");
   const FlowMatching plain(1, {.hidden = {8}}, rng);
   CHECK(reflow_pairs(plain, 5, rng, euler, 2).points.shape() == Shape{5, 2});
 }
@@ -102,7 +102,7 @@ TEST_CASE("after a reflow paths are five times as straight, and lead to the same
   FlowMatching straighter = model;
   const Data pairs = reflow_pairs(model, 20'000, rng, runge_kutta4, 20);
   trained(straighter, 1500, 5e-3, [&] {
-    return reflow_loss(straighter.network.field(), pairs.rows(rng.integers(20'000, 256)), rng);
+    return pairs_loss(straighter.network.field(), pairs.rows(rng.integers(20'000, 256)), rng);
   });
   const Tensor noise = rng.normal({2000, 1});
   const double before = straightness(model.network.field(), noise);
@@ -245,7 +245,7 @@ TEST_CASE(
   const Var loss = model.loss(batch, first);
   CHECK(loss.item() < 1);
   CHECK(loss.item() > 0.9);  // errors are of size 1, and 0.001 is added to each
-  CHECK(norm(tape.backward(loss).flat()) > 1e-3);
+  CHECK(global_norm(tape.backward(loss).flat()) > 1e-3);
   CHECK(message_of<ShapeError>([&] {
           model.loss({zeros({0, 2}), {}}, rng);
         }) == "MeanFlow::loss: no points given; at least 1");

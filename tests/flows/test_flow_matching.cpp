@@ -155,6 +155,25 @@ TEST_CASE("a pairing decides which noise goes where, a path how") {
   CHECK(matching_loss(itself, data, second, still).item() == mean(square(Var(data.points))).item());
 }
 
+TEST_CASE("pairs that were made before have the loss of those that are made within it") {
+  Rng rng(6);
+  const Data data{rng.normal({7, 2}), {0, 1, 0, 1, 0, 1, 0}};
+  const Pairing turned = [](const Tensor& noise, const Data&, Rng& r) {
+    return kernel::gather(noise, r.permutation(noise.rows()));
+  };
+  const Field field = [](const Var& y, const Var& t) { return y * t; };
+  Rng whole = rng, halves = rng, same = rng;
+  const Data pairs = paired(data, halves, turned);
+  CHECK(pairs.points.shape() == Shape{7, 4});
+  CHECK(pairs.labels == data.labels);
+  CHECK(difference(kernel::slice(pairs.points, 1, 2, 4), data.points) == "");
+  const Tensor noise = same.normal({7, 2});
+  CHECK(difference(kernel::slice(pairs.points, 1, 0, 2),
+                   kernel::gather(noise, same.permutation(7))) == "");
+  CHECK(pairs_loss(field, pairs, halves, straight, real(0.3), late_times(2)).item() ==
+        matching_loss(field, data, whole, straight, turned, real(0.3), late_times(2)).item());
+}
+
 // --- the loss ---
 
 TEST_CASE("the loss is the mean squared error of the velocity, per element") {
@@ -254,6 +273,39 @@ TEST_CASE("labels that do not fit are refused") {
   CHECK_THROWS_AS(conditional.sample(5, rng, {2}), ShapeError);
   CHECK_THROWS_AS(plain.sample(Labels{0, 1}, rng, {2}), ShapeError);
   CHECK_THROWS_AS(conditional.loss({y, {}}, rng), ShapeError);
+
+  // The label for "no class" is one that nobody's data may have.
+  const FlowMatching guided(2, {.hidden = {4}, .classes = 3, .withheld = 0.5}, rng);
+  for (const Index label : {3, 4})
+    CHECK(message_of<ShapeError>([&] {
+            guided.loss({ones({2, 2}), {0, label}}, rng);
+          }) == fmt::format("FlowMatching::loss: label {} given; 0 to 2", label));
+  CHECK(guided.sample(Labels(4, guided.no_class()), rng, {2}).rows() == 4);
+}
+
+TEST_CASE("points, fields and blurs that the loss of a field cannot have are refused") {
+  Rng rng(10);
+  const Field doubled = [](const Var& y, const Var&) { return 2 * y; };
+  for (const Shape& shape : {Shape{}, Shape{3}, Shape{2, 3, 2}})
+    CHECK(message_of<ShapeError>([&] {
+            matching_loss(doubled, {ones(shape), {}}, rng);
+          }) == fmt::format("matching_loss: points {} given; (B, D) are required", shape));
+  for (const Index D : {2, 3}) {
+    const Field narrow = [](const Var& y, const Var&) { return sum(y, 1, KeepAxis::yes); };
+    CHECK(message_of<ShapeError>([&] {
+            matching_loss(narrow, {ones({5, D}), {}}, rng);
+          }) == fmt::format("matching_loss: a field of (5, 1) given; (5, {}) is required", D));
+  }
+  for (const real blur : {real(-1), std::numeric_limits<real>::quiet_NaN()})
+    CHECK_THROWS_AS(matching_loss(doubled, {ones({5, 2}), {}}, rng, straight, independent, blur),
+                    ShapeError);
+  CHECK(message_of<ShapeError>([&] { VelocityNetwork(2, {.context = -1}, rng); }) ==
+        "VelocityNetwork: a context of -1 numbers given; 0 or more");
+  FlowMatching model(2, {.hidden = {4}}, rng);
+  const FlowMatching taken = std::move(model);
+  CHECK_THROWS_AS(model.sample(3, rng, {2}), GraphError);
+  CHECK_THROWS_AS(model.loss({ones({3, 2}), {}}, rng), GraphError);
+  CHECK(taken.sample(3, rng, {2}).rows() == 3);
 }
 
 TEST_CASE("points that are none are refused, by the name of what was called") {

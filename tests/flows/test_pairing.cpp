@@ -172,6 +172,13 @@ TEST_CASE("costs that make no sense are refused, and the same ones give the same
         CHECK_THROWS_AS(method.assign(bad, 2), ShapeError);
       }
   }
+  for (const Index n : {2, 3, 300}) {  // each is finite, but not how far they are apart
+    Costs far(static_cast<std::size_t>(n * n), 1e308);
+    far[1] = -1e308;
+    CHECK(contains(message_of<ShapeError>([&] { assign(far, n); }),
+                   "their difference must be finite"));
+  }
+  CHECK_THROWS_AS(assign(Costs{}, Index{1} << 32), ShapeError);  // whose square is 2^64: 0
   CHECK(message_of<ShapeError>([] {
           assign_by_paths(Costs{1, 2, std::nan(""), 4}, 2);
         }) == "assign: the cost nan of (1, 0) given; finite ones");
@@ -347,6 +354,11 @@ TEST_CASE("the weight of conditions makes the share of tempting pairs what is as
   CHECK(message_of<ShapeError>([&] {
           optimal_near_conditions([](const Data&) { return ones({3, 1}); })(y_0, batch, rng);
         }) == "optimal_near_conditions: conditions (3, 1) for 200 points given; a row for each");
+  for (const Index n : {-1, 1, 3})
+    CHECK(message_of<ShapeError>([&] { condition_weight(Costs(4), Costs(4), n, 0.1); }) ==
+          fmt::format("condition_weight: 4 costs and 4 distances for {} points given; {} of each",
+                      n, n * n));
+  CHECK_THROWS_AS(condition_weight(Costs(4), Costs(1), 2, 0.1), ShapeError);
 }
 
 TEST_CASE("the entropic pairing draws from its plan") {
@@ -367,6 +379,12 @@ TEST_CASE("the entropic pairing draws from its plan") {
   CHECK(difference(entropic(real(0.1))(noise, line, rng), line.points) == "");
   CHECK(entropic(1)(zeros({0, 2}), {zeros({0, 2}), {}}, rng).rows() == 0);
   CHECK(message_of<ShapeError>([] { entropic(0); }) == "entropic: sigma 0 given; more than 0");
+  // With very little it takes more rounds than it has.
+  const Tensor many = rng.normal({40, 2});
+  const Data others{rng.normal({40, 2}), {}};
+  CHECK(entropic(1)(many, others, rng).shape() == Shape{40, 2});
+  CHECK(contains(message_of<ShapeError>([&] { entropic(0.001)(many, others, rng); }),
+                 "entropic: after 1000 rounds"));
 }
 
 TEST_CASE("a model is trained with any pairing, and its labels stay") {

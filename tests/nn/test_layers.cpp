@@ -554,5 +554,30 @@ TEST_CASE("sizes, inputs and labels that make no sense are refused") {
   CHECK_THROWS_AS(embedding({-1}), ShapeError);
 }
 
+TEST_CASE("a network that was moved away says so, whatever is asked of it") {
+  Rng rng(3);
+  for (const auto& sizes : {std::vector<Index>{2, 1}, {2, 4, 1}, {2, 4, 4, 4, 1}}) {
+    Mlp network(sizes, rng);
+    const Mlp taken = std::move(network);
+    const auto refused = [](const auto& f) {
+      CHECK(message_of<GraphError>(f) ==
+            "Mlp: one that has been moved away given; hint: use the model that it was moved to");
+    };
+    refused([&] { network.in(); });
+    refused([&] { network.out(); });
+    refused([&] { network(ones({3, 2})); });
+    refused([&] { network.composed(ones({3, 2})); });
+    refused([&] { network.zero_last_layer(); });
+    refused([&] { count(network); });
+    CHECK(taken(ones({3, 2})).shape() == Shape{3, 1});
+    network = taken;
+    CHECK(difference(network(ones({3, 2})).value(), taken(ones({3, 2})).value()) == "");
+  }
+  for (const auto& join : {interleaved, composed_interleaved})
+    CHECK(message_of<ShapeError>([&] {
+            join(ones({3, 2}), {});
+          }) == "interleaved: no networks given; at least 1");
+}
+
 }  // namespace
 }  // namespace gradflow

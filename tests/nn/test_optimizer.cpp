@@ -236,8 +236,8 @@ TEST_CASE("a step moves the model and no copy of it, from wherever the model is"
 
   model.a = model.a.value().rows(0, 1);  // not what the optimiser was made for
   CHECK(message_of<ShapeError>([&] { sgd.step(ones_everywhere); }) ==
-        "step: parameter \"a\" of shape (1, 2) given; it had shape (2, 2) when the Weights were "
-        "made");
+        "Weights: parameter \"a\" of shape (1, 2) given; as many numbers are required as it had "
+        "when the Weights were made");
   CHECK(model.b.value().item() == 98);
   CHECK(sgd.steps() == 4);
 }
@@ -274,6 +274,18 @@ TEST_CASE("values that make no sense are refused by name") {
     CHECK(sgd.steps() == 0);
   }
   refused({.epsilon = 0}, "Adam: epsilon 0 given");
+  // What a double can hold and a float cannot.
+  constexpr double kHuge = 2 * double{std::numeric_limits<float>::max()}, kTiny = 1e-60;
+  if (sizeof(real) == sizeof(float)) {
+    refused({.epsilon = kTiny}, fmt::format("Adam: epsilon {} given", kTiny));
+    refused({.epsilon = kHuge}, fmt::format("Adam: epsilon {} given", kHuge));
+    refused({.learning_rate = kHuge}, fmt::format("Adam: a learning rate of {} given", kHuge));
+    refused({.weight_decay = kHuge}, fmt::format("Adam: a weight decay of {} given", kHuge));
+    CHECK_THROWS_AS(Sgd(weights, kHuge), ShapeError);
+    CHECK_THROWS_AS(Sgd(weights).step(ones({5}), kHuge), ShapeError);
+  } else {
+    CHECK(Adam(weights, {.epsilon = kTiny}).steps() == 0);
+  }
   for (const Index epochs : {0, -1})
     CHECK(message_of<ShapeError>([&] { cosine_schedule(0.1, epochs); }) ==
           fmt::format("cosine_schedule: {} epochs given; at least 1", epochs));
@@ -281,21 +293,21 @@ TEST_CASE("values that make no sense are refused by name") {
 
 TEST_CASE("the norm of a gradient and its clipping") {
   Tensor g(Shape{2}, {3, -4});
-  CHECK(norm(g) == 5);
-  CHECK(norm(zeros({3})) == 0);
+  CHECK(global_norm(g) == 5);
+  CHECK(global_norm(zeros({3})) == 0);
   clip_norm(g, 5);  // not longer: not touched
   clip_norm(g, std::numeric_limits<double>::infinity());
   CHECK(difference(g, Tensor(Shape{2}, {3, -4})) == "");
   clip_norm(g, 1);
   CHECK(difference(g, {Shape{2}, {0.6, -0.8}}, 2) == "");
-  CHECK(norm(g) == Approx(1).epsilon(2 * kEps));
+  CHECK(global_norm(g) == Approx(1).epsilon(2 * kEps));
 
   Tensor zero = zeros({2});
   clip_norm(zero, 1);
   CHECK(difference(zero, zeros({2})) == "");
   // Squares that would overflow in float.
   Tensor large(Shape{2}, {real(3e30), real(4e30)});
-  CHECK(norm(large) == Approx(5e30));
+  CHECK(global_norm(large) == Approx(5e30));
   clip_norm(large, 1);
   CHECK(difference(large, {Shape{2}, {0.6, 0.8}}, 4) == "");
 }
@@ -358,7 +370,27 @@ TEST_CASE("states and gradients that do not fit are refused") {
           adam.restore({{"m", ones({5})}}, 1);
         }) == "restore: no \"v\" of shape (5) given");
   CHECK_THROWS_AS(adam.restore({{"m", ones({5})}, {"v", ones({4})}}, 1), ShapeError);
+  CHECK(message_of<ShapeError>([&] {
+          adam.restore({{"m", ones({5})}, {"v", ones({5})}}, -1);
+        }) == "restore: -1 steps given; 0 or more");
+  const Tensor wrong({5}, {1, 1, std::numeric_limits<real>::quiet_NaN(), 1, 1});
+  CHECK(message_of<ShapeError>([&] {
+          adam.restore({{"m", ones({5})}, {"v", wrong}}, 1);
+        }) == "restore: \"v\" given is not finite");
   CHECK(difference(adam.state().at("m"), zeros({5})) == "");  // all or nothing
+  CHECK(adam.steps() == 0);
+}
+
+TEST_CASE("gradients of another model's weights are refused, though they are as many") {
+  Two model, other;
+  Weights weights(parameters(model)), others(parameters(other));
+  Adam adam(weights);
+  const std::string before = bits(model);
+  Tape tape(others);
+  const Gradients gradients = tape.backward(sum(square(Var(other.a))));
+  CHECK(contains(message_of<GraphError>([&] { adam.step(gradients); }),
+                 "step: gradients of other Weights given"));
+  CHECK(bits(model) == before);
   CHECK(adam.steps() == 0);
 }
 

@@ -303,6 +303,17 @@ TEST_CASE("solves that make no sense are refused") {
   CHECK(message(y, {0, HUGE_VAL}, 5) == "integrate: a span from 0 to inf given; finite ones");
   CHECK_THROWS_AS(integrate(kSwing, y, {std::nan(""), 1}, euler, {5}), ShapeError);
   CHECK_THROWS_AS(integrate(kSwing, y, {-1e308, 1e308}, euler, {5}), ShapeError);
+  for (const Tableau& wrong : {Tableau{}, Tableau{.name = "one weight too many",
+                                          .order = 1,
+                                          .nodes = {0},
+                                          .rows = {{}},
+                                          .weights = {0.5, 0.5}}})
+    CHECK(message_of<ShapeError>([&] {
+            integrate(kSwing, y, {0, 1}, wrong, {5});
+          }) ==
+          fmt::format("integrate: a tableau of {} nodes, {} rows and {} weights given; as many of "
+                      "each, at least 1",
+                      wrong.nodes.size(), wrong.rows.size(), wrong.weights.size()));
   const Field narrow = [](const Var& state, const Var&) { return sum(state, 1, KeepAxis::yes); };
   CHECK(message_of<ShapeError>([&] {
           integrate(narrow, ones({3, 2}), {0, 1}, euler, {5});

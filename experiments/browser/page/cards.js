@@ -44,3 +44,29 @@ export function deal(deck, open) {
 export function mark(deck, id) {
   for (const article of deck.children) article.setAttribute('aria-current', article.dataset.card === id);
 }
+
+// The card that is open, a step at a time beside the panels.
+export class Guide {
+  constructor($) {
+    this.$ = $;
+    this.card = undefined;
+    $('guide-on').onclick = () => this.go(1);
+    $('guide-back').onclick = () => this.go(-1);
+  }
+  show(id) {  // that card; nothing for no card
+    const card = cards.find(card => card.id === id);
+    if (card !== this.card) this.at = 0;
+    this.card = card;
+    this.$('guide').hidden = !card;
+    if (card) this.go(0);
+  }
+  go(by) {
+    const {$, card} = this, last = card.steps.length - 1;
+    this.at = Math.min(last, Math.max(0, this.at + by));
+    $('guide-title').textContent = card.title;
+    $('guide-step').innerHTML = card.steps[this.at];
+    $('guide-at').textContent = `${this.at + 1} of ${last + 1}`;
+    $('guide-back').disabled = this.at === 0;
+    $('guide-on').disabled = this.at === last;
+  }
+}

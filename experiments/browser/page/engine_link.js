@@ -21,14 +21,15 @@ export function ask(call, args = {}) {
 
 const text_of = id => document.getElementById(id).textContent;
 
-// One file: the bundler has put the worker's text and the library, in base64, into the page.
+// One file: the bundler has put the worker's text and the library, packed and in base64, into the page.
 export async function start() {
-  const bytes = Uint8Array.from(atob(text_of('engine-wasm').trim()), c => c.charCodeAt(0));
+  const packed = Uint8Array.from(atob(text_of('engine-wasm').trim()), c => c.charCodeAt(0));
+  const bytes = await new Response(new Blob([packed]).stream().pipeThrough(new DecompressionStream('gzip'))).arrayBuffer();
   const source = new Blob([text_of('engine-worker')], {type: 'text/javascript'});
   worker = new Worker(URL.createObjectURL(source));
   worker.onmessage = arrived;
   const failed = new Promise((_, reject) => {
     worker.onerror = e => reject(new Error(`the library did not start: ${e.message}`));
   });
-  await Promise.race([failed, ask('start', {wasm: bytes.buffer})]);
+  await Promise.race([failed, ask('start', {wasm: bytes})]);
 }

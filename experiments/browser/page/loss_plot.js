@@ -16,7 +16,8 @@ export class Curve {
   get last() { return this.points.at(-1)?.[1]; }
 }
 
-export function plot(canvas, curves, {floor = null, length, high}) {
+// `least`: below which no value can be.
+export function plot(canvas, curves, {floor = null, length, high, least = -Infinity}) {
   const ratio = window.devicePixelRatio || 1, pen = canvas.getContext('2d');
   const W = canvas.clientWidth, H = canvas.clientHeight;
   canvas.width = W * ratio; canvas.height = H * ratio;
@@ -25,7 +26,7 @@ export function plot(canvas, curves, {floor = null, length, high}) {
   const all = curves.flatMap(({curve}) => curve.points);
   const right = Math.max(length, ...all.map(p => p[0]));
   const lowest = Math.min(floor ?? Infinity, ...all.map(p => p[1]), high - .2);
-  const low = lowest - .14 * (high - lowest), top = high;
+  const low = Math.max(least, lowest - .14 * (high - lowest)), top = high;
   const X = step => 34 + step / right * (W - 42);
   const Y = v => 8 + (top - Math.min(top, v)) / (top - low) * (H - 28);
   pen.fillStyle = color.soft; pen.strokeStyle = color.rule; pen.textAlign = 'right';
@@ -46,6 +47,7 @@ export function plot(canvas, curves, {floor = null, length, high}) {
     pen.strokeStyle = pen.fillStyle = color[colour]; pen.lineWidth = 1.8; pen.beginPath();
     curve.points.forEach(([step, v], i) => pen[i ? 'lineTo' : 'moveTo'](X(step), Y(v)));
     pen.stroke();
+    if (curve.points.length === 1) pen.fillRect(X(curve.points[0][0]) - 2, Y(curve.last) - 2, 4, 4);
     pen.textAlign = 'right';
     if (curve.points.length) pen.fillText(`${name} ${curve.last.toFixed(3)}`, W - 10, 20 + 15 * entry++);
   }

@@ -1,5 +1,5 @@
 // The page: choices on one side, pictures on the other, and the library in its Worker.
-import {cards, deal, mark} from './cards.js';
+import {Guide, deal, mark} from './cards.js';
 import {code_pane} from './code_pane.js';
 import {class_color, read_colors} from './colors.js';
 import {ask, on_progress, start} from './engine_link.js';
@@ -64,11 +64,12 @@ function paint() {
                    {curve: curves.matching_nats, colour: 'matching', name: 'matching'}],
        {floor: shown.data?.floor ?? null, length: at_most, high: 3.2});
   plot($('squares'), [{curve: curves.matching, colour: 'matching', name: 'error'}],
-       {floor: state.pairing === 'independent' ? shown.data?.matching_floor ?? null : null, length: at_most, high: 2.2});
+       {floor: state.pairing === 'independent' ? shown.data?.matching_floor ?? null : null, length: at_most, high: 2.2, least: 0});
   say();
 }
 
 function say() {
+  $('density-says').hidden = !state.density;
   const layer = shown.flow.samples ? `layer ${nearest(shown.flow.samples[0])} of ${shown.flow.samples[0].K}` : '';
   $('say-flow').textContent = layer + (steps('flow') ? '' : ', untrained');
   $('say-matching').textContent = `time ${state.t.toFixed(2)}, ${state.steps} ${state.steps === 1 ? 'step' : 'steps'}` + (steps('matching') ? '' : ', untrained');
@@ -116,6 +117,7 @@ async function reset() {
                       by_class: classes().length > 0,
                       batch: state.batch, rate: state.rate, steps: state.length, smooth: Boolean(state.smooth)});
   progress = {};
+  $('opened').hidden = true;
   for (const curve of Object.values(curves)) curve.clear();
   need_all();
 }
@@ -155,6 +157,7 @@ function show_choices() {
     if (field.type === 'checkbox') field.checked = Boolean(state[field.name]);
     else field.value = state[field.name];
   mark($('deck'), state.card);
+  guide.show(state.card);
 }
 
 const needs_data = ['set', 'by_class'];
@@ -167,13 +170,15 @@ async function changed(...names) {
   $('trouble').hidden = true;
   const training = shown.training;
   if (names.some(name => needs_data.includes(name))) await load_data();
-  if (names.some(name => needs_reset.includes(name))) {
+  const anew = names.some(name => needs_reset.includes(name));
+  if (anew) {
     await reset();
     if (training) await train(true);
   } else if (names.includes('which') && training) await train(true);
   for (const name of names) need(...needs_view[name] ?? []);
   say();
   repaint();
+  return anew;
 }
 
 for (const field of fields)
@@ -195,17 +200,17 @@ async function take_state(given) {
   show_choices();
   pens();
   const different = Object.keys(initial).filter(name => state[name] !== old[name]);
-  await changed(...different);
+  return changed(...different);
 }
 
 async function open_card(card) {
   await train(false);
   shown.drawing = false;
-  await take_state({...card.state, card: card.id});
+  guide.card = undefined;  // from its first step, if it was open already
+  if (!await take_state({...card.state, card: card.id})) await reset();
   show_code(card.code);
-  await reset();
   await train(true);
-  $('stage').scrollIntoView({behavior: 'smooth'});
+  $('guide').scrollIntoView({behavior: 'smooth'});
 }
 
 // --- Drawing one's own data, and dragging the point ----------------------------------------------
@@ -313,15 +318,13 @@ document.addEventListener('keydown', event => {
 $('cost').onclick = guarded(async () => {
   $('cost').disabled = true;
   try {
-    // What steps cost is known exactly for Euler only.
-    const said = state.solver !== 'euler' ? 'told for Euler only'
-      : await ask('solver_cost', {solver: state.solver, steps: state.steps})
-        .then(({cost}) => cost === null ? 'no density: the steps fold the plane' : cost.toFixed(3));
+    const {cost, folded} = await ask('solver_cost', {solver: state.solver, steps: state.steps});
     const row = $('costs').tBodies[0].insertRow(0);
-    for (const text of [state.pairing, state.solver, state.steps, said])
+    const lost = cost === null ? 'no density' : Math.abs(cost) < 5e-4 ? '0.000' : cost.toFixed(3);
+    for (const text of [state.pairing, state.solver, state.steps, lost, `${(100 * folded).toFixed(folded && folded < .1 ? 1 : 0)} %`])
       row.insertCell().textContent = text;
     while ($('costs').tBodies[0].rows.length > 8) $('costs').tBodies[0].deleteRow(-1);
-    $('costs').hidden = false;
+    $('costs').hidden = $('costs-say').hidden = false;
   } finally { $('cost').disabled = false; }
 });
 for (const which of models)
@@ -332,14 +335,33 @@ for (const which of models)
     link.download = which === 'flow' ? 'normalizing_flow.safetensors' : 'flow_matching.safetensors';
     link.click();
   });
+const kMayBe = 'What can be opened: the weights of an experiment (normalizing_flow, spline_flow, ' +
+  'flow_matching, smooth_flow_matching, and those that are told the class), what "gradflow fit" has made of a ' +
+  'table of two columns (affine, maf, spline or flow-matching), and what this page has saved.';
 const open_file = guarded(async file => {
   await train(false);
-  const {which, points} = await ask('load', {bytes: await file.arrayBuffer()});
-  if (points) shown.data.points = points;  // in the units of the file
+  let told;
+  try { told = await ask('load', {bytes: await file.arrayBuffer()}); } catch (error) {
+    throw new Error(`${file.name} is not opened: ${error.message}. ${kMayBe}`);
+  }
+  shown.data.points = told.points;  // in the units of the file
   $('trouble').hidden = true;
   for (const curve of Object.values(curves)) curve.clear();
+  progress = await ask('progress');
+  say_opened(file.name, told);
   need_all();
 });
+function say_opened(name, {which, model, of_table, kind, layers, depth, units, parameters, mean, deviation, points}) {
+  const size = kind === 'flow-matching' ? '' : `${layers} layers, `;
+  const range = i => `${mean[i].toPrecision(3)} ± ${deviation[i].toPrecision(3)}`;
+  const [x, y] = [0, 1].map(i => points.reduce((sum, v, k) => sum + (k % 2 === i ? v : 0), 0) / (points.length / 2));
+  const foreign = Math.hypot(x, y) > .5 || !points.every(v => Math.abs(v) < 20);
+  $('opened').textContent = `Opened ${name}: ${of_table ? 'a table\'s ' : ''}${model}, ` +
+    `${size}${parameters} weights, for x of ${range(0)} and y of ${range(1)}. It is now the page's ${which}; Train goes on ` +
+    'from it, Reset begins a new one.' +
+    (foreign ? ' The data shown are not those it was made for: choose or paste them first, then open it again.' : '');
+  $('opened').hidden = false;
+}
 $('open').onchange = event => { if (event.target.files[0]) open_file(event.target.files[0]); };
 document.addEventListener('dragover', event => event.preventDefault());
 document.addEventListener('drop', event => {
@@ -347,6 +369,8 @@ document.addEventListener('drop', event => {
   if (event.dataTransfer.files[0]) open_file(event.dataTransfer.files[0]);
 });
 
+const guide = new Guide($);
+$('guide-end').onclick = () => { state.card = ''; show_choices(); remember(); };
 const tape = new TapeView($);
 const record = guarded(async () => tape.show((await ask('tape', {which: $('tape-of').value})).nodes));
 $('tape-load').onclick = $('tape-of').onchange = record;

@@ -97,6 +97,11 @@ export class Page {
     for (const place of places.slice(1)) await this.mouse('mouseMoved', ...at(place));
     await this.mouse('mouseReleased', ...at(places.at(-1)));
   }
+  // As if a reader had chosen this file in the field.
+  async choose_file(id, file) {
+    const {result} = await this.send('Runtime.evaluate', {expression: `document.getElementById('${id}')`});
+    await this.send('DOM.setFileInputFiles', {files: [file], objectId: result.objectId});
+  }
   async key(key, code = key) {
     for (const type of ['keyDown', 'keyUp']) await this.send('Input.dispatchKeyEvent', {type, key, code});
   }

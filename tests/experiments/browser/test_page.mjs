@@ -3,11 +3,14 @@
 // Loads, trains, draws, drags, walks along the tape, saves, opens what it has saved, and comes back
 // from its address. Times are told, not judged: they are the machine's.
 import assert from 'node:assert/strict';
-import {pathToFileURL} from 'node:url';
+import {readFileSync} from 'node:fs';
+import {dirname, join} from 'node:path';
+import {fileURLToPath, pathToFileURL} from 'node:url';
 import {Browser} from './chromium.mjs';
 
 const [file] = process.argv.slice(2);
 const url = pathToFileURL(file).href;
+const weights = join(dirname(fileURLToPath(import.meta.url)), '../../browser/weights');
 const browser = new Browser(process.env.CHROMIUM ?? '/usr/bin/chromium');
 const done = what => console.log(`ok: ${what}`);
 const click = (page, id) => page.run(`document.getElementById('${id}').click()`);
@@ -99,8 +102,16 @@ const tests = {
     await choose(page, 'steps', 8); await idle(page);
     await click(page, 'cost');
     await page.until(`document.querySelector('#costs tbody tr') && !document.getElementById('cost').disabled`, 'the cost is told');
-    const cost = Number(await page.run(`document.querySelector('#costs tbody tr').cells[3].textContent`));
-    assert.ok(cost > 0, `${cost} nats`);
+    const told = async () => (await page.run(`[...document.querySelector('#costs tbody tr').cells].map(cell => cell.textContent)`)).slice(1);
+    const [, , lost, folded] = await told();
+    assert.ok(Number(lost) > 0 && folded === '0 %', `${lost} nats, ${folded} folded`);
+    await choose(page, 'solver', 'heun'); await idle(page);
+    await click(page, 'cost');
+    await page.until(`document.querySelectorAll('#costs tbody tr').length === 2 && !document.getElementById('cost').disabled`, 'it is told again');
+    const [method, steps, better] = await told();
+    assert.deepEqual([method, steps], ['heun', '8']);
+    assert.ok(Number(better) < Number(lost), `Heun ${better}, Euler ${lost}`);
+    await choose(page, 'solver', 'euler'); await idle(page);
   },
 
   async 'every view draws something of its own'(page) {
@@ -143,6 +154,42 @@ const tests = {
     await assert.rejects(page.run(`lab.ask('load', {bytes: new TextEncoder().encode('no weights at all').buffer})`));
   },
 
+  // As a reader does it: by the field, and dropped anywhere on the page. The hashes are what the native
+  // programs have told.
+  async 'the files of native programs are opened and shown'(page) {
+    const native = JSON.parse(readFileSync(join(weights, 'native.json')));
+    const opened = () => page.run(`document.getElementById('opened').textContent`);
+    const before = {flow: await seen(page, 'flow'), matching: await seen(page, 'matching')};
+    await page.choose_file('open', join(weights, 'normalizing_flow.safetensors'));
+    await page.until(`document.getElementById('opened').textContent.includes('normalizing_flow')`, 'it is opened');
+    assert.match(await opened(), /15 layers, 7230 weights/);
+    const drop = (name, bytes) => page.run(`(() => { const data = new DataTransfer();
+      data.items.add(new File([Uint8Array.from(atob('${bytes.toString('base64')}'), c => c.charCodeAt(0))], '${name}'));
+      document.body.dispatchEvent(new DragEvent('drop', {dataTransfer: data, bubbles: true, cancelable: true})); })()`);
+    await drop('flow_matching.safetensors', readFileSync(join(weights, 'flow_matching.safetensors')));
+    await page.until(`document.getElementById('opened').textContent.includes('flow_matching')`, 'it is opened');
+    await idle(page);
+    for (const which of ['flow', 'matching']) {
+      assert.notEqual((await seen(page, which)).sum, before[which].sum, `${which} shows another model`);
+      const {hash} = Object.values(native).find(one => one.which === which);
+      assert.match(await page.run(`document.getElementById('hash').textContent`), new RegExp(`${which} ${hash}`));
+    }
+    await drop('table.safetensors', readFileSync(join(weights, 'table.safetensors')));
+    await page.until(`document.getElementById('opened').textContent.includes('maf')`, 'the model of a table is opened');
+    assert.match(await opened(), /not those it was made for/);
+    await idle(page);
+    await click(page, 'one');  // and can be trained
+    await page.until('lab.progress.flow?.steps === 1', 'it goes on from there');
+    await drop('notes.txt', Buffer.from('no weights at all'));
+    await page.until(`!document.getElementById('trouble').hidden`, 'it is refused');
+    assert.match(await page.run(`document.getElementById('trouble').textContent`),
+      /^notes\.txt is not opened: .*What can be opened: the weights of an experiment.*gradflow fit.*this page/s);
+    await click(page, 'reset');
+    await page.until(`document.getElementById('opened').hidden && !lab.progress.flow?.steps`, 'new models');
+    await page.run(`document.getElementById('trouble').hidden = true`);
+    await idle(page);
+  },
+
   async 'an own drawing is learned, and comes back from the address'(page) {
     await click(page, 'pen');
     await page.drag('data', [[.2, .3], [.3, .3], [.4, .35], [.5, .4], [.6, .5], [.7, .6], [.8, .6]]);
@@ -163,9 +210,16 @@ const tests = {
     for (const [id, check] of [['transport', `lab.state.lines === 'independent'`], ['threads', `lab.state.density === 1`],
                                ['step', `lab.state.arrows === 1`]]) {
       await page.run(`document.querySelector('[data-card=${id}] button').click()`);
-      await page.until(`${check} && lab.shown.training && lab.progress.${id === 'threads' ? 'flow' : 'matching'}?.steps > 5`, id);
+      await page.until(`!document.getElementById('guide').hidden && ${check} && lab.shown.training && lab.progress.${id === 'threads' ? 'flow' : 'matching'}?.steps > 5`, id);
     }
     await click(page, 'train');
+    const step = () => page.run(`[document.getElementById('guide-at').textContent, document.getElementById('guide-step').textContent]`);
+    const first = await step();
+    await click(page, 'guide-on');
+    const second = await step();
+    assert.ok(first[0] === '1 of 4' && second[0] === '2 of 4' && first[1] !== second[1], `${first}; ${second}`);
+    await click(page, 'guide-end');
+    assert.equal(await page.run(`document.getElementById('guide').hidden`), true);
   },
 };
 
