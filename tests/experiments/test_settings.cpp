@@ -95,7 +95,7 @@ TEST_CASE("settings: their texts give every value back") {
     saved.order = "down";
     saved.warm = false;
     Texts texts = texts_of(saved.list());
-    texts["of another program"] = "x";
+    texts.emplace("of another program", "x");
     read_texts(loaded.list(), texts);
     CHECK(loaded.count == 7);
     CHECK(loaded.seed == 98);
