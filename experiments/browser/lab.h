@@ -61,10 +61,10 @@ class Lab {
   // Exact, but for the solver's error of Runge-Kutta's method: (n).
   Tensor log_density(Which which, const Tensor& points, Index steps, Label label) const;
   // The mean of -log p over points of the data: of the field, and of what this solver's steps make
-  // of it; nothing where a step turns space inside out, as it does the share `folded` of the noise.
+  // of it. Where a step turns space inside out there is no such density: the share `folded` of the
+  // points, over the others of which both means are.
   struct Cost {
-    double exact;
-    std::optional<double> solver;
+    double exact, solver;  // 0, if all are folded
     double folded;
   };
   Cost cost(const Solver& solver) const;

@@ -59,22 +59,26 @@ void check(const Tensor& points, Index steps) {
   require(steps >= 1, "euler density: {} steps given; at least 1", steps);
 }
 
+// What becomes of a point that has no density of this form.
+enum class Folded { throws, is_nan };
+
 struct Paid {
   std::vector<double> log_prob;
   std::vector<bool> turned = std::vector<bool>(log_prob.size());  // by a determinant below 0
+  bool none_turned() const { return std::find(turned.begin(), turned.end(), true) == turned.end(); }
 };
 
 // Takes log |det| of the step from y, at t, of size h, off log p.
-void pay(Paid& paid, const Field& field, const Tensor& y, double t, double h) {
+void pay(Paid& paid, const Field& field, const Tensor& y, double t, double h, Folded folded) {
   const Linearised at = linearised(field, y, t);
   for (Index b = 0; b < y.rows(); ++b) {
     const double det = step_matrix(at, b, h).det();
-    require<NonFiniteError>(det != 0 && std::isfinite(det),
+    require<NonFiniteError>(folded == Folded::is_nan || (det != 0 && std::isfinite(det)),
                             "euler density: a determinant of {} at t = {} given; one that is not 0 "
                             "is required; hint: another number of steps",
                             det, t);
     paid.log_prob[static_cast<std::size_t>(b)] -= std::log(std::abs(det));
-    if (det < 0) paid.turned[static_cast<std::size_t>(b)] = true;
+    if (!(det > 0)) paid.turned[static_cast<std::size_t>(b)] = true;
   }
 }
 
@@ -91,7 +95,7 @@ Tensor to_tensor(const std::vector<double>& values) {
 }
 
 // y with y + h v(y, t) = x, by Newton's method; a step that makes things worse is halved.
-Tensor undone(const Field& field, const Tensor& x, double t, double h) {
+Tensor undone(const Field& field, const Tensor& x, double t, double h, Folded folded) {
   const Index B = x.rows(), D = x.shape()[1];
   const auto missed = [&](const Tensor& y, const Tensor& v) {  // y + h v - x: (B, D)
     Tensor rest = (Var(y) - x).value();
@@ -114,7 +118,7 @@ Tensor undone(const Field& field, const Tensor& x, double t, double h) {
     real *place = y.mutable_data(), *move = direction.mutable_data();
     for (Index b = 0; b < B; ++b) {
       const double error = size(rest, b);
-      if (error <= precision(b)) continue;
+      if (error <= precision(b) || std::isnan(error)) continue;
       done = false;
       double& last = before[static_cast<std::size_t>(b)];
       if (error >= last) {  // back by half of the last move
@@ -131,8 +135,35 @@ Tensor undone(const Field& field, const Tensor& x, double t, double h) {
     }
     if (done) return y;
   }
-  throw NonFiniteError(fmt::format(
-      "euler density: no place at t = {} found that leads to a point; hint: more steps", t));
+  require<NonFiniteError>(folded == Folded::is_nan,
+                          "euler density: no place at t = {} found that leads to a point; hint: "
+                          "more steps",
+                          t);
+  const Tensor rest = missed(y, linearised(field, y, t).v);
+  for (Index b = 0; b < B; ++b)
+    if (!(size(rest, b) <= precision(b))) std::fill_n(y.mutable_data() + b * D, D, real(NAN));
+  return y;
+}
+
+Tensor undone_log_prob(const Field& field, const Tensor& points, Index steps, Folded folded) {
+  check(points, steps);
+  const Unrecorded unrecorded;
+  Tensor y = points;
+  Paid paid{std::vector<double>(static_cast<std::size_t>(points.rows()))};
+  const double h = 1 / static_cast<double>(steps);
+  for (Index step = steps - 1; step >= 0; --step) {
+    const double t = static_cast<double>(step) * h;
+    y = undone(field, y, t, h, folded);
+    pay(paid, field, y, t, h, folded);
+    require<NonFiniteError>(folded == Folded::is_nan || paid.none_turned(),
+                            "euler density: a step at t = {} that turns space inside out; hint: "
+                            "more steps",
+                            t);
+  }
+  std::vector<double> log_prob = prior(y);
+  for (std::size_t b = 0; b < log_prob.size(); ++b)
+    log_prob[b] = paid.turned[b] ? NAN : log_prob[b] + paid.log_prob[b];
+  return to_tensor(log_prob);
 }
 
 }  // namespace
@@ -171,30 +202,14 @@ EulerCarried euler_carried(const Field& field, const Tensor& noise, Index steps)
   const double h = 1 / static_cast<double>(steps);
   for (Index step = 0; step < steps; ++step) {
     const double t = static_cast<double>(step) * h;
-    pay(paid, field, y, t, h);
+    pay(paid, field, y, t, h, Folded::throws);
     y = integrate(field, y, {t, t + h}, euler, 1).value();
   }
   return {y, to_tensor(paid.log_prob), std::count(paid.turned.begin(), paid.turned.end(), true)};
 }
 
 Tensor euler_log_prob(const Field& field, const Tensor& points, Index steps) {
-  check(points, steps);
-  const Unrecorded unrecorded;
-  Tensor y = points;
-  Paid paid{std::vector<double>(static_cast<std::size_t>(points.rows()))};
-  const double h = 1 / static_cast<double>(steps);
-  for (Index step = steps - 1; step >= 0; --step) {
-    const double t = static_cast<double>(step) * h;
-    y = undone(field, y, t, h);
-    pay(paid, field, y, t, h);
-    require<NonFiniteError>(std::count(paid.turned.begin(), paid.turned.end(), true) == 0,
-                            "euler density: a step at t = {} that turns space inside out; hint: "
-                            "more steps",
-                            t);
-  }
-  std::vector<double> log_prob = prior(y);
-  for (std::size_t b = 0; b < log_prob.size(); ++b) log_prob[b] += paid.log_prob[b];
-  return to_tensor(log_prob);
+  return undone_log_prob(field, points, steps, Folded::throws);
 }
 
 // k_i = f(y + h (a_i0 k_0 + ...), t + c_i h)  ->  b_0 k_0 + b_1 k_1 + ...
@@ -212,24 +227,8 @@ Field mean_slope(const Field& field, const Tableau& tableau, double h) {
 Tensor solver_log_prob(const Field& field, const Tensor& points, const Tableau& tableau,
                        Index steps) {
   check(points, steps);
-  return euler_log_prob(mean_slope(field, tableau, 1 / static_cast<double>(steps)), points, steps);
-}
-
-double folded_share(const Field& field, const Tensor& noise, const Tableau& tableau, Index steps) {
-  check(noise, steps);
-  const Unrecorded unrecorded;
-  const double h = 1 / static_cast<double>(steps);
-  const Field slope = mean_slope(field, tableau, h);
-  std::vector<bool> folded(static_cast<std::size_t>(noise.rows()), false);
-  Tensor y = noise;
-  for (Index step = 0; step < steps; ++step) {
-    const Linearised at = linearised(slope, y, static_cast<double>(step) * h);
-    for (Index b = 0; b < y.rows(); ++b)
-      if (!(step_matrix(at, b, h).det() > 0)) folded[static_cast<std::size_t>(b)] = true;
-    kernel::add_in_place(y, at.v, static_cast<real>(h));
-  }
-  return static_cast<double>(std::count(folded.begin(), folded.end(), true)) /
-         static_cast<double>(std::max<Index>(1, noise.rows()));
+  const Field slope = mean_slope(field, tableau, 1 / static_cast<double>(steps));
+  return undone_log_prob(slope, points, steps, Folded::is_nan);
 }
 
 }  // namespace gradflow

@@ -52,11 +52,10 @@ Tensor euler_log_prob(const Field& field, const Tensor& points, Index steps);
 // The mean of what a method's stages see in a step of size h, as a field: y + h times it is where
 // the step leads. It refers to both.
 Field mean_slope(const Field& field, const Tableau& tableau, double h);
-// As euler_log_prob(), of so many steps of this method.
+// As euler_log_prob(), of so many steps of this method; but NaN for a point where a step turns
+// space inside out, or to which none leads: the others have their densities. Throws ShapeError
+// alone.
 Tensor solver_log_prob(const Field& field, const Tensor& points, const Tableau& tableau,
                        Index steps);
-// The share of noise (B, D) that is turned inside out by some of so many steps on its way from t =
-// 0 to 1.
-double folded_share(const Field& field, const Tensor& noise, const Tableau& tableau, Index steps);
 
 }  // namespace gradflow

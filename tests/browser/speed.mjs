@@ -14,16 +14,13 @@ const browser = new Browser(process.env.CHROMIUM ?? '/usr/bin/chromium');
 const models = ['flow', 'matching'];
 const middle = numbers => [...numbers].sort((a, b) => a - b)[Math.floor(numbers.length / 2)];
 
-// In the page, as it is when it trains: in its worker, which is asked for nothing else.
+// In the page, as it trains: drawing and answering take their time beside, and are not counted.
 const in_page = page => page.run(`(async () => {
-  await lab.ask('data', {set: 'rings', seed: 1});
-  await lab.ask('reset', {seed: 1});
   const rates = {};
   for (const which of ${JSON.stringify(models)}) {
-    const began = performance.now();
-    let steps = 0, ms = 0;
-    for (; ms < 1000 * ${seconds}; ms = performance.now() - began, steps += 20) await lab.ask('step', {which, steps: 20});
-    rates[which] = 1000 * steps / ms;
+    await lab.ask('train', {which});
+    await new Promise(resolve => setTimeout(resolve, 1000 * ${seconds}));
+    rates[which] = (await lab.ask('pause'))[which].steps_per_second;
   }
   return rates;
 })()`);
@@ -32,6 +29,7 @@ const rows = [];
 try {
   const page = await browser.page(pathToFileURL(file).href);
   await page.until('lab.idle', 'all is drawn');
+  await page.run(`lab.ask('reset', {seed: 1, steps: 100000})`);
   await in_page(page);  // the browser compiles as it goes
   for (let round = 0; round < rounds; ++round) {
     const native = JSON.parse(execFileSync(program, [String(seconds)], {env: {...process.env, OMP_NUM_THREADS: '1'}}));

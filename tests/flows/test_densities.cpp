@@ -223,19 +223,25 @@ TEST_CASE("the density of any method's steps: of a linear field, the Gaussian th
         CHECK(close(found.data()[i],
                     double{expected.data()[i]} - static_cast<double>(D) * std::log(factor), 200,
                     20));
-      CHECK(folded_share(grow, x, *tableau, 5) == 0);
     }
   const Mixture mixture = eight_gaussians();
   const Field field = mixture.field();
   const Tensor y = rng.normal({50, 2});
   CHECK(difference(solver_log_prob(field, y, euler, 10), euler_log_prob(field, y, 10)) == "");
-  // A step of 1/2 along -4 y turns over what is below 0, and nothing else is moved.
+  // A step of 1/2 along -4 y turns over what is below 0, and nothing else is moved; so nothing
+  // comes from there, and what is above 0 has its density.
   const Field below = [](const Var& at, const Var&) { return 4 * relu(-at); };
-  const Tensor line({4, 1}, {-1, 2, 3, -4});
-  CHECK(folded_share(below, line, euler, 2) == 0.5);
-  CHECK(folded_share(below, line, euler, 8) == 0);
+  const Tensor mixed = solver_log_prob(below, Tensor({3, 1}, {real(0.5), -1, 2}), euler, 2);
+  CHECK(std::isnan(mixed.data()[1]));
+  for (const Index i : {0, 2}) {
+    const double z = i == 0 ? 0.5 : 2;
+    CHECK(close(mixed.data()[i], -z * z / 2 - std::log(2 * std::numbers::pi) / 2, 20, 5));
+  }
+  // And -4 y turns everything.
+  const Field over = [](const Var& at, const Var&) { return -4 * at; };
+  CHECK(std::isnan(solver_log_prob(over, ones({1, 1}), euler, 2).item()));
   CHECK_THROWS_AS(solver_log_prob(field, y, heun, 0), ShapeError);
-  CHECK_THROWS_AS(folded_share(field, ones({2, 3}), heun, 2), ShapeError);
+  CHECK_THROWS_AS(solver_log_prob(field, ones({2, 3}), heun, 2), ShapeError);
 }
 
 // --- interpolants ---

@@ -13,7 +13,8 @@ import {classes, jobs, models, nearest, paint_panels, shown, take_canvases} from
 
 const $ = id => document.getElementById(id);
 const curves = {flow: new Curve(), matching: new Curve(.97), matching_nats: new Curve(0)};
-let sets = [], progress = {}, pasted = null, playing = false, pen_class = 0;
+let sets = [], progress = {}, from_file = {}, pasted = null, playing = false, pen_class = 0;
+const untrained = which => steps(which) ? '' : from_file[which] ? ', from a file' : ', untrained';
 const steps = which => progress[which]?.steps ?? 0;  // that a model has been trained
 
 function trouble(error) {
@@ -56,6 +57,9 @@ async function nats() {
   curves.matching_nats.add(steps('matching'), sum / count);
 }
 
+// With optimal pairs next to nothing is left of it.
+const highest_error = () => 1.3 * Math.max(.1, ...curves.matching.points.map(([, error]) => error));
+
 function paint() {
   paint_panels();
   const length = Math.min(state.length, Math.max(500, ...models.map(which => 1.3 * steps(which))));
@@ -64,15 +68,15 @@ function paint() {
                    {curve: curves.matching_nats, colour: 'matching', name: 'matching'}],
        {floor: shown.data?.floor ?? null, length: at_most, high: 3.2});
   plot($('squares'), [{curve: curves.matching, colour: 'matching', name: 'error'}],
-       {floor: state.pairing === 'independent' ? shown.data?.matching_floor ?? null : null, length: at_most, high: 2.2, least: 0});
+       {floor: state.pairing === 'independent' ? shown.data?.matching_floor ?? null : null, length: at_most, high: state.pairing === 'optimal' ? highest_error() : 2.2, least: 0});
   say();
 }
 
 function say() {
   $('density-says').hidden = !state.density;
   const layer = shown.flow.samples ? `layer ${nearest(shown.flow.samples[0])} of ${shown.flow.samples[0].K}` : '';
-  $('say-flow').textContent = layer + (steps('flow') ? '' : ', untrained');
-  $('say-matching').textContent = `time ${state.t.toFixed(2)}, ${state.steps} ${state.steps === 1 ? 'step' : 'steps'}` + (steps('matching') ? '' : ', untrained');
+  $('say-flow').textContent = layer + untrained('flow');
+  $('say-matching').textContent = `time ${state.t.toFixed(2)}, ${state.steps} ${state.steps === 1 ? 'step' : 'steps'}` + untrained('matching');
   $('say-data').textContent = shown.drawing ? 'draw here' : shown.data ? `${shown.data.points.length / 2} points` : '';
   $('steps-said').textContent = state.steps;
   const fast = which => Math.round(progress[which]?.steps_per_second ?? 0);
@@ -117,6 +121,7 @@ async function reset() {
                       by_class: classes().length > 0,
                       batch: state.batch, rate: state.rate, steps: state.length, smooth: Boolean(state.smooth)});
   progress = {};
+  from_file = {};
   $('opened').hidden = true;
   for (const curve of Object.values(curves)) curve.clear();
   need_all();
@@ -320,8 +325,8 @@ $('cost').onclick = guarded(async () => {
   try {
     const {cost, folded} = await ask('solver_cost', {solver: state.solver, steps: state.steps});
     const row = $('costs').tBodies[0].insertRow(0);
-    const lost = cost === null ? 'no density' : Math.abs(cost) < 5e-4 ? '0.000' : cost.toFixed(3);
-    for (const text of [state.pairing, state.solver, state.steps, lost, `${(100 * folded).toFixed(folded && folded < .1 ? 1 : 0)} %`])
+    const lost = cost === null ? '' : Math.abs(cost) < 5e-4 ? '0.000' : cost.toFixed(3);
+    for (const text of [state.pairing, `${state.steps} ${state.solver}`, lost, `${(100 * folded).toFixed(folded && folded < .1 ? 1 : 0)} %`])
       row.insertCell().textContent = text;
     while ($('costs').tBodies[0].rows.length > 8) $('costs').tBodies[0].deleteRow(-1);
     $('costs').hidden = $('costs-say').hidden = false;
@@ -345,6 +350,7 @@ const open_file = guarded(async file => {
     throw new Error(`${file.name} is not opened: ${error.message}. ${kMayBe}`);
   }
   shown.data.points = told.points;  // in the units of the file
+  from_file[told.which] = true;
   $('trouble').hidden = true;
   for (const curve of Object.values(curves)) curve.clear();
   progress = await ask('progress');

@@ -7,7 +7,7 @@ import {state} from './state.js';
 
 // Questions are small: whatever is asked takes the worker some tens of milliseconds at most.
 const kSamples = 900, kTogether = 225, kDataShown = 2500;
-const kArrows = 15, kGrid = 13, kAlong = 33, kLinesTogether = 6;
+const kArrows = 15, kGrid = 13, kAlong = 65, kLinesTogether = 3;
 const arrow_places = cells(kArrows), grid_points = grid_lines(kGrid, kAlong, 2.6);
 export const models = ['flow', 'matching'];
 

@@ -103,13 +103,13 @@ const tests = {
     await click(page, 'cost');
     await page.until(`document.querySelector('#costs tbody tr') && !document.getElementById('cost').disabled`, 'the cost is told');
     const told = async () => (await page.run(`[...document.querySelector('#costs tbody tr').cells].map(cell => cell.textContent)`)).slice(1);
-    const [, , lost, folded] = await told();
-    assert.ok(Number(lost) > 0 && folded === '0 %', `${lost} nats, ${folded} folded`);
+    const [, lost, folded] = await told();
+    assert.ok(Number(lost) > 0 && /^[\d.]+ %$/.test(folded), `${lost} nats, ${folded} folded`);
     await choose(page, 'solver', 'heun'); await idle(page);
     await click(page, 'cost');
     await page.until(`document.querySelectorAll('#costs tbody tr').length === 2 && !document.getElementById('cost').disabled`, 'it is told again');
-    const [method, steps, better] = await told();
-    assert.deepEqual([method, steps], ['heun', '8']);
+    const [method, better] = await told();
+    assert.equal(method, '8 heun');
     assert.ok(Number(better) < Number(lost), `Heun ${better}, Euler ${lost}`);
     await choose(page, 'solver', 'euler'); await idle(page);
   },
