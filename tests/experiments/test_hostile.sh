@@ -170,6 +170,14 @@ changed_weights 's/"seed":"/"sead":"/' "settings"
 changed_weights 's/\\"epochs\\"/\\"epocks\\"/' "history"
 changed_weights 's/validation_nll/validation_nil/' "validation_nll"
 changed_weights 's/"order"/"odder"/;s/normalization.mean/normalization.main/' "normalization.mean"
+# One byte of a number.
+size=$(stat -c %s "$weights")
+for at in $((size - 4 * 3000)) $((size - 4 * 6000 - 1)); do
+  cp "$weights" broken/normalizing_flow.safetensors
+  printf '\x7f' | dd of=broken/normalizing_flow.safetensors bs=1 seek=$at conv=notrunc status=none
+  run "$nf" --figures-only --out broken
+  refused "weights with another byte at $at" "not those that were saved"
+done
 cp "$weights" broken/flow_matching.safetensors
 run "$fm" --figures-only --out broken
 refused "weights of another model" "not the weights of flow_matching"
