@@ -172,6 +172,10 @@ TableModel decode(const TensorFile& file) {
       make_flow(architecture, Standardize(zeros(Shape{D}), ones(Shape{D})), conditions, rng),
       facts_from(Json::parse(text_of(file, "facts"))),
       file.at("ranks")};
+  const auto ranks = model.ranks.values();
+  require<FileError>(std::ranges::none_of(ranks, [](real x) { return std::isnan(x); }) &&
+                         std::ranges::is_sorted(ranks),
+                     "its ranks are not in order");
   load(model.flow, with_prefix(file.all(), kFlow));
   return model;
 }

@@ -5,6 +5,7 @@
 
 #include <atomic>
 #include <cmath>
+#include <limits>
 #include <numbers>
 
 #include "experiments/metrics/choice.h"
@@ -360,6 +361,17 @@ TEST_CASE("What is kept says what it gains over the best of the other sort", "[t
   const Facts loaded = load_model(scratch.path / "worse.safetensors").facts;
   CHECK(loaded.gain->value == worse.facts.gain->value);
   CHECK(loaded.gain_over == "mixture");
+
+  // A number changed, of what is not the flow's: ranks rise, and are numbers.
+  const TensorFile saved = load_tensors(scratch.path / "worse.safetensors");
+  const Tensor ranks = saved.at("ranks");
+  for (const real wrong : {real(1e30), std::numeric_limits<real>::quiet_NaN()})
+    for (const Index at : {Index{0}, ranks.size() / 2}) {
+      TensorFile damaged = saved;
+      damaged.tensors["ranks"].mutable_data()[at] = wrong;
+      CHECK(contains(message_of<FileError>([&] { model_in(damaged, "it"); }),
+                     "its ranks are not in order"));
+    }
   options.model = "mixture";  // and without a flow there is nothing to compare with
   CHECK(!fit(parts, options).facts.gain.has_value());
 }
