@@ -473,7 +473,8 @@ TEST_CASE("What is no model of the plane is refused, with the reason", "[table]"
   };
   CHECK(contains(changed([](TensorFile& f) { f.tensors.erase("flow.1.mean"); }), "1.mean"));
   CHECK(contains(changed([](TensorFile& f) { f.tensors.erase("flow.0.0.0.bias"); }), "no network"));
-  CHECK(contains(changed([](TensorFile& f) { f.metadata["conditions"] = "["; }), "cannot be read"));
+  CHECK(contains(changed([](TensorFile& f) { f.metadata["conditions"].assign(1, '['); }),
+                 "cannot be read"));
   CHECK(contains(changed([](TensorFile& f) {  // sizes are believed only so far
                    f.tensors["flow.0.0.0.bias"] = zeros({5000});
                  }),
