@@ -26,7 +26,7 @@ export const cards = [
      'The data panel shows lines from noise to data, as training sees them. They cross everywhere, so at one place the velocity is a mean of many directions. Let it train to its end and ask <i>What does it cost?</i> with 16 steps.',
      'Set <b>Pairs of a batch</b> to <b>optimal transport</b>: the same points, other partners. The lines hardly cross any more.',
      'Choose <b>optimal transport</b> under <b>Models</b>, which begins anew, train to the end and ask again. The table has both numbers: with few steps much less is lost.',
-     'Drag the circle: its path is nearly straight now, and a straight path needs few steps. With many steps either pairing gives the rings.']},
+     'Drag the circle: its path is nearly straight now, and a straight path needs few steps. With many steps, and trained long enough, either pairing gives the rings.']},
 ];
 
 // `open(card)` puts its state into the page and begins to train.

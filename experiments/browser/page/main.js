@@ -122,6 +122,7 @@ async function reset() {
                       batch: state.batch, rate: state.rate, steps: state.length, smooth: Boolean(state.smooth)});
   progress = {};
   from_file = {};
+  Object.assign(shown, {flow: {}, matching: {}, point: null, velocity: null});  // pictures of the models before
   $('opened').hidden = true;
   for (const curve of Object.values(curves)) curve.clear();
   need_all();
@@ -323,10 +324,11 @@ document.addEventListener('keydown', event => {
 $('cost').onclick = guarded(async () => {
   $('cost').disabled = true;
   try {
-    const {cost, folded} = await ask('solver_cost', {solver: state.solver, steps: state.steps});
+    const {pairing, solver, steps: taken} = state, trained = steps('matching');  // as they are now, whatever is changed before the answer
+    const {cost, folded} = await ask('solver_cost', {solver, steps: taken});
     const row = $('costs').tBodies[0].insertRow(0);
     const lost = cost === null ? '' : Math.abs(cost) < 5e-4 ? '0.000' : cost.toFixed(3);
-    for (const text of [state.pairing, `${state.steps} ${state.solver}`, lost, `${(100 * folded).toFixed(folded && folded < .1 ? 1 : 0)} %`])
+    for (const text of [pairing, trained, `${taken} ${solver}`, lost, `${(100 * folded).toFixed(folded && folded < .1 ? 1 : 0)} %`])
       row.insertCell().textContent = text;
     while ($('costs').tBodies[0].rows.length > 8) $('costs').tBodies[0].deleteRow(-1);
     $('costs').hidden = $('costs-say').hidden = false;

@@ -101,14 +101,17 @@ const tests = {
     assert.ok(one < .5 * many, `one step: ${one}, 32 steps: ${many}`);
     await choose(page, 'steps', 8); await idle(page);
     await click(page, 'cost');
+    await choose(page, 'solver', 'heun');
     await page.until(`document.querySelector('#costs tbody tr') && !document.getElementById('cost').disabled`, 'the cost is told');
     const told = async () => (await page.run(`[...document.querySelector('#costs tbody tr').cells].map(cell => cell.textContent)`)).slice(1);
-    const [, lost, folded] = await told();
+    const [trained, asked, lost, folded] = await told();
+    assert.ok(Number(trained) > 0, `${trained} steps of training`);
+    assert.equal(asked, '8 euler');  // what was asked for, though Heun has been chosen since
     assert.ok(Number(lost) > 0 && /^[\d.]+ %$/.test(folded), `${lost} nats, ${folded} folded`);
-    await choose(page, 'solver', 'heun'); await idle(page);
+    await idle(page);
     await click(page, 'cost');
     await page.until(`document.querySelectorAll('#costs tbody tr').length === 2 && !document.getElementById('cost').disabled`, 'it is told again');
-    const [method, better] = await told();
+    const [, method, better] = await told();
     assert.equal(method, '8 heun');
     assert.ok(Number(better) < Number(lost), `Heun ${better}, Euler ${lost}`);
     await choose(page, 'solver', 'euler'); await idle(page);
