@@ -354,10 +354,10 @@ TEST_CASE("the weight of conditions makes the share of tempting pairs what is as
   CHECK(message_of<ShapeError>([&] {
           optimal_near_conditions([](const Data&) { return ones({3, 1}); })(y_0, batch, rng);
         }) == "optimal_near_conditions: conditions (3, 1) for 200 points given; a row for each");
-  for (const Index n : {-1, 1, 3})
-    CHECK(message_of<ShapeError>([&] { condition_weight(Costs(4), Costs(4), n, 0.1); }) ==
+  for (const Index wrong : {-1, 1, 3})
+    CHECK(message_of<ShapeError>([&] { condition_weight(Costs(4), Costs(4), wrong, 0.1); }) ==
           fmt::format("condition_weight: 4 costs and 4 distances for {} points given; {} of each",
-                      n, n * n));
+                      wrong, wrong * wrong));
   CHECK_THROWS_AS(condition_weight(Costs(4), Costs(1), 2, 0.1), ShapeError);
 }
 
