@@ -5,20 +5,15 @@
 //
 // The task is that of torchcfm's tutorial: eight Gaussians to two moons, a network of 3 x 64
 // (SELU), Adam, batches of 256. What is timed is train() itself.
-#include <fmt/format.h>
-
-#include <algorithm>
 #include <cstdlib>
 #include <ctime>
-#include <functional>
-#include <string>
 
 #include "experiments/data/catalogue.h"
-#include "experiments/run/clock.h"
 #include "experiments/run/training.h"
 #include "flows/matching/loss.h"
 #include "flows/matching/velocity.h"
 #include "tensor/threads/parallel.h"
+#include "tests/oracle/speed.h"
 
 namespace gradflow {
 namespace {
@@ -26,20 +21,6 @@ namespace {
 constexpr Index kBatch = 256, kSteps = 50;  // of an epoch
 
 double processor_seconds() { return static_cast<double>(std::clock()) / CLOCKS_PER_SEC; }
-
-// Microseconds of one of the steps that `run` takes: the least of ten windows.
-void measure(const std::string& name, double budget, Index steps, const std::function<void()>& run,
-             double (*seconds)() = processor_seconds) {
-  run();
-  double best = 1e9;
-  for (const double end = seconds_now() + budget; seconds_now() < end;) {
-    const double window = seconds_now() + budget / 10, began = seconds();
-    Index taken = 0;
-    for (; seconds_now() < window; taken += steps) run();
-    best = std::min(best, (seconds() - began) / static_cast<double>(taken));
-  }
-  fmt::print("{} {:.1f}\n", name, best * 1e6);
-}
 
 void measure_all(double budget) {
   Rng rng(1);
@@ -63,20 +44,21 @@ void measure_all(double budget) {
     };
   };
   set_threads(1);
-  measure("independent", budget, kSteps, steps(within(starting(independent))));
-  measure("pairing", budget, 1, [&, pairing = starting(optimal)] {
+  measure("independent", budget, steps(within(starting(independent))), kSteps, processor_seconds);
+  const auto pair = [&, pairing = starting(optimal)] {
     const Data batch{kernel::gather(to.points, rng.integers(to.size(), kBatch)), {}};
     pairing(batch.points, batch, rng);
-  });
-  measure("optimal", budget, kSteps, steps(within(starting(optimal))));
+  };
+  measure("pairing", budget, pair, 1, processor_seconds);
+  measure("optimal", budget, steps(within(starting(optimal))), kSteps, processor_seconds);
   set_threads(2);
   const Loss of_pairs = [&](const Data& pairs, Rng& r) {
     return pairs_loss(network.field(), pairs, r);
   };
-  measure("optimal_ahead", budget, kSteps,
-          steps(of_pairs, {.prepare = [pairing = starting(optimal)](const Data& batch, Rng& r) {
-                  return paired(batch, r, pairing);
-                }}));
+  const auto prepare = [pairing = starting(optimal)](const Data& batch, Rng& r) {
+    return paired(batch, r, pairing);
+  };
+  measure("optimal_ahead", budget, steps(of_pairs, {.prepare = prepare}), kSteps);
 }
 
 }  // namespace

@@ -11,24 +11,12 @@ printed, and it is said.
 """
 
 import os
-import subprocess
 import sys
 import time
 
+from speed import here, least
+
 BATCH = 256
-
-
-def least(budget, run):
-    """Microseconds of a run, as pairing_speed.cpp measures them."""
-    run()
-    best, end = 1e9, time.perf_counter() + budget
-    while time.perf_counter() < end:
-        window, began, times = time.perf_counter() + budget / 10, time.process_time(), 0
-        while time.perf_counter() < window:
-            run()
-            times += 1
-        best = min(best, (time.process_time() - began) / times)
-    return best * 1e6
 
 
 def in_torch(budget):
@@ -59,12 +47,7 @@ def in_torch(budget):
         loss.backward()
         adam.step()
 
-    return least(budget, step)
-
-
-def here(program, budget):
-    lines = subprocess.run([program, str(budget)], check=True, capture_output=True, text=True)
-    return {name: float(value) for name, value in map(str.split, lines.stdout.splitlines())}
+    return least(budget, step, time.process_time)
 
 
 def main():

@@ -3,8 +3,6 @@
 // machine disturbs least.
 #include <fmt/format.h>
 
-#include <algorithm>
-#include <chrono>
 #include <cstdlib>
 #include <string>
 
@@ -15,28 +13,10 @@
 #include "flows/univariate/affine.h"
 #include "nn/optimizer.h"
 #include "tensor/threads/parallel.h"
+#include "tests/oracle/speed.h"
 
 namespace gradflow {
 namespace {
-
-double seconds() {
-  using Clock = std::chrono::steady_clock;
-  return std::chrono::duration<double>(Clock::now().time_since_epoch()).count();
-}
-
-// The least time of `run` over windows of a tenth of the time that there is.
-template <class Run>
-void measure(const std::string& name, double budget, const Run& run) {
-  run();
-  double best = 1e9;
-  for (const double end = seconds() + budget; seconds() < end;) {
-    const double began = seconds();
-    int times = 0;
-    for (; seconds() < began + budget / 10; ++times) run();
-    best = std::min(best, (seconds() - began) / times);
-  }
-  fmt::print("{} {:.1f}\n", name, best * 1e6);
-}
 
 // A training step: loss, gradient, clipping, Adam.
 void measure_training(const std::string& name, double budget, Flow flow, Index batch) {

@@ -9,9 +9,7 @@ of its own operations as its users write them. OPENBLAS_CORETYPE, if it is set, 
 """
 
 import os
-import subprocess
 import sys
-import time
 
 os.environ["OMP_NUM_THREADS"] = "1"
 
@@ -20,6 +18,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from models import AffineCoupling, Composition, Mlp, Permutation, SplineCoupling, log_prior
+from speed import here, least
 
 torch.set_num_threads(1)
 HIDDEN = (64, 64)
@@ -94,19 +93,6 @@ def log_prob(model, x):
     return log_prior(z) + log_det
 
 
-def least(budget, run):
-    """Microseconds of a run, as zoo_speed.cpp measures them."""
-    run()
-    best, end = 1e9, time.perf_counter() + budget
-    while time.perf_counter() < end:
-        began, times = time.perf_counter(), 0
-        while time.perf_counter() < began + budget / 10:
-            run()
-            times += 1
-        best = min(best, (time.perf_counter() - began) / times)
-    return best * 1e6
-
-
 def training(budget, model, dim):
     x, adam = torch.randn(128, dim), torch.optim.Adam(model.parameters())
 
@@ -139,11 +125,6 @@ def in_torch(budget):
         "iaf_sampling": without_gradient(budget, lambda: inverse.to_data(torch.randn(128, 8))),
         "iaf_scoring": without_gradient(budget, lambda: log_prob(inverse, x)),
     }
-
-
-def here(program, budget):
-    lines = subprocess.run([program, str(budget)], check=True, capture_output=True, text=True)
-    return {name: float(value) for name, value in map(str.split, lines.stdout.splitlines())}
 
 
 def main():

@@ -81,8 +81,8 @@ class ArrayRows final : public RowWriter {
   Index rows() const { return std::ssize(numbers_) / std::ssize(columns_); }
   Tensor column(std::size_t c) const {
     Tensor column(Shape{rows()});
-    for (Index i = 0; i < rows(); ++i)
-      column.mutable_data()[i] = numbers_[static_cast<std::size_t>(i) * columns_.size() + c];
+    real* out = column.mutable_data();
+    for (std::size_t at = c; at < numbers_.size(); at += columns_.size()) *out++ = numbers_[at];
     return column;
   }
   std::string bytes() const {
