@@ -6,10 +6,12 @@
 #include "tensor/kernels/multiply_add.h"
 
 namespace gradflow {
-namespace {
 
 std::atomic<Arithmetic> chosen_arithmetic =
     kHasMultiplyAdd ? Arithmetic::fused : Arithmetic::portable;
+
+namespace {
+
 std::atomic<Products> chosen_products = Products::fastest;
 std::atomic<bool> left_to_library = false;
 

@@ -27,15 +27,16 @@ void gemm_in_parts(Index m, Index n, Index k, MatrixView A, MatrixView B, real* 
 
 }  // namespace
 
-void kernel::gemm(Index m, Index n, Index k, const MatrixView& A, const MatrixView& B,
-                  const Bias& bias, real* C, const Epilogue& epilogue) {
-  if (k > kLongestSum)
+bool other_gemm(Index m, Index n, Index k, const MatrixView& A, const MatrixView& B,
+                const Bias& bias, real* C, const Epilogue& epilogue) {
+  if (k > kernel::kLongestSum)
     gemm_in_parts(m, n, k, A, B, C);
-  else if (is_large(m, n, k) && products() == Products::fastest && large_gemm(m, n, k, A, B, C))
+  else if (products() == Products::fastest && large_gemm(m, n, k, A, B, C))
     note_library();
   else
-    return small_gemm(m, n, k, A, B, bias, C, epilogue);
+    return false;
   finish(m, n, bias, epilogue, C);
+  return true;
 }
 
 void finish(Index m, Index n, const Bias& bias, const Epilogue& epilogue, real* C) {

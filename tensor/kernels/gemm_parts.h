@@ -1,16 +1,28 @@
-// What gemm() is put together from: ours for small products, and one for all others.
+// What gemm() is put together from. It stands in gemm_small.cpp, as most products are small.
 #pragma once
 
+#include <algorithm>
+#include <atomic>
+
+#include "tensor/kernels/arithmetic.h"
 #include "tensor/kernels/gemm.h"
 
 namespace gradflow {
 
-// C (m, n) = epilogue(A (m, k) B (k, n) + bias).
-void small_gemm(Index m, Index n, Index k, const MatrixView& A, const MatrixView& B,
+// True for a product that is better left to a library, if there is one. As long as A stays in the
+// caches ours is as fast or faster: it does less before the first multiplication, and bias and
+// activation on the way. BLAS also cuts A into blocks.
+constexpr Index kMostOfA = 1 << 21;
+inline bool is_large(Index m, Index n, Index k) {
+  return m * k > kMostOfA && std::min({m, n, k}) > 16;
+}
+
+// gemm() for sums that are too long for one, in parts, and for large products, by the library.
+// False, with nothing done, if the product is neither, or there is no library or it is forbidden.
+bool other_gemm(Index m, Index n, Index k, const MatrixView& A, const MatrixView& B,
                 const Bias& bias, real* C, const Epilogue& epilogue);
 
-// True for a product that is better left to a library, if there is one.
-bool is_large(Index m, Index n, Index k);
+extern std::atomic<Arithmetic> chosen_arithmetic;  // what arithmetic() says
 
 // C (m, n) = A (m, k) B (k, n), of any size, by the library. False, with nothing done, if there is
 // none. In gemm_blas.cpp or gemm_none.cpp.

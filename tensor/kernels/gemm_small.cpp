@@ -38,13 +38,8 @@ typedef real Wide __attribute__((vector_size(kWideBytes)));
 
 constexpr int kLanes = kVectorBytes / sizeof(real);
 constexpr int kWideLanes = kWideBytes / sizeof(real);
-constexpr int kWidest = 4 * kLanes;   // strip of columns
-constexpr Index kFew = 64;            // rows of B, a copy of which needs no memory but the stack
-constexpr real kZeros[kWidest] = {};  // the bias of a product without one
-
-// As long as A stays in the caches this product is as fast as BLAS or faster: it does less before
-// the first multiplication, and bias and activation on the way. BLAS also cuts A into blocks.
-constexpr Index kMostOfA = 1 << 21;
+constexpr int kWidest = 4 * kLanes;  // strip of columns
+constexpr Index kFew = 64;           // rows of B, a copy of which needs no memory but the stack
 
 // From and to anywhere: numbers in memory need not be aligned like a vector. The copy is one
 // instruction. (A reference to a vector of lower alignment would do for g++; clang forgets it.)
@@ -64,17 +59,21 @@ using Kind = Epilogue::Kind;
 // Which of A's steps is 1: neighbours in a row or neighbours in a column lie side by side.
 enum class Steps { along_rows, along_columns };
 
-struct Strip {  // the part of a product that is a few vectors of C wide
+// The part of a product that is a few vectors of C wide, or several of them side by side. (What
+// views say stands here apart: neighbours would be copied together, in larger pieces than they were
+// just written in, for which a processor waits long.)
+struct Strip {
+  const real *A, *B;
+  Index a_row, b_row;  // from one row of A, and of B, to the next
+  const real* bias;    // of the strip's columns, or of all rows; or null
+  Index a_column;      // from one column of A to the next
   Index k;
-  MatrixView A;
-  const real* B;
-  Index b_row;       // from one row of B to the next
-  const real* bias;  // of the strip's columns, or of all rows
-  Bias::Kind bias_kind;
+  bool per_row;
   real* C;
   Index c_row;  // from one row of C, and of h, to the next
-  real slope;
   const real* h;
+  real slope;
+  Index columns;  // of all of them
 };
 
 template <Kind kind, class V>
@@ -85,48 +84,67 @@ V finished(V v, real slope, const real* h) {
   return sign > 0 ? v : v * slope;
 }
 
-// C[i .. i+R)[0 .. width): sums over k of A[i.., k] B[k, ..], plus the bias. Not inlined: the
-// compiler would keep numbers of the loops around it in vector registers.
+// The same address, of which the compiler does not know that it is: it is not to compute before a
+// loop all that can be computed there, and fill the registers.
+template <class T>
+[[gnu::always_inline]] inline T* afresh(T* address) {
+  asm("" : "+r"(address));
+  return address;
+}
+
+// C[i .. i+R)[0 .. columns), `width` columns at a time: sums over k of A[i.., k] B[k, ..], plus the
+// bias. Not inlined: the compiler would keep numbers of the loops around it in vector registers.
 template <Arithmetic how, Kind kind, Steps steps, int R, int width>
-[[gnu::noinline]] void tile(const Strip& strip, Index i) {
+[[gnu::noinline]] void tiles(const Strip& strip, Index i) {
   using V = std::conditional_t<(width >= kWideLanes), Wide, Vector>;
   constexpr int kIn = sizeof(V) / sizeof(real), N = width / kIn;  // numbers in a vector; vectors
   constexpr bool reads_h = kind == Kind::leaky_relu_gradient || kind == Kind::times;
-  // One by one, for what is behind a reference might change with every store; and a copy of all
-  // would be read in larger pieces than it was just written in, which takes a processor long.
-  const Index k = strip.k, a_row = strip.A.row_step, a_column = strip.A.column_step;
+  // One by one, for what is behind a reference might change with every store.
+  const Index k = strip.k, a_row = strip.a_row, a_column = strip.a_column;
   const Index b_row = strip.b_row, c_row = strip.c_row;
-  const real *const A = strip.A.data + i * a_row, *const B = strip.B, *const bias = strip.bias;
-  const real* const h = strip.h;
+  const real* const A = strip.A + i * a_row;
+  const bool per_row = strip.per_row;
   const real slope = strip.slope;
-  const bool per_row = strip.bias_kind == Bias::Kind::per_row;
-  real* const C = strip.C;
   const real* rows[R];  // of A; without a_row inside the loop, addresses stay simple
 #pragma GCC unroll 8
   for (int r = 0; r < R; ++r) rows[r] = A + r * a_row;
-  V sum[R][N];  // in registers, as the loops over r and v are unrolled
+  const real *B = strip.B, *bias = strip.bias ? strip.bias + (per_row ? i : 0) : nullptr;
+  const real* h = reads_h ? strip.h + i * c_row : nullptr;
+  real *C = strip.C + i * c_row, *const end = C + strip.columns;
+  for (; C < end; C += width) {
+    V sum[R][N];  // in registers, as the loops over r and v are unrolled
+    const real* const start = afresh(bias);
 #pragma GCC unroll 8
-  for (int r = 0; r < R; ++r)
+    for (int r = 0; r < R; ++r)
 #pragma GCC unroll 8
-    for (int v = 0; v < N; ++v) sum[r][v] = per_row ? bias[i + r] - V{} : load<V>(bias + v * kIn);
-  for (Index p = 0; p < k; ++p) {
-    V b[N];
+      for (int v = 0; v < N; ++v)
+        sum[r][v] = !start ? V{} : per_row ? start[r] - V{} : load<V>(start + v * kIn);
+    const real* row = B;
+    for (Index p = 0; p < k; ++p, row += b_row) {
+      V b[N];
 #pragma GCC unroll 8
-    for (int v = 0; v < N; ++v) b[v] = load<V>(B + p * b_row + v * kIn);
+      for (int v = 0; v < N; ++v) b[v] = load<V>(row + v * kIn);
+#pragma GCC unroll 8
+      for (int r = 0; r < R; ++r) {
+        const real a = steps == Steps::along_rows ? rows[r][p] : A[p * a_column + r];
+#pragma GCC unroll 8
+        for (int v = 0; v < N; ++v) sum[r][v] = multiply_add<how>(a - V{}, b[v], sum[r][v]);
+      }
+    }
+    real* c = afresh(C);
+    const real* d = h;
 #pragma GCC unroll 8
     for (int r = 0; r < R; ++r) {
-      const real a = steps == Steps::along_rows ? rows[r][p] : A[p * a_column + r];
 #pragma GCC unroll 8
-      for (int v = 0; v < N; ++v) sum[r][v] = multiply_add<how>(a - V{}, b[v], sum[r][v]);
+      for (int v = 0; v < N; ++v)
+        store(c + v * kIn, finished<kind>(sum[r][v], slope, reads_h ? d + v * kIn : nullptr));
+      c = afresh(c + c_row);
+      if (reads_h) d = afresh(d + c_row);
     }
+    B += width;
+    if (reads_h) h += width;
+    if (bias && !per_row) bias += width;
   }
-#pragma GCC unroll 8
-  for (int r = 0; r < R; ++r)
-#pragma GCC unroll 8
-    for (int v = 0; v < N; ++v) {
-      const Index at = (i + r) * c_row + v * kIn;
-      store(C + at, finished<kind>(sum[r][v], slope, reads_h ? h + at : nullptr));
-    }
 }
 
 // All rows of a strip: tiles of the full height, then smaller ones for what is left. As many sums
@@ -136,12 +154,12 @@ void run(const Strip& s, Index m) {
   constexpr int kVectors = std::max(1, width / kWideLanes);
   constexpr int kRows = kRegisters == 32 || kVectors == 1 ? 8 : kVectors == 2 ? 6 : 2;
   Index i = 0;
-  for (; i + kRows <= m; i += kRows) tile<how, kind, steps, kRows, width>(s, i);
+  for (; i + kRows <= m; i += kRows) tiles<how, kind, steps, kRows, width>(s, i);
   if constexpr (kRows > 4)
-    if (i + 4 <= m) tile<how, kind, steps, 4, width>(s, i), i += 4;
+    if (i + 4 <= m) tiles<how, kind, steps, 4, width>(s, i), i += 4;
   if constexpr (kRows > 2)
-    if (i + 2 <= m) tile<how, kind, steps, 2, width>(s, i), i += 2;
-  if (i < m) tile<how, kind, steps, 1, width>(s, i);
+    if (i + 2 <= m) tiles<how, kind, steps, 2, width>(s, i), i += 2;
+  if (i < m) tiles<how, kind, steps, 1, width>(s, i);
 }
 
 // One step in transposing kLanes vectors: numbers of x whose place has the bit `s` change places
@@ -191,37 +209,62 @@ void pack(real* out, const MatrixView& B, Index k, Index column, Index width) {
     for (Index j = 0; j < width; ++j) out[p * width + j] = in[p * B.row_step + j * B.column_step];
 }
 
-// The whole product, strip by strip; n is kLanes or more. (For fewer, see run_narrow.)
+// How many columns the next strip has, of n that begin at `column`. The last one begins further to
+// the front if need be, and repeats some.
+Index next_strip(Index& column, Index n, Index widest) {
+  Index width = widest;
+  while (width > kLanes && column + width > n) width /= 2;
+  column = std::min(column, n - width);
+  return width;
+}
+
 template <Arithmetic how, Kind kind, Steps steps>
-void run(Index m, Index n, Index k, const MatrixView& A, const MatrixView& B, const Bias& bias,
-         real* C, const Epilogue& epilogue) {
-  // A strip of B is copied first where its rows are not contiguous, or so far apart that each is on
-  // a page of its own.
-  const bool in_place = B.column_step == 1 && (n * k <= 128 * 128 || m < 32);
-  const Index widest = kRegisters == 32 || m <= 2 ? kWidest : kWidest / 2;
-  const bool few = in_place || k <= kFew;
-  real few_numbers[kFew * kWidest];
-  const Buffer many_numbers(few ? 0 : k * widest);
-  real* const packed = few ? few_numbers : many_numbers.data();
-  Strip strip{k, A, packed, B.row_step, bias.data, bias.kind, C, n, epilogue.slope, nullptr};
-  if (bias.kind == Bias::Kind::none) strip.bias = kZeros;
-  for (Index column = 0; column < n;) {
-    Index width = widest;
-    while (width > kLanes && column + width > n) width /= 2;
-    column = std::min(column, n - width);  // the last strip may repeat some columns
-    if (in_place) {
-      strip.B = B.data + column;
-    } else {
-      pack(packed, B, k, column, width);
-      strip.b_row = width;
-    }
+void run(const Strip& strip, Index m, Index width) {
+  width == kWidest       ? run<how, kind, steps, kWidest>(strip, m)
+  : width == kWidest / 2 ? run<how, kind, steps, kWidest / 2>(strip, m)
+                         : run<how, kind, steps, kLanes>(strip, m);
+}
+
+Index widest_strip(Index m) { return kRegisters == 32 || m <= 2 ? kWidest : kWidest / 2; }
+
+// The whole product, of which `strip` is all columns, n; they are kLanes or more. (For fewer, see
+// run_narrow.) While B stays in the nearest cache, strips of one width are done together.
+template <Arithmetic how, Kind kind, Steps steps>
+void run_in_place(Strip& strip, Index m, Index n) {
+  constexpr Index kNear = 1 << 12;
+  const Index widest = widest_strip(m), together = n * strip.k <= kNear ? n / widest * widest : 0;
+  const real *const B = strip.B, *const h = strip.h, *const bias = strip.bias;
+  real* const C = strip.C;
+  for (Index column = 0; column < n; column += strip.columns) {
+    const bool first = column < together;
+    const Index width = first ? widest : next_strip(column, n, widest);
+    strip.columns = first ? together : width;
+    strip.B = B + column;
     strip.C = C + column;
-    if (epilogue.h) strip.h = epilogue.h + column;
-    if (bias.kind == Bias::Kind::per_column) strip.bias = bias.data + column;
-    width == kWidest       ? run<how, kind, steps, kWidest>(strip, m)
-    : width == kWidest / 2 ? run<how, kind, steps, kWidest / 2>(strip, m)
-                           : run<how, kind, steps, kLanes>(strip, m);
-    column += width;
+    if (h) strip.h = h + column;
+    if (bias && !strip.per_row) strip.bias = bias + column;
+    run<how, kind, steps>(strip, m, width);
+  }
+}
+
+// The same, if a strip of B has to be copied first.
+template <Arithmetic how, Kind kind, Steps steps>
+void run_packed(Strip& strip, Index m, Index n, const MatrixView& B) {
+  const Index widest = widest_strip(m), k = strip.k;
+  real few_numbers[kFew * kWidest];
+  const Buffer many_numbers(k <= kFew ? 0 : k * widest);
+  real* const packed = k <= kFew ? few_numbers : many_numbers.data();
+  const real *const h = strip.h, *const bias = strip.bias;
+  real* const C = strip.C;
+  strip.B = packed;
+  for (Index column = 0; column < n; column += strip.columns) {
+    const Index width = next_strip(column, n, widest);
+    pack(packed, B, k, column, width);
+    strip.b_row = strip.columns = width;
+    strip.C = C + column;
+    if (h) strip.h = h + column;
+    if (bias && !strip.per_row) strip.bias = bias + column;
+    run<how, kind, steps>(strip, m, width);
   }
 }
 
@@ -235,16 +278,19 @@ void run_narrow(Index m, Index n, Index k, const MatrixView& A, const MatrixView
   for (Index p = 0; p < k; ++p)
     for (Index j = 0; j < kLanes; ++j)
       of_B.data()[p * kLanes + j] = j < n ? B.data[p * B.row_step + j * B.column_step] : 0;
-  const Strip strip{.k = k,
-                    .A = A,
+  const Strip strip{.A = A.data,
                     .B = of_B.data(),
+                    .a_row = A.row_step,
                     .b_row = kLanes,
                     .bias = bias.kind == Bias::Kind::per_row ? bias.data : wide_bias.data(),
-                    .bias_kind = bias.kind,
+                    .a_column = A.column_step,
+                    .k = k,
+                    .per_row = bias.kind == Bias::Kind::per_row,
                     .C = of_C.data(),
                     .c_row = kLanes,
+                    .h = nullptr,
                     .slope = 0,
-                    .h = nullptr};
+                    .columns = kLanes};
   run<how, Kind::none, steps, kLanes>(strip, m);
   for (Index i = 0; i < m; ++i) std::copy_n(of_C.data() + i * kLanes, n, C + i * n);
   finish(m, n, {}, epilogue, C);
@@ -312,7 +358,8 @@ void sums_of_rows(const real* x, Index row_step, Index rows, Index columns, cons
 // Few rows or columns, with B's columns as contiguous as A's rows: each row (column) of C is a
 // matrix times a vector.
 template <Arithmetic how>
-void run_dots(Index m, Index n, Index k, const MatrixView& A, const MatrixView& B, real* C) {
+[[gnu::always_inline]] inline void run_dots(Index m, Index n, Index k, const MatrixView& A,
+                                            const MatrixView& B, real* C) {
   if (n <= m)
     for (Index j = 0; j < n; ++j)
       sums_of_rows<how, true>(A.data, A.row_step, m, k, B.data + j * B.column_step, C + j, n);
@@ -337,8 +384,9 @@ template <Arithmetic how>
   Index p = 0;
   for (; p + kLanes <= k; p += kLanes) {
     Vector b[kLanes];
+    const real* column = B + p;
 #pragma GCC unroll 8
-    for (int j = 0; j < kLanes; ++j) b[j] = load(B + j * b_column + p);
+    for (int j = 0; j < kLanes; ++j, column = afresh(column + b_column)) b[j] = load(column);
     transpose_block(b);
 #pragma GCC unroll 8
     for (int q = 0; q < kLanes; ++q) add(p + q, b[q]);
@@ -360,7 +408,8 @@ bool is_outer(Index m, Index n, const MatrixView& A, const MatrixView& B) {
          n % kLanes == 0 && n <= 4 * kLanes;
 }
 template <Arithmetic how>
-void run_outer(Index m, Index n, Index k, const MatrixView& A, const MatrixView& B, real* C) {
+[[gnu::always_inline]] inline void run_outer(Index m, Index n, Index k, const MatrixView& A,
+                                             const MatrixView& B, real* C) {
   for (Index i = 0; i < m; i += kOuterRows)
     for (Index j = 0; j < n; j += kLanes)
       outer_tile<how>(k, A.data + i * A.row_step, A.row_step, B.data + j * B.column_step,
@@ -368,25 +417,46 @@ void run_outer(Index m, Index n, Index k, const MatrixView& A, const MatrixView&
 }
 
 template <Arithmetic how, Steps steps>
-void run(Index m, Index n, Index k, const MatrixView& A, const MatrixView& B, const Bias& bias,
-         real* C, const Epilogue& epilogue) {
-  const auto go = [&]<Kind kind>() { run<how, kind, steps>(m, n, k, A, B, bias, C, epilogue); };
-  n < kLanes                          ? run_narrow<how, steps>(m, n, k, A, B, bias, C, epilogue)
-  : epilogue.kind == Kind::none       ? go.template operator()<Kind::none>()
+[[gnu::always_inline]] inline void run(Index m, Index n, Index k, const MatrixView& A,
+                                       const MatrixView& B, const Bias& bias, real* C,
+                                       const Epilogue& epilogue) {
+  if (n < kLanes) return run_narrow<how, steps>(m, n, k, A, B, bias, C, epilogue);
+  Strip strip{.A = A.data,
+              .B = B.data,
+              .a_row = A.row_step,
+              .b_row = B.row_step,
+              .bias = bias.kind == Bias::Kind::none ? nullptr : bias.data,
+              .a_column = A.column_step,
+              .k = k,
+              .per_row = bias.kind == Bias::Kind::per_row,
+              .C = C,
+              .c_row = n,
+              .h = epilogue.h,
+              .slope = epilogue.slope,
+              .columns = n};
+  // In place unless B's rows are not contiguous, or so far apart that each is on a page of its own.
+  const bool in_place = B.column_step == 1 && (n * k <= 128 * 128 || m < 32);
+  const auto go = [&]<Kind kind>() {
+    in_place ? run_in_place<how, kind, steps>(strip, m, n)
+             : run_packed<how, kind, steps>(strip, m, n, B);
+  };
+  epilogue.kind == Kind::none         ? go.template operator()<Kind::none>()
   : epilogue.kind == Kind::leaky_relu ? go.template operator()<Kind::leaky_relu>()
   : epilogue.kind == Kind::times      ? go.template operator()<Kind::times>()
                                       : go.template operator()<Kind::leaky_relu_gradient>();
 }
 
 template <Arithmetic how>
-void multiply(Index m, Index n, Index k, const MatrixView& A, const MatrixView& B, const Bias& bias,
-              real* C, const Epilogue& epilogue) {
+[[gnu::always_inline]] inline void multiply(Index m, Index n, Index k, const MatrixView& A,
+                                            const MatrixView& B, const Bias& bias, real* C,
+                                            const Epilogue& epilogue) {
   if (std::min(m, n) <= 4 && A.column_step == 1 && B.row_step == 1) {
     run_dots<how>(m, n, k, A, B, C);
-    finish(m, n, bias, epilogue, C);
+    if (bias.kind != Bias::Kind::none || epilogue.kind != Kind::none)
+      finish(m, n, bias, epilogue, C);
   } else if (bias.kind == Bias::Kind::none && is_outer(m, n, A, B)) {
     run_outer<how>(m, n, k, A, B, C);
-    finish(m, n, {}, epilogue, C);
+    if (epilogue.kind != Kind::none) finish(m, n, {}, epilogue, C);
   } else {
     A.column_step == 1 ? run<how, Steps::along_rows>(m, n, k, A, B, bias, C, epilogue)
                        : run<how, Steps::along_columns>(m, n, k, A, B, bias, C, epilogue);
@@ -395,11 +465,13 @@ void multiply(Index m, Index n, Index k, const MatrixView& A, const MatrixView& 
 
 }  // namespace
 
-bool is_large(Index m, Index n, Index k) { return m * k > kMostOfA && std::min({m, n, k}) > 16; }
-
-void small_gemm(Index m, Index n, Index k, const MatrixView& A, const MatrixView& B,
-                const Bias& bias, real* C, const Epilogue& epilogue) {
-  arithmetic() == Arithmetic::fused
+// Here, so that the way to a small product is short: each call on it would cost a few per cent of
+// the product.
+void kernel::gemm(Index m, Index n, Index k, const MatrixView& A, const MatrixView& B,
+                  const Bias& bias, real* C, const Epilogue& epilogue) {
+  if ((k > kLongestSum || is_large(m, n, k)) && other_gemm(m, n, k, A, B, bias, C, epilogue))
+    return;
+  chosen_arithmetic.load(std::memory_order_relaxed) == Arithmetic::fused
       ? multiply<Arithmetic::fused>(m, n, k, A, B, bias, C, epilogue)
       : multiply<Arithmetic::portable>(m, n, k, A, B, bias, C, epilogue);
 }
