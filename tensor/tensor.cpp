@@ -114,6 +114,13 @@ void copy_runs(Index count, Index n, const real* in, Index in_step, real* out, I
     for (Index i = 0; i < count; ++i) std::copy_n(in + i * in_step, n, out + i * out_step);
 }
 
+// Rows, of so few numbers that a call of memmove for each would take most of the time: the compiler
+// knows how many there are.
+template <Index inner>
+void gather_rows(const real* x, const std::vector<Index>& indices, real* out) {
+  for (const Index i : indices) out = std::copy_n(x + i * inner, inner, out);
+}
+
 // Sets positions begin ... along an axis of y to x.
 void copy_into(Tensor& y, int axis, Index begin, const Tensor& x) {
   const auto [outer, n, inner] = split_at(x.shape(), axis);
@@ -206,7 +213,13 @@ Tensor gather(const Tensor& x, const std::vector<Index>& indices, int axis) {
   Tensor y(x.shape().with(axis, count));
   if (y.size() == 0) return y;
   real* out = y.mutable_data();
-  if (outer > count)  // along the axis first, which has few positions
+  if (outer == 1 && inner == 2)
+    gather_rows<2>(x.data(), indices, out);
+  else if (outer == 1 && inner == 3)
+    gather_rows<3>(x.data(), indices, out);
+  else if (outer == 1 && inner == 4)
+    gather_rows<4>(x.data(), indices, out);
+  else if (outer > count)  // along the axis first, which has few positions
     for (const Index i : indices)
       copy_runs(outer, inner, x.data() + i * inner, n * inner, std::exchange(out, out + inner),
                 count * inner);
