@@ -116,6 +116,25 @@ test('a point goes to the noise and back, through both models', async () => {
   worker.close();
 });
 
+test('a model is kept while another is trained, and goes on where it was', async () => {
+  const options = {seed: 3, steps: 1000}, worker = await onSet('rings', options);
+  await worker.ask('step', {which: 'both', steps: 12});
+  const unbroken = await worker.ask('hash');
+  await worker.ask('reset', options);
+  await worker.ask('step', {which: 'both', steps: 7});
+  await worker.ask('keep', {which: 'flow', place: 2});
+  await worker.ask('reset', {...options, which: 'flow', maps: 'spline'});
+  assert.equal((await worker.ask('progress')).flow.steps, 0);
+  await worker.ask('step', {which: 'both', steps: 5});  // matching is the same one
+  const {points} = await worker.ask('reset', {...options, which: 'flow', kept: {flow: 2}});
+  assert.ok(points.length > 1000);
+  await worker.ask('step', {which: 'flow', steps: 5});
+  assert.deepEqual(await worker.ask('hash'), unbroken);
+  await assert.rejects(worker.ask('reset', {...options, which: 'matching', kept: {matching: 2}}), /no model is kept in place 2/);
+  await assert.rejects(worker.ask('step', {which: 'all'}), /"all" given; one of flow, matching/);
+  worker.close();
+});
+
 test('what is saved can be loaded, and what does not fit is named', async () => {
   const worker = await onSet('rings', {rate: 0.01});
   await worker.ask('step', {which: 'both', steps: 10});
