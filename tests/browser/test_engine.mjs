@@ -96,6 +96,18 @@ test('it answers while it trains, tells its progress, and what it learns approac
   worker.close();
 });
 
+test('it trains to the end of the course, and not a step further', async () => {
+  const worker = await onSet('rings', {steps: 60, couplings: 2});
+  await worker.ask('step', {which: 'flow', steps: 20});  // one is ahead of the other
+  await worker.ask('train', {which: 'both'});
+  while (!worker.events.some(({matching}) => matching?.rate === 0)) await new Promise((resolve) => setTimeout(resolve, 20));
+  const {flow, matching} = await worker.ask('progress');
+  assert.deepEqual([flow.steps, matching.steps, flow.rate], [60, 60, 0]);
+  await worker.ask('train', {which: 'both'});
+  assert.equal((await worker.ask('pause')).flow.steps, 60);
+  worker.close();
+});
+
 test('a point goes to the noise and back, through both models', async () => {
   const worker = await onSet('rings', {rate: 0.01});
   await worker.ask('step', {which: 'both', steps: 50});

@@ -118,7 +118,7 @@ function clock_text() {
   const fast = shown.training && pace.rate, left = fast > 0 && pace.left(state.length - least_steps());
   return `trained: flow ${steps('flow')}, matching ${steps('matching')} of ${state.length} steps` +
     (left ? `; ${Math.round(fast)} a second, ${left} left` : '') +
-    (rate === undefined || left ? '' : done ? '; done: the rate has fallen to 0. Reset begins anew' : `; rate ${rate.toPrecision(2)}`);
+    (rate === undefined || left ? '' : done ? '; done, Reset begins anew' : `; rate ${rate.toPrecision(2)}`);
 }
 const least_steps = () => Math.min(...in_training().map(steps));
 

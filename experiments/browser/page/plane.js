@@ -33,7 +33,7 @@ export class Plane {
     pen.stroke();
   }
   dots(points, colour, {size = 1.6, opacity = .6} = {}) {  // colour: one, or a function of the row
-    const {pen} = this, side = size * this.dot;
+    const {pen} = this, side = Math.max(1, size * this.dot);
     pen.globalAlpha = opacity;
     if (typeof colour === 'string') pen.fillStyle = colour;
     for (let i = 0; i < points.length; i += 2) {
