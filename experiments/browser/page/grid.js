@@ -5,7 +5,7 @@
 // apart: the corners of a fold are round then, and a thread is drawn along its length.
 
 const kGap = .11;       // no two neighbours that are further apart, in the panel's units,
-const kRounds = 5;      // unless so many halvings have not sufficed
+const kRounds = 4;      // unless so many halvings have not sufficed
 const kAtOnce = 180;  // points in one question
 
 // `lines` each way, from -reach to reach. A line: where the points with the shares u along it lie, its

@@ -101,7 +101,7 @@ function say() {
     const n = point.states.length, end = Math.hypot(point.states[0] - state.x, point.states[1] - state.y) < 1e-3 ? n - 2 : 0;
     cells[1].textContent = point.log_p < -1000 ? 'below -1000' : point.log_p.toFixed(2);
     cells[2].textContent = `(${point.states[end].toFixed(2)}, ${point.states[end + 1].toFixed(2)})`;
-    cells[3].textContent = `off by ${point.round_trip.toExponential(1)}`;
+    cells[3].textContent = point.round_trip.toExponential(1);
   });
 }
 
@@ -138,7 +138,7 @@ function say_before(which) {
   if (!model) return;
   const nats = model.curves[which === 'flow' ? 'flow' : 'matching_nats'].at(-1)?.[1];
   box.querySelector('span').textContent = `Before: ${model.file ?? words(which, model.choices, state)}; ` +
-    `${model.progress.steps} steps${nats === undefined ? '' : `, ${nats.toFixed(2)} nats`}.`;
+    `${model.progress.steps} ${model.progress.steps === 1 ? 'step' : 'steps'}${nats === undefined ? '' : `, ${nats.toFixed(2)} nats`}.`;
 }
 
 // --- Data and models -----------------------------------------------------------------------------

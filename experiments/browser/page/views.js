@@ -102,6 +102,7 @@ export const finer_jobs = {
 export async function finish_picture(which) {
   const own = shown[which];
   if (state.density && !(own.heat?.width >= kCells.aside)) own.heat = await heat_of(which, kCells.aside);
+  if (state.grid && own.grid) await refine(own.grid, carrying(which), () => true);
 }
 
 const carrying = which => points => ask('carry', {which, points, to: 'data', ...solver(), ...label()});
