@@ -108,7 +108,7 @@ class Lab {
   struct Kept {
     Own own;
     Standardize units;
-    Index told;
+    Index told;  // of how many classes
   };
 
   void check_ready() const;

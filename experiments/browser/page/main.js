@@ -165,7 +165,7 @@ const by_class_name = name => state.by_class && sets.some(s => s.name === name +
 const curves_of = {flow: ['flow'], matching: ['matching', 'matching_nats']};
 const own_data = () => state.set !== 'own' ? '' : pasted ? `table ${pasted.number}` : 'drawn';
 const chosen = which => choices_of(which, {...made, own: made_data});
-let made = {...state}, made_data = '';  // the choices that the present models were made with
+let made = {...state}, made_data = '', made_table = null;  // what the present models were made with
 
 // Puts what has been trained on its shelf, for other models come; their pictures go with it.
 async function set_aside(which) {
@@ -173,8 +173,9 @@ async function set_aside(which) {
   const file = from_file[which];
   if (!steps(which) && !file) return undefined;
   await finish_picture(which);
-  const {std, floor} = shown.data;
-  const model = shelves[which].put({choices: chosen(which), file, pasted, units: {std, floor},
+  const {std, floor} = shown.data, older = shelves[which].last;
+  if (older) older.pictures.grid = null;  // it is large, and out of sight
+  const model = shelves[which].put({choices: chosen(which), file, table: made_table, units: {std, floor},
     progress: progress[which] ?? {steps: 0}, pictures: shown[which],
     curves: Object.fromEntries(curves_of[which].map(name => [name, curves[name].points]))});
   await ask('keep', {which, place: model.place});
@@ -185,16 +186,23 @@ async function set_aside(which) {
 async function bring(which, wanted) {
   made = {...state};
   made_data = own_data();
-  const found = {};
+  made_table = pasted;
+  let found = {};
   for (const one of which) {
     const shelf = shelves[one];
     found[one] = one in wanted ? wanted[one] : shelf.find(chosen(one));
     if (found[one]) shelf.take(found[one]);
   }
-  const kept = Object.fromEntries(which.filter(one => found[one]).map(one => [one, found[one].place]));
-  const {points} = await ask('reset', {which: which.length === 1 ? which[0] : 'both', kept, seed: state.seed, maps: state.maps,
+  const models_of = kept => ask('reset', {which: which.length === 1 ? which[0] : 'both', kept, seed: state.seed, maps: state.maps,
     couplings: state.couplings, pairing: state.pairing, by_class: classes().length > 0,
     batch: state.batch, rate: state.rate, steps: state.length, smooth: Boolean(state.smooth)});
+  const kept = Object.fromEntries(which.filter(one => found[one]).map(one => [one, found[one].place]));
+  const {points} = await models_of(kept).catch(error => {  // it does not fit what has been drawn since
+    if (Object.keys(kept).length === 0) throw error;
+    trouble(error);
+    found = {};
+    return models_of({});
+  });
   if (points) shown.data.points = points;
   for (const one of which) {
     const model = found[one];
@@ -225,7 +233,7 @@ async function back(which) {
   const model = shelves[which].last, before = {...state};
   const {own, ...choices} = model.choices;
   Object.assign(state, choices);
-  if (model.choices.set === 'own') pasted = model.pasted;
+  if (model.choices.set === 'own') pasted = model.table;
   show_choices();
   await changed_models([which, ...affected(Object.keys(initial).filter(name => state[name] !== before[name]))], {[which]: model},
     state.set !== before.set || state.by_class !== before.by_class || state.seed !== before.seed || own !== made_data);

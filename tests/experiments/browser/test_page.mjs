@@ -267,6 +267,28 @@ const tests = {
     assert.deepEqual(await page.run('[lab.state.set, lab.state.steps]'), ['rings', 32]);
   },
 
+  // Two tables one after the other are two sets, and a model goes back to the table it was made for.
+  async 'a pasted table is learned, and another displaces it'(page) {
+    const paste = async scale => {
+      await page.run(`document.getElementById('table').value =
+        Array.from({length: 80}, (_, i) => [Math.cos(i), ${scale} * Math.sin(3 * i)].join(', ')).join('\\n')`);
+      await click(page, 'paste');
+      await page.until(`lab.state.set === 'own' && !lab.progress.flow?.steps && lab.idle`, 'the table is data');
+      await click(page, 'one');
+      await page.until('lab.progress.flow?.steps === 1', 'a step'); await idle(page);
+    };
+    const now = async () => [(await page.run(`lab.ask('hash')`)).flow, await page.run('[...lab.shown.data.points.slice(0, 40)]'), await page.run('lab.shown.data.std')];
+    await paste(1);
+    const first = await now();
+    await paste(3);
+    const second = await now();
+    assert.notDeepEqual(first, second);
+    await click(page, 'back-flow'); await page.until('lab.idle', 'back');
+    assert.deepEqual(await now(), first);
+    await click(page, 'back-flow'); await page.until('lab.idle', 'and forth');
+    assert.deepEqual(await now(), second);
+  },
+
   async 'the cards set their state'(page) {
     for (const [id, check] of [['transport', `lab.state.lines === 1`], ['threads', `lab.state.density === 1`],
                                ['step', `lab.state.arrows === 1`]]) {
