@@ -107,7 +107,7 @@ int run(const Experiment<Model>& experiment, RunOptions& options) {
   std::optional<Trained<Model>> trained;
   if (options.figures_only && rank() != 0) return 0;
   if (options.figures_only)
-    trained = load_trained(experiment.name, options, experiment.settings, experiment.make);
+    trained = load_trained(experiment.name, options, settings, experiment.make);
   Rng rng = Rng(options.training.seed).fork(1), model_rng(options.training.seed);
   Data data = experiment.data.sample(options.points, rng);
   if (!trained) trained = {experiment.make(model_rng), Standardize::of(data.points), {}};
