@@ -120,7 +120,7 @@ test('a grid is carried, and its lines are seen at any time', async () => {
 });
 
 test('where a grid is torn its lines get points, there alone, and only as long as they are wanted', async () => {
-  const tear = carrying((x, y) => [x + .4 * Math.tanh(200 * x), y]);
+  const tear = carrying((x, y) => [x + .4 * Math.tanh(60 * x), y]);
   const grid = async () => warp(square_grid(3, 41, 2), tear);
   const lines = await grid(), longest = points => Math.max(...points.slice(2).map((v, i) => i % 2 ? 0 : Math.hypot(v - points[i], points[i + 3] - points[i + 1])));
   assert.ok(longest(lines_at(lines, 1)[0]) > .45);
