@@ -4,6 +4,8 @@
 
 #include <set>
 
+#include "nn/hash.h"
+
 namespace gradflow {
 
 void Visitor::operator()(const std::string& name, Parameter& parameter) const {
@@ -118,17 +120,12 @@ void assign(const Parameters& parameters, const NamedTensors& values) {
 }
 
 std::string hash_tensors(const NamedTensors& tensors) {
-  std::uint64_t hash = 0xcbf29ce484222325;
-  const auto add = [&hash](const void* data, std::size_t size) {
-    for (std::size_t i = 0; i < size; ++i)
-      hash = (hash ^ static_cast<const unsigned char*>(data)[i]) * 0x100000001b3;
-  };
+  Fnv1a hash;
   for (const auto& [name, x] : tensors) {
-    const std::string label = name + to_string(x.shape());
-    add(label.data(), label.size());
-    add(x.data(), x.values().size_bytes());
+    hash.add(name + to_string(x.shape()));
+    hash.add(x.data(), x.values().size_bytes());
   }
-  return fmt::format("{:016x}", hash);
+  return hash.digits();
 }
 
 }  // namespace gradflow

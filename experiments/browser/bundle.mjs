@@ -9,6 +9,7 @@
 import {mkdirSync, readFileSync, writeFileSync} from 'node:fs';
 import {dirname, join} from 'node:path';
 import {fileURLToPath} from 'node:url';
+import {Script} from 'node:vm';
 import {gzipSync} from 'node:zlib';
 
 const here = dirname(fileURLToPath(import.meta.url)), root = join(here, '../..');
@@ -51,7 +52,9 @@ function joined(first) {
     texts.push(`// --- ${name}\n${text}`);
   };
   add(first);
-  return `'use strict';\n${texts.join('\n')}`;
+  const script = `'use strict';\n${texts.join('\n')}`;
+  new Script(script, {filename: first});  // read, not run: what is no JavaScript ends the build
+  return script;
 }
 
 const in_html = script => script.replace(/<\/script/g, '<\\/script').replace(/<!--/g, '<\\!--');

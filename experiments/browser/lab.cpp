@@ -65,59 +65,93 @@ void Lab::set_data(Data raw, Index classes) {
   data_ = {units.to_latent(raw.points).points.value(), std::move(raw.labels)};
   units_ = units;
   classes_ = data_.labels.empty() ? 0 : classes;
-  if (options_.by_class && ready() && matching_->classes->table.shape()[0] != classes_)
+  if (options_.by_class && ready() && matching_.matching->classes->table.shape()[0] != classes_)
     options_.by_class = classes_ > 0, reset(options_);
 }
 
-void Lab::reset(const LabOptions& options) {
+void Lab::reset(const LabOptions& options, std::span<const Which> models) {
   require<Error>(data_.size() > 0, "reset: there is no data yet");
   require<Error>(!options.by_class || classes_ > 0, "reset: this data has no classes");
+  require<Error>(models.size() == 2 || (ready() && options.by_class == options_.by_class),
+                 "reset: one model alone; both, where there are none or classes are told anew");
   options_ = options;
-  const Index known = options.by_class ? classes_ : 0;
-  flow_state_ = {}, matching_state_ = {};
-  Rng flow_rng(options.course.seed), matching_rng(options.course.seed);
-  flow_ = std::make_unique<Flow>(make_flow(options, known, flow_rng));
-  matching_ = std::make_unique<FlowMatching>(make_matching(options, known, matching_rng));
-  for (const Which which : {Which::flow, Which::matching}) {
-    state(which).about = about_new(which);
-    begin(which);
-  }
-  flow_state_.made_of = {.kind = options.spline ? "spline" : "affine", .layers = options.couplings};
-  matching_state_.made_of = {.kind = "flow-matching"};
+  for (const Which which : models) renew(which);
 }
 
-void Lab::begin(Which which) {
-  const Index known = options_.by_class ? classes_ : 0;
-  Course course = options_.course;
+void Lab::renew(Which which) {
+  Rng rng(options_.course.seed);
+  Own& mine = own(which) = {.about = about_new(which)};
   if (which == Which::flow) {
-    if (state(which).about.at("model").ends_with("spline_flow"))
-      course.largest_gradient = kSplineGradient;
-    flow_state_.learner = std::make_unique<Learner>(
-        parameters(*flow_),
-        [this, known](const Data& batch, Rng&) {
-          return -mean(flow_->log_prob(batch.points, class_context(batch.labels, known)));
+    mine.flow = std::make_shared<Flow>(make_flow(options_, told(), rng));
+    mine.made_of = {.kind = options_.spline ? "spline" : "affine", .layers = options_.couplings};
+  } else {
+    mine.matching = std::make_shared<FlowMatching>(make_matching(options_, told(), rng));
+    mine.made_of = {.kind = "flow-matching"};
+  }
+  begin(which);
+}
+
+// What a loss refers to lives as long as it does: a model that is kept may be trained further.
+void Lab::begin(Which which) {
+  const Index known = told();
+  Course course = options_.course;
+  Own& mine = own(which);
+  if (which == Which::flow) {
+    if (mine.about.at("model").ends_with("spline_flow")) course.largest_gradient = kSplineGradient;
+    mine.learner = std::make_shared<Learner>(
+        parameters(*mine.flow),
+        [flow = mine.flow, known](const Data& batch, Rng&) {
+          return -mean(flow->log_prob(batch.points, class_context(batch.labels, known)));
         },
         course);
     return;
   }
   const Pairing pairing = pairing_of(options_.optimal, options_.by_class);
-  matching_state_.learner = std::make_unique<Learner>(
-      parameters(*matching_),
-      [this, known, pairing](const Data& batch, Rng& rng) {
-        return matching_->loss(known ? batch : Data{batch.points, {}}, rng, straight, pairing);
+  mine.learner = std::make_shared<Learner>(
+      parameters(*mine.matching),
+      [matching = mine.matching, known, pairing](const Data& batch, Rng& rng) {
+        return matching->loss(known ? batch : Data{batch.points, {}}, rng, straight, pairing);
       },
       course);
 }
 
+void Lab::keep(Which which, Index place) {
+  check_ready();
+  kept_.insert_or_assign({which, place}, Kept{own(which), *units_, told()});
+}
+
+void Lab::take(Which which, Index place) {
+  check_ready();
+  const auto found = kept_.find({which, place});
+  require<Error>(found != kept_.end(), "take: no model is kept in place {}", place);
+  const Kept& kept = found->second;
+  require<Error>(kept.told == told(), "take: it is told one of {} classes, the data has {}",
+                 kept.told, told());
+  own(which) = kept.own;
+  see_data_in(kept.units);
+}
+
+// A model's coordinates are the page's from now on.
+void Lab::see_data_in(const Standardize& units) {
+  const auto same = [](const Tensor& a, const Tensor& b) {
+    return std::equal(a.values().begin(), a.values().end(), b.values().begin());
+  };
+  if (same(units.mean(), units_->mean()) && same(units.deviation(), units_->deviation())) return;
+  data_.points = units.to_latent(units_->to_data(data_.points).points).points.value();
+  units_ = units;
+}
+
 void Lab::check_ready() const { require<Error>(ready(), "there are no models yet; hint: reset"); }
 
-Learner& Lab::own(Which which) const {
+const Learner& Lab::learner(Which which) const {
   check_ready();
-  return *state(which).learner;
+  return *own(which).learner;
 }
-const Learner& Lab::learner(Which which) const { return own(which); }
 
-void Lab::step(Which which) { own(which).step(data_); }
+void Lab::step(Which which) {
+  check_ready();
+  own(which).learner->step(data_);
+}
 
 Labels Lab::labels(Index points, Label label) const {
   if (!options_.by_class) return {};
@@ -128,7 +162,7 @@ Labels Lab::labels(Index points, Label label) const {
 }
 
 Var Lab::flow_context(Index points, Label label) const {
-  return class_context(labels(points, label), options_.by_class ? classes_ : 0);
+  return class_context(labels(points, label), told());
 }
 
 // A permutation moves nothing: what is shown is the states between the other layers, each as the
@@ -139,9 +173,10 @@ std::vector<Tensor> Lab::carried(Which which, const Tensor& points, Way way, con
   check_ready();
   const Unrecorded unrecorded;
   if (which == Which::matching)
-    return matching_->carry_states(points, way == Way::to_data ? Span{0, 1} : Span{1, 0},
-                                   labels(points.rows(), label), solver.tableau, solver.steps);
-  const Chain& chain = *flow_->bijection.as<Chain>();
+    return matching_.matching->carry_states(points, way == Way::to_data ? Span{0, 1} : Span{1, 0},
+                                            labels(points.rows(), label), solver.tableau,
+                                            solver.steps);
+  const Chain& chain = *flow_.flow->bijection.as<Chain>();
   const Index n = chain.size();
   std::vector<bool> turned(static_cast<std::size_t>(n) + 1, false);  // before each layer
   for (Index i = n; i-- > 0;) {
@@ -167,7 +202,8 @@ std::vector<Tensor> Lab::carried(Which which, const Tensor& points, Way way, con
 Tensor Lab::velocity(const Tensor& points, real t, Label label) const {
   check_ready();
   const Unrecorded unrecorded;
-  return matching_->velocity(points, Tensor({points.rows(), 1}, t), labels(points.rows(), label))
+  return matching_.matching
+      ->velocity(points, Tensor({points.rows(), 1}, t), labels(points.rows(), label))
       .value();
 }
 
@@ -194,8 +230,8 @@ Tensor Lab::log_density(Which which, const Tensor& points, Index steps, Label la
   const Unrecorded unrecorded;
   return mixed(label, [&](Label k) {
     if (which == Which::flow)
-      return flow_->log_prob(points, flow_context(points.rows(), k)).value();
-    return log_prob(*matching_, points, labels(points.rows(), k), {.steps = steps});
+      return flow_.flow->log_prob(points, flow_context(points.rows(), k)).value();
+    return log_prob(*matching_.matching, points, labels(points.rows(), k), {.steps = steps});
   });
 }
 
@@ -204,8 +240,9 @@ Lab::Cost Lab::cost(const Solver& solver) const {
   const Unrecorded unrecorded;
   const auto [points, labels] = first(kJudged, data_);
   const Labels known = options_.by_class ? labels : Labels();
-  const Field field = matching_->network.field(matching_->context(points.rows(), known));
-  const Tensor exact = log_prob(*matching_, points, known);
+  const Field field =
+      matching_.matching->network.field(matching_.matching->context(points.rows(), known));
+  const Tensor exact = log_prob(*matching_.matching, points, known);
   const Tensor solved = solver_log_prob(field, points, solver.tableau, solver.steps);
   Cost cost{0, 0, 0};
   double finite = 0;
@@ -230,25 +267,27 @@ Lab::Pairs Lab::pairs(bool near) const {
 }
 
 std::vector<Transcript::Node> Lab::transcript(Which which) const {
-  return own(which).transcript(data_);
+  check_ready();
+  return own(which).learner->transcript(data_);
 }
 
 // As the native program says it: an experiment of what is trained, `gradflow` of all its tensors.
 std::string Lab::hash(Which which) const {
   check_ready();
-  if (state(which).about.at("format") == kTableFormat)
+  if (own(which).about.at("format") == kTableFormat)
     return hash_tensors(tensors(flow_of(as_saved(which))));
-  return hash_tensors(which == Which::flow ? trained_tensors(*flow_) : trained_tensors(*matching_));
+  return hash_tensors(which == Which::flow ? trained_tensors(*flow_.flow)
+                                           : trained_tensors(*matching_.matching));
 }
 
 PlaneModel Lab::as_saved(Which which) const {
-  const State& own = state(which);
+  const Own& mine = own(which);
   PlaneModel model{
-      .about = own.about, .made_of = own.made_of, .units = *units_, .ranks = own.ranks};
+      .about = mine.about, .made_of = mine.made_of, .units = *units_, .ranks = mine.ranks};
   if (which == Which::flow)
-    model.flow = *flow_;
+    model.flow = *mine.flow;
   else
-    model.matching = *matching_;
+    model.matching = *mine.matching;
   return model;
 }
 
@@ -324,32 +363,30 @@ std::string Lab::save(Which which) const {
   }
   if (!of_table && (trained.steps() > 0 || !model.about.contains("history")))
     note_training(model.about, trained, data_.size(),
-                  which == Which::flow ? flow_metrics(*flow_, data_) : Metrics());
+                  which == Which::flow ? flow_metrics(*flow_.flow, data_) : Metrics());
   return encode_tensors(file_of(model));
 }
 
-const Texts& Lab::about(Which which) const { return state(which).about; }
-const Architecture& Lab::made_of(Which which) const { return state(which).made_of; }
+const Texts& Lab::about(Which which) const { return own(which).about; }
+const Architecture& Lab::made_of(Which which) const { return own(which).made_of; }
 
 Which Lab::load(const std::string& bytes) {
   require<Error>(ready(), "load: there are no models yet; hint: reset");
   PlaneModel model = plane_model_in(decode_tensors(bytes, "this file"));
-  const Index known = options_.by_class ? classes_ : 0;
+  const Index known = told();
   require<Error>(model.classes == known,
                  "it is told {}, and the models of this page {}; hint: have the page learn {}",
                  model.classes ? fmt::format("one of {} classes", model.classes) : "no class",
                  known ? fmt::format("one of {}", known) : "none",
                  model.classes ? "classes of as many, on such data" : "no classes");
   const Which which = model.flow ? Which::flow : Which::matching;
+  own(which) = {.about = std::move(model.about), .made_of = model.made_of, .ranks = model.ranks};
   if (model.flow)
-    flow_ = std::make_unique<Flow>(std::move(*model.flow));
+    flow_.flow = std::make_shared<Flow>(std::move(*model.flow));
   else
-    matching_ = std::make_unique<FlowMatching>(std::move(*model.matching));
-  state(which) = {{}, std::move(model.about), model.made_of, model.ranks};
+    matching_.matching = std::make_shared<FlowMatching>(std::move(*model.matching));
   begin(which);
-  // The model's coordinates are the page's from now on.
-  data_.points = model.units.to_latent(units_->to_data(data_.points).points).points.value();
-  units_ = model.units;
+  see_data_in(model.units);
   return which;
 }
 

@@ -8,6 +8,7 @@
 // Read next: engine.cpp.
 #pragma once
 
+#include <map>
 #include <memory>
 #include <optional>
 
@@ -27,6 +28,7 @@ struct LabOptions {       // of both models
 };
 
 enum class Which { flow, matching };
+inline constexpr Which kBoth[] = {Which::flow, Which::matching};
 
 // Which class is asked for; nothing: all of them in turn, or, for a density, the mixture of all.
 using Label = std::optional<Index>;
@@ -40,15 +42,21 @@ class Lab {
  public:
   // Points in their own units, with labels or none. Throws Error for fewer than 64.
   void set_data(Data raw, Index classes);
-  // New models, not trained. Throws Error if there is no data, or no classes to be told.
-  void reset(const LabOptions& options);
+  // New models, not trained; or one alone, if no other than its own options are different. Throws
+  // Error if there is no data, or no classes to be told.
+  void reset(const LabOptions& options, std::span<const Which> models = kBoth);
+  // A model is kept in a place, with its training, while reset() makes another; and taken from
+  // there again, in the place of that one. Throws Error if there is none, or if it is told other
+  // classes than the data has.
+  void keep(Which which, Index place);
+  void take(Which which, Index place);
 
   const Data& data() const { return data_; }
   const Standardize& units() const { return *units_; }
   Index classes() const { return classes_; }
   const LabOptions& options() const { return options_; }
   const Learner& learner(Which which) const;
-  bool ready() const { return flow_ && matching_; }  // after reset()
+  bool ready() const { return flow_.learner && matching_.learner; }  // after reset()
 
   void step(Which which);
 
@@ -89,11 +97,29 @@ class Lab {
   const Architecture& made_of(Which which) const;
 
  private:
+  struct Own {  // of each of the two: the model, its training, and what a file says of it
+    std::shared_ptr<Flow> flow = {};
+    std::shared_ptr<FlowMatching> matching = {};
+    std::shared_ptr<Learner> learner = {};
+    Texts about = {};
+    Architecture made_of = {};
+    Tensor ranks = {};
+  };
+  struct Kept {
+    Own own;
+    Standardize units;
+    Index told;  // of how many classes
+  };
+
   void check_ready() const;
+  Index told() const { return options_.by_class ? classes_ : 0; }  // of how many classes
+  void renew(Which which);
   void begin(Which which);  // a training, of the model as it is
+  void see_data_in(const Standardize& units);
   Texts about_new(Which which) const;
   PlaneModel as_saved(Which which) const;
-  Learner& own(Which which) const;
+  Own& own(Which which) { return which == Which::flow ? flow_ : matching_; }
+  const Own& own(Which which) const { return which == Which::flow ? flow_ : matching_; }
   Var flow_context(Index points, Label label) const;
   Labels labels(Index points, Label label) const;
   template <class F>
@@ -103,19 +129,8 @@ class Lab {
   Index classes_ = 0;
   std::optional<Standardize> units_;
   LabOptions options_;
-  std::unique_ptr<Flow> flow_;
-  std::unique_ptr<FlowMatching> matching_;
-  struct State {  // of each of the two: its training, and what a file says of it
-    std::unique_ptr<Learner> learner = {};
-    Texts about = {};
-    Architecture made_of = {};
-    Tensor ranks = {};
-  };
-  State flow_state_, matching_state_;
-  State& state(Which which) { return which == Which::flow ? flow_state_ : matching_state_; }
-  const State& state(Which which) const {
-    return which == Which::flow ? flow_state_ : matching_state_;
-  }
+  Own flow_, matching_;
+  std::map<std::pair<Which, Index>, Kept> kept_;
 };
 
 }  // namespace gradflow

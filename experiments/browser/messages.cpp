@@ -38,6 +38,8 @@ Choice one_of(const Json& args, const char* name,
   throw Error(fmt::format("{}: \"{}\" given; one of {}", name, given, all));
 }
 
+const char* name_of(Which which) { return which == Which::flow ? "flow" : "matching"; }
+
 Which which_of(const Json& args) {
   return one_of<Which>(args, "which", {{"flow", Which::flow}, {"matching", Which::matching}});
 }
@@ -133,7 +135,17 @@ Json data(Lab& lab, const Json& args, Arrays& arrays) {
 
 // --- training ---
 
-Json reset(Lab& lab, const Json& args, Arrays&) {
+// The models that a question is about: one, or both.
+std::span<const Which> models_of(const Json& args) {
+  const std::span<const Which> both = kBoth;
+  if (args.value("which", "both") == "both") return both;
+  return both.subspan(which_of(args) == Which::flow ? 0 : 1, 1);
+}
+
+Index place_of(const Json& args, const char* name) { return whole(args, name, 0, 0, 99); }
+
+// New models; or, of {"kept": {"flow": 3}}, the one that was put there.
+Json reset(Lab& lab, const Json& args, Arrays& arrays) {
   LabOptions options;
   options.spline = one_of<bool>(args, "maps", {{"affine", false}, {"spline", true}});
   options.couplings = whole(args, "couplings", options.spline ? 6 : 15, 1, 64);
@@ -144,9 +156,19 @@ Json reset(Lab& lab, const Json& args, Arrays&) {
                     .batch = whole(args, "batch", 128, 1, 4096),
                     .steps = whole(args, "steps", 5000, 1, 10'000'000),
                     .rate = args.value("rate", 1e-3)};
-  lab.reset(options);
-  return {{"flow", {{"parameters", lab.learner(Which::flow).count()}}},
-          {"matching", {{"parameters", lab.learner(Which::matching).count()}}}};
+  lab.reset(options, models_of(args));
+  const Json kept = args.value("kept", Json::object());
+  for (const Which which : models_of(args))
+    if (kept.contains(name_of(which))) lab.take(which, place_of(kept, name_of(which)));
+  Json told{{"points", kept.empty() ? Json() : array_of(lab.data().points, arrays)}};
+  for (const Which which : kBoth)
+    told[name_of(which)] = {{"parameters", lab.learner(which).count()}};
+  return told;
+}
+
+Json keep(Lab& lab, const Json& args, Arrays&) {
+  lab.keep(which_of(args), place_of(args, "place"));
+  return Json::object();
 }
 
 Json progress_of_both(Lab& lab, const Json&, Arrays&) {
@@ -154,12 +176,9 @@ Json progress_of_both(Lab& lab, const Json&, Arrays&) {
 }
 
 Json step(Lab& lab, const Json& args, Arrays& arrays) {
-  const std::string which = args.value("which", "both");
   const Index steps = whole(args, "steps", 1, 1, 100'000);
-  for (Index i = 0; i < steps; ++i) {
-    if (which != "matching") lab.step(Which::flow);
-    if (which != "flow") lab.step(Which::matching);
-  }
+  for (Index i = 0; i < steps; ++i)
+    for (const Which which : models_of(args)) lab.step(which);
   return progress_of_both(lab, args, arrays);
 }
 
@@ -215,13 +234,13 @@ Json point(Lab& lab, const Json& args, Arrays& arrays) {
                  "x: two finite numbers are required");
   const Tensor at({1, 2}, x);
   Json result;
-  for (const Which which : {Which::flow, Which::matching}) {
+  for (const Which which : kBoth) {
     const auto states = lab.carried(which, at, Way::to_latent, solver, label);
     const Tensor back = lab.carried(which, states.back(), Way::to_data, solver, label).back();
     const double error =
         std::hypot(double{back.at({0, 0})} - double{x[0]}, double{back.at({0, 1})} - double{x[1]});
     const double log_p = double{lab.log_density(which, at, 50, label).at({0})};
-    result[which == Which::flow ? "flow" : "matching"] = {
+    result[name_of(which)] = {
         {"states", states_of(states, arrays)}, {"log_p", log_p}, {"round_trip", error}};
   }
   return result;
@@ -283,7 +302,7 @@ Json load(Lab& lab, const Json& args, Arrays& arrays) {
       std::string(reinterpret_cast<const char*>(numbers.data()), static_cast<std::size_t>(size)));
   const Texts& about = lab.about(which);
   const Architecture& made_of = lab.made_of(which);
-  return {{"which", which == Which::flow ? "flow" : "matching"},
+  return {{"which", name_of(which)},
           {"model", about.at("model")},
           {"of_table", about.at("format") == kTableFormat},
           {"kind", made_of.kind},
@@ -301,6 +320,7 @@ using Answer = Json (*)(Lab&, const Json&, Arrays&);
 constexpr std::pair<const char*, Answer> kAnswers[] = {{"sets", sets},
                                                        {"data", data},
                                                        {"reset", reset},
+                                                       {"keep", keep},
                                                        {"step", step},
                                                        {"progress", progress_of_both},
                                                        {"hash", hash},

@@ -12,7 +12,7 @@ const kSlice = 30;      // of training, in milliseconds
 const kReport = 100;    // at most so often is progress told, in milliseconds
 
 let engine = null;      // what createEngine has made
-let training = null;    // 'flow', 'matching' or 'both', while it does
+let training = null;    // 'flow', 'matching' or 'both', while it does; to the end of their courses
 let lastReport = 0;
 let spent = {flow: {steps: 0, ms: 0}, matching: {steps: 0, ms: 0}};  // since `train`
 
@@ -80,16 +80,16 @@ function slice() {
   if (!training) return;
   try {
     const end = performance.now() + kSlice;
-    const models = training === 'both' ? ['flow', 'matching'] : [training];
-    do {
+    let models = training === 'both' ? ['flow', 'matching'] : [training], told = ask('progress');
+    while ((models = models.filter((which) => told[which].rate > 0)).length > 0 && performance.now() < end)
       for (const which of models) {
         const began = performance.now();
-        ask('step', {which, steps: 1});
+        told = ask('step', {which, steps: 1});
         spent[which].steps += 1;
         spent[which].ms += performance.now() - began;
       }
-    } while (performance.now() < end);
-    if (performance.now() - lastReport >= kReport) {
+    if (models.length === 0) training = null;  // to the end: the rate has fallen to 0
+    if (!training || performance.now() - lastReport >= kReport) {
       lastReport = performance.now();
       postMessage({event: 'progress', ...progress()});
     }

@@ -71,6 +71,13 @@ std::string models_section(const TableModel& model) {
                      warnings);
 }
 
+// A value as it stands in the table: of a condition of words, the word.
+std::string value_text(const TableModel& model, std::size_t column, double value) {
+  const auto D = static_cast<std::size_t>(model.dim());
+  if (column < D || model.conditions.columns[column - D].words.empty()) return number(value);
+  return escape(model.conditions.columns[column - D].text_of(value));
+}
+
 std::string columns_section(const TablePage& page) {
   if (page.rows.size() == 0) return "";
   const std::vector<ColumnStatistics> statistics = statistics_of(page.rows);
@@ -79,8 +86,12 @@ std::string columns_section(const TablePage& page) {
   for (std::size_t i = 0; i < names.size(); ++i) {
     const ColumnStatistics& s = statistics[i];
     const bool given = std::ssize(page.model.columns) <= static_cast<Index>(i);
-    rows.push_back({escape(names[i]) + (given ? "<span class=\"kind\">given</span>" : ""),
-                    number(s.low), number(s.mean), number(s.deviation), number(s.high)});
+    const bool words = page.model.words().contains(names[i]);
+    rows.push_back(
+        {escape(names[i]) + (given ? "<span class=\"kind\">given</span>" : ""),
+         words ? fmt::format("{} classes", page.model.words().at(names[i]).size()) : number(s.low),
+         words ? "–" : number(s.mean), words ? "–" : number(s.deviation),
+         words ? "–" : number(s.high)});
   }
   return section("columns", "The columns",
                  table("columns-table", fmt::format("Of {} rows", page.rows.rows()),
@@ -107,7 +118,8 @@ std::string outliers_section(const TablePage& page) {
     Cells cells{fixed(log_p[*at], 3), percent(rank(page.model, log_p[*at]))};
     for (std::size_t c = 0; c < shown; ++c)
       cells.push_back(
-          number(page.rows.data()[static_cast<Index>(*at) * columns + static_cast<Index>(c)]));
+          value_text(page.model, c,
+                     page.rows.data()[static_cast<Index>(*at) * columns + static_cast<Index>(c)]));
     rows.push_back(std::move(cells));
   }
   return section(
@@ -186,12 +198,17 @@ std::string use_section(const TablePage& page) {
       page.command.empty()
           ? ""
           : fmt::format("<p>It was made by</p><pre><code>{}</code></pre>", escape(page.command));
+  std::string given;
+  for (const Condition& condition : page.model.conditions.columns)
+    given += fmt::format(" --given {}=VALUE", escape(condition.name));
   return section(
       "use", "Use it",
       made +
           "<p>From the command line:</p><pre><code>gradflow score model.safetensors new.csv     # "
           "log p of each row\n"
-          "gradflow sample model.safetensors -n 1000    # new rows\n</code></pre>"
+          "gradflow sample model.safetensors -n 1000" +
+          given +
+          "    # new rows\n</code></pre>"
           "<p>In C++:</p><pre><code>const Flow flow = load_flow(\"model.safetensors\");\n"
           "flow.log_prob(points);</code></pre>" +
           fmt::format("<p class=\"note\">{} s in all; seed {}; weights <code>{}</code>.</p>\n",

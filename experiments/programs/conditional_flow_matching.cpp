@@ -13,7 +13,7 @@ using nlohmann::json;
 
 constexpr const char* kName = "conditional_flow_matching";
 constexpr Index kClasses = 5;
-constexpr Index kMeasuredSamples = 2000;  // of each class
+constexpr Index kMeasuredSamples = 2000;  // of each class, at most
 constexpr Index kSteps = 1000;
 constexpr Index kDrawnEvery = 50;  // of the states of a trajectory: the line is to be seen, too
 const Span kToData{0, 1};
@@ -40,15 +40,16 @@ std::vector<Cloud> clouds_by_class(const Tensor& points, bool labelled) {
   return clouds;
 }
 
-json measure(const Trained<FlowMatching>& trained, const RunOptions&) {
+json measure(const Trained<FlowMatching>& trained, const RunOptions& options) {
+  const Index each = measured_samples(options, kMeasuredSamples);
   Rng rng = Rng(1).fork(100);
   const Tensor samples =
-      trained.in_data_units(trained.model.sample(labels_of_all(kMeasuredSamples), rng, kFixed));
+      trained.in_data_units(trained.model.sample(labels_of_all(each), rng, kFixed));
   json own_ring;
   std::string shares;
   for (Index k = 0; k < kClasses; ++k) {
     const char* const name = kRings[static_cast<std::size_t>(k)].name;
-    const Tensor own = samples.rows(k * kMeasuredSamples, (k + 1) * kMeasuredSamples);
+    const Tensor own = samples.rows(k * each, (k + 1) * each);
     const double share = share_on_ring(own, static_cast<int>(k));
     own_ring[name] = share;
     shares += fmt::format(" {} {:.1f} %", name, 100 * share);

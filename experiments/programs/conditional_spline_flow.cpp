@@ -23,29 +23,28 @@ namespace {
 using nlohmann::json;
 
 constexpr const char* kName = "conditional_spline_flow";
-constexpr Index kMeasuredSamples = 2000;  // of each class
+constexpr Index kMeasuredSamples = 2000;  // of each class, at most
 
 // The class of n points, all on the same ring.
 std::vector<Index> all_on(std::size_t ring, Index n) {
   return std::vector<Index>(static_cast<std::size_t>(n), static_cast<Index>(ring));
 }
 
-// The shares of samples of each class that lie on their own ring.
-json own_ring(const Trained<Flow>& trained) {
+// The shares of `each` samples of each class that lie on their own ring.
+json own_ring(const Trained<Flow>& trained, Index each) {
   Rng rng = Rng(1).fork(100);
   json shares;
   for (std::size_t k = 0; k < kRings.size(); ++k) {
-    const Tensor context = one_hot(all_on(k, kMeasuredSamples), trained.model.context());
-    const Tensor samples =
-        trained.in_data_units(trained.model.sample(kMeasuredSamples, rng, context));
+    const Tensor context = one_hot(all_on(k, each), trained.model.context());
+    const Tensor samples = trained.in_data_units(trained.model.sample(each, rng, context));
     shares[kRings[k].name] = share_on_ring(samples, static_cast<int>(k));
   }
   return shares;
 }
 
-json measure(const Trained<Flow>& trained, const RunOptions&) {
+json measure(const Trained<Flow>& trained, const RunOptions& options) {
   json measured = validation_losses(trained.history);
-  const json shares = own_ring(trained);
+  const json shares = own_ring(trained, measured_samples(options, kMeasuredSamples));
   std::string spoken;
   for (const auto& [ring, share] : shares.items())
     spoken += fmt::format(" {} {:.1f} %", ring, 100 * share.get<double>());

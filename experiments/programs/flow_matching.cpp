@@ -15,9 +15,9 @@ namespace {
 using nlohmann::json;
 
 constexpr const char* kName = "flow_matching";
-constexpr Index kMeasuredSamples = 10'000;
-constexpr Index kSteps = 1000;     // dt = 0.001
-constexpr Index kDrawnEvery = 20;  // of the states of a trajectory
+constexpr Index kMeasuredSamples = 10'000, kScoredSamples = 1000;  // at most
+constexpr Index kSteps = 1000;                                     // dt = 0.001
+constexpr Index kDrawnEvery = 20;                                  // of the states of a trajectory
 constexpr double kStepSizes[] = {0.001, 0.002, 0.02, 0.05, 0.1, 0.2, 1.0 / 3};
 
 const Span kToData{0, 1}, kToNoise{1, 0};
@@ -43,25 +43,28 @@ double standard_deviation(const Tensor& points) {  // the mean of both axes'
 // is the density that Euler's method itself gives to them and p is the field's. `turned` is the
 // share of the samples that a step has turned inside out: of their q only a part is known, and the
 // mean is a lower bound.
-json measure_nats(const FlowMatching& model, double dt) {
-  constexpr Index kScored = 1000, kScoringSteps = 100;
+json measure_nats(const FlowMatching& model, double dt, Index samples) {
+  constexpr Index kScoringSteps = 100;
   const EulerCarried made =
-      euler_carried(model.network.field(), noise(kScored, 101), steps_of_size(dt));
+      euler_carried(model.network.field(), noise(samples, 101), steps_of_size(dt));
   const Tensor p = log_prob(model, made.points, {}, {.tableau = midpoint, .steps = kScoringSteps});
   return {{"nats", mean(Var(made.log_prob) - p).item()},
-          {"turned", static_cast<double>(made.turned) / static_cast<double>(kScored)}};
+          {"turned", static_cast<double>(made.turned) / static_cast<double>(samples)}};
 }
 
 // What a step size costs in quality, by one of the two rules.
-json measure_step_sizes(const Trained<FlowMatching>& trained, const Tableau& solver) {
-  const Tensor start = noise(kMeasuredSamples, 100);
+json measure_step_sizes(const Trained<FlowMatching>& trained, const Tableau& solver,
+                        const RunOptions& options) {
+  const Tensor start = noise(measured_samples(options, kMeasuredSamples), 100);
   json rows = json::array();
   for (const double dt : kStepSizes) {
     const Tensor samples = trained.model.carry(start, kToData, {}, solver, {steps_of_size(dt)});
     rows.push_back({{"dt", dt},
                     {"on_ring", share_on_rings(trained.in_data_units(samples))},
                     {"std", standard_deviation(samples)}});
-    if (&solver == &euler) rows.back().update(measure_nats(trained.model, dt));
+    if (&solver == &euler)
+      rows.back().update(
+          measure_nats(trained.model, dt, measured_samples(options, kScoredSamples)));
   }
   return rows;
 }
@@ -112,13 +115,13 @@ json measure_round_trips(const FlowMatching& model) {
   return rows;
 }
 
-json measure(const Trained<FlowMatching>& trained, const RunOptions&) {
-  const json by_euler = measure_step_sizes(trained, euler);
+json measure(const Trained<FlowMatching>& trained, const RunOptions& options) {
+  const json by_euler = measure_step_sizes(trained, euler, options);
   say("{}: loss {:.4f} (floor {:.4f}), {:.1f} % of {} samples on a ring\n", kName,
       trained.history.epochs.back().loss, kFlowMatchingFloor,
-      100 * by_euler[0]["on_ring"].get<double>(), kMeasuredSamples);
+      100 * by_euler[0]["on_ring"].get<double>(), measured_samples(options, kMeasuredSamples));
   return {{"euler", by_euler},
-          {"euler_right", measure_step_sizes(trained, euler_right_end)},
+          {"euler_right", measure_step_sizes(trained, euler_right_end, options)},
           {"points", measure_points(trained.model)},
           {"round_trips", measure_round_trips(trained.model)}};
 }

@@ -1,6 +1,7 @@
 // The command lines of the programs.
 #pragma once
 
+#include <algorithm>
 #include <filesystem>
 #include <optional>
 #include <string>
@@ -29,6 +30,12 @@ struct RunOptions {
 };
 // Those that decide what is learned: they are saved with the weights.
 Settings settings_of(RunOptions& options);
+
+// How many samples a model is measured by: `most`, or a tenth of the points it has learned from, if
+// these are fewer. A small run is to be a short one.
+inline Index measured_samples(const RunOptions& options, Index most) {
+  return std::clamp(options.points / 10, Index{1}, most);
+}
 
 // Reads the command line into `options` and the model's own settings. Returns the code with which
 // the program should end, if it should: 0 after --help, 2 after a mistake. What there is to say has

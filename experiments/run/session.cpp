@@ -34,7 +34,6 @@ void save_model(const Trainable& model, const RunOptions& options, const Setting
   file.metadata["format"] = "gradflow model 1";
   file.metadata["model"] = model.name;
   file.metadata["history"] = to_text(history);
-  file.metadata["hash"] = hash_tensors(file.tensors);
   save_tensors(weights_file(model.name, options), file);
 }
 
@@ -137,7 +136,7 @@ Saved saved_in(TensorFile file, const std::string& name, const std::filesystem::
     throw FileError(fmt::format("load: {}: not the weights of {}", path.string(), name));
   try {
     read_texts(settings, file.metadata);
-    return {file.all(), history_from(file.metadata["history"]), file.metadata["hash"]};
+    return {file.all(), history_from(file.metadata["history"])};
   } catch (const std::exception& error) {  // of JSON, or one of the above
     throw FileError(fmt::format("load: {}: its tensors, settings or history cannot be read: {}",
                                 path.string(), error.what()));

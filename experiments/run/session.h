@@ -44,7 +44,6 @@ Outcome train_and_save(const Trainable& model, const RunOptions& options, const 
 struct Saved {
   NamedTensors tensors = {};
   History history = {};
-  std::string hash = {};  // of the tensors when they were saved; older files have none
 };
 Saved load_saved(const std::string& name, const RunOptions& options, const Settings& settings);
 // The same for a file that has been read; `path` is for the error messages.

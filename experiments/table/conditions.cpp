@@ -25,11 +25,17 @@ std::vector<double> classes_of(const Split& parts, Index column) {
   return {values.begin(), values.end()};
 }
 
-[[noreturn]] void refuse(const Condition& column, const std::string& text) {
+// "one of: 2, 5"; or "a number".
+std::string possible(const Condition& column) {
   std::vector<std::string> texts;
   for (const double value : column.classes) texts.push_back(column.text_of(value));
-  throw FileError(fmt::format("condition: {} = {} given; it is one of: {:.200}", column.name, text,
-                              fmt::format("{}", fmt::join(texts, ", "))));
+  if (texts.empty()) return "a number";
+  return fmt::format("one of: {:.200}", fmt::format("{}", fmt::join(texts, ", ")));
+}
+
+[[noreturn]] void refuse(const Condition& column, const std::string& text) {
+  throw FileError(
+      fmt::format("condition: {} = {} given; it is {}", column.name, text, possible(column)));
 }
 
 Index class_of(const Condition& column, double value) {
@@ -123,8 +129,9 @@ Tensor Conditions::row(const std::map<std::string, std::string>& texts) const {
   Tensor row({1, std::ssize(columns)});
   for (std::size_t g = 0; g < columns.size(); ++g) {
     const auto text = texts.find(names[g]);
-    require<FileError>(text != texts.end(), "condition: {} is not given; hint: --given {}=VALUE",
-                       names[g], names[g]);
+    require<FileError>(text != texts.end(),
+                       "condition: {} is not given; hint: --given {}=VALUE, {}", names[g], names[g],
+                       possible(columns[g]));
     row.mutable_data()[g] = static_cast<real>(value_of(columns[g], text->second));
   }
   return row;

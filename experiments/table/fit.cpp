@@ -87,6 +87,12 @@ class Fit {
       const bool wanted = options_.model == "auto" || options_.model == kind;
       if (must_stop() && wanted) break;  // what was asked for is there, if only begun
     }
+    const std::span untried = std::span(kinds).subspan(candidates.size());
+    if (!untried.empty()) {
+      facts_.stopped = true;
+      facts_.warnings.push_back(
+          fmt::format("it ended before these could be tried: {}", fmt::join(untried, ", ")));
+    }
     const auto best = std::ranges::max_element(candidates, {}, [&](const Candidate& c) {
       const bool wanted = options_.model == "auto" || options_.model == c.kind;
       return wanted ? facts_.on_validation.at(c.kind).value

@@ -109,7 +109,10 @@ Conditions conditions_from(const Json& json) {
     const bool are_places = std::ranges::all_of(column.classes, [&](double value) {
       return value >= 0 && value < static_cast<double>(column.words.size());
     });
-    require<FileError>(groups <= kMostGroups && column.deviation > 0 &&
+    const bool has_units = std::isfinite(static_cast<real>(column.mean)) &&
+                           std::isfinite(static_cast<real>(column.deviation)) &&
+                           static_cast<real>(column.deviation) > 0;
+    require<FileError>(groups <= kMostGroups && has_units &&
                            (column.words.empty() || (are_places && !column.classes.empty())),
                        "its conditions make no sense");
   }
@@ -122,7 +125,24 @@ const std::string& text_of(const TensorFile& file, const std::string& key) {
   return found->second;
 }
 
+// Of how many numbers such a model is made, at least.
+double least_numbers(const Architecture& a, Index dim, const Conditions& conditions) {
+  const auto D = static_cast<double>(dim), reals = static_cast<double>(conditions.reals()),
+             C = static_cast<double>(conditions.size()), units = static_cast<double>(a.units),
+             layers = a.kind == "flow-matching" ? 1 : static_cast<double>(a.layers);
+  if (is_mixture(a.kind))
+    return static_cast<double>(conditions.groups() * a.components) * (D + reals) * (D + reals);
+  const double network = units * (static_cast<double>(a.depth - 1) * units + D / 2 + C);
+  return layers * network + (a.kind == "spline" ? (layers - 1) * D * D : 0);  // which mix columns
+}
+
 // Sizes are believed only as far as tensors of these sizes are there.
+void check_sizes(const TensorFile& file, const Architecture& a, Index D, const Conditions& given) {
+  double numbers = 0;
+  for (const auto& [name, x] : file.all()) numbers += static_cast<double>(x.size());
+  require<FileError>(least_numbers(a, D, given) <= numbers,
+                     "it has {} numbers, too few for the sizes that it tells", numbers);
+}
 void take_components(const TensorFile& file, Architecture& architecture) {
   if (!is_mixture(architecture.kind)) return;
   const Tensor& weights = file.at(kFlow + "base.0.weights");
@@ -162,7 +182,10 @@ TableModel decode(const TensorFile& file) {
   require<FileError>(D >= 1, "it has no columns");
   const Conditions conditions = conditions_from(Json::parse(text_of(file, "conditions")));
   const std::vector<double> grid = Json::parse(text_of(file, "grid"));
-  require<FileError>(std::ssize(grid) == D, "its grid is not that of its columns");
+  const bool has_widths = std::ranges::all_of(
+      grid, [](double width) { return width >= 0 && std::isfinite(static_cast<real>(width)); });
+  require<FileError>(std::ssize(grid) == D && has_widths, "its grid is not that of its columns");
+  check_sizes(file, architecture, D, conditions);
   Rng rng(0);
   TableModel model{
       architecture,
@@ -177,6 +200,9 @@ TableModel decode(const TensorFile& file) {
                          std::ranges::is_sorted(ranks),
                      "its ranks are not in order");
   load(model.flow, with_prefix(file.all(), kFlow));
+  for (const auto& [name, x] : tensors(model.flow))
+    require<FileError>(all_finite(x), "tensor \"{}\" has a number that is not finite",
+                       kFlow + name);
   return model;
 }
 
@@ -259,7 +285,7 @@ double rank(const TableModel& model, double log_p) {
   return static_cast<double>(below) / static_cast<double>(std::max<std::size_t>(1, ranks.size()));
 }
 
-void save_model(const std::filesystem::path& path, const TableModel& model) {
+TensorFile file_of(const TableModel& model) {
   TensorFile file;
   for (const auto& [name, x] : tensors(model.flow)) file.tensors[kFlow + name] = x;
   file.tensors["ranks"] = model.ranks;
@@ -270,19 +296,21 @@ void save_model(const std::filesystem::path& path, const TableModel& model) {
   file.metadata["conditions"] = to_json(model.conditions).dump();
   file.metadata["grid"] = Json(model.grid).dump();
   file.metadata["facts"] = to_json(model.facts).dump();
-  file.metadata["hash"] = model.hash();
-  save_tensors(path, file);
+  return file;
+}
+
+void save_model(const std::filesystem::path& path, const TableModel& model) {
+  save_tensors(path, file_of(model));
 }
 
 TableModel model_in(const TensorFile& file, const std::string& name) {
   try {
     if (text_of(file, "format") == kModelFormat) return from_experiment(file);
-    TableModel model = decode(file);
-    require<FileError>(model.hash() == text_of(file, "hash"),
-                       "its tensors are not those of its hash");
-    return model;
+    return decode(file);
   } catch (const std::exception& error) {  // of JSON, or one of ours
-    throw FileError(fmt::format("load: {}: not a model of a table: {:.200}", name, error.what()));
+    std::string reason = error.what();
+    std::ranges::replace(reason, '\n', ' ');  // of a text of the file
+    throw FileError(fmt::format("load: {}: not a model of a table: {:.200}", name, reason));
   }
 }
 

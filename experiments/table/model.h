@@ -63,7 +63,7 @@ struct TableModel {
   // The columns that a table needs for it to be scored: `columns`, then the conditions.
   std::vector<std::string> all_columns() const;
   std::map<std::string, std::vector<std::string>> words() const;  // of those of words
-  std::string hash() const;                                       // of all its tensors
+  std::string hash() const;                                       // of its flow's tensors
 };
 
 // Of rows (n, all_columns()), in nats and in the table's units; on all threads. `rng` is that of
@@ -82,7 +82,9 @@ Tensor dequantised(const Tensor& points, const std::vector<double>& grid, Rng& r
 // columns x and y, and of a class, if they are told one.
 void save_model(const std::filesystem::path& path, const TableModel& model);
 TableModel load_model(const std::filesystem::path& path);
-TableModel model_in(const TensorFile& file, const std::string& name);  // of a file that was read
+// The same without the file system: what a file holds. `name` is for the error messages.
+TensorFile file_of(const TableModel& model);
+TableModel model_in(const TensorFile& file, const std::string& name);
 Flow load_flow(const std::filesystem::path& path);
 
 // {rows, columns, model, log_prob_test, se, baselines, seconds, hash, ...}: fit.json.

@@ -38,10 +38,15 @@ std::vector<Index> hidden_in(const NamedTensors& all, const std::string& prefix)
   std::vector<Index> sizes;
   for (auto at = all.find(prefix + "0.bias"); at != all.end();
        at = all.find(fmt::format("{}{}.bias", prefix, sizes.size()))) {
+    const Index before = sizes.empty() ? 0 : sizes.back();
     sizes.push_back(at->second.size());
     require<FileError>(sizes.back() <= kMostUnits && std::ssize(sizes) <= kMostLayers,
                        "{}: a network of {} layers, the last of {} units; at most {} of {}", prefix,
                        sizes.size(), sizes.back(), kMostLayers, kMostUnits);
+    const std::string weight = fmt::format("{}{}.weight", prefix, sizes.size() - 1);
+    require<FileError>(
+        sizes.size() == 1 || tensor_of(all, weight).shape() == Shape{sizes.back(), before},
+        "{} is not from {} to {} units", weight, before, sizes.back());
   }
   require<FileError>(sizes.size() >= 2, "it has no network \"{}\"", prefix);
   sizes.pop_back();
@@ -249,10 +254,9 @@ Flow flow_of(const PlaneModel& model) {
 TensorFile file_of(const PlaneModel& model) {
   TensorFile file{{}, model.about};
   if (text_of(model.about, "format") == kTableFormat) {
-    const NamedTensors all = tensors(flow_of(model));
-    for (const auto& [name, x] : all) file.tensors[kFlow + name] = x;
+    for (const auto& [name, x] : tensors(flow_of(model))) file.tensors[kFlow + name] = x;
     file.tensors["ranks"] = model.ranks;
-    file.metadata["hash"] = hash_tensors(all);
+    file.metadata.erase("hash");  // of an older file, of the numbers that it had
     return file;
   }
   file.tensors = model.flow ? tensors(*model.flow) : tensors(*model.matching);

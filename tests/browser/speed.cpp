@@ -1,17 +1,17 @@
 // How many steps a second the laboratory trains natively: what tests/browser/speed.mjs compares the
 // page with. In the arithmetic that a browser has, so that both compute the same bits.
 //
-//   lab_speed SECONDS        prints {"flow": 2345.6, "matching": ...}
-#include <chrono>
+//   lab_speed SECONDS        prints {"flow": 2345.6, "matching": ...}; seconds are of processor
+//   time
 #include <cstdio>
 #include <cstdlib>
+#include <ctime>
 
 #include "experiments/browser/messages.h"
 #include "tensor/kernels/arithmetic.h"
 
 int main(int argc, char** argv) {
   using namespace gradflow;
-  using Clock = std::chrono::steady_clock;
   const double wanted = argc > 1 ? std::atof(argv[1]) : 2;
   set_arithmetic(Arithmetic::portable);
   Lab lab;
@@ -21,12 +21,12 @@ int main(int argc, char** argv) {
   Json rates;
   for (const auto& [name, which] :
        {std::pair{"flow", Which::flow}, {"matching", Which::matching}}) {
-    const auto began = Clock::now();
+    const std::clock_t began = std::clock();
     double seconds = 0;
     Index steps = 0;
     for (; seconds < wanted; ++steps) {
       lab.step(which);
-      seconds = std::chrono::duration<double>(Clock::now() - began).count();
+      seconds = static_cast<double>(std::clock() - began) / CLOCKS_PER_SEC;
     }
     rates[name] = static_cast<double>(steps) / seconds;
   }

@@ -96,6 +96,18 @@ test('it answers while it trains, tells its progress, and what it learns approac
   worker.close();
 });
 
+test('it trains to the end of the course, and not a step further', async () => {
+  const worker = await onSet('rings', {steps: 60, couplings: 2});
+  await worker.ask('step', {which: 'flow', steps: 20});  // one is ahead of the other
+  await worker.ask('train', {which: 'both'});
+  while (!worker.events.some(({matching}) => matching?.rate === 0)) await new Promise((resolve) => setTimeout(resolve, 20));
+  const {flow, matching} = await worker.ask('progress');
+  assert.deepEqual([flow.steps, matching.steps, flow.rate], [60, 60, 0]);
+  await worker.ask('train', {which: 'both'});
+  assert.equal((await worker.ask('pause')).flow.steps, 60);
+  worker.close();
+});
+
 test('a point goes to the noise and back, through both models', async () => {
   const worker = await onSet('rings', {rate: 0.01});
   await worker.ask('step', {which: 'both', steps: 50});
@@ -113,6 +125,25 @@ test('a point goes to the noise and back, through both models', async () => {
   const {states, K} = await worker.ask('carry', {which: 'matching', points, to: 'latent', solver: 'rk4', steps: 20});
   assert.deepEqual([...states], [...matching.states]);
   assert.equal(K, 20);
+  worker.close();
+});
+
+test('a model is kept while another is trained, and goes on where it was', async () => {
+  const options = {seed: 3, steps: 1000}, worker = await onSet('rings', options);
+  await worker.ask('step', {which: 'both', steps: 12});
+  const unbroken = await worker.ask('hash');
+  await worker.ask('reset', options);
+  await worker.ask('step', {which: 'both', steps: 7});
+  await worker.ask('keep', {which: 'flow', place: 2});
+  await worker.ask('reset', {...options, which: 'flow', maps: 'spline'});
+  assert.equal((await worker.ask('progress')).flow.steps, 0);
+  await worker.ask('step', {which: 'both', steps: 5});  // matching is the same one
+  const {points} = await worker.ask('reset', {...options, which: 'flow', kept: {flow: 2}});
+  assert.ok(points.length > 1000);
+  await worker.ask('step', {which: 'flow', steps: 5});
+  assert.deepEqual(await worker.ask('hash'), unbroken);
+  await assert.rejects(worker.ask('reset', {...options, which: 'matching', kept: {matching: 2}}), /no model is kept in place 2/);
+  await assert.rejects(worker.ask('step', {which: 'all'}), /"all" given; one of flow, matching/);
   worker.close();
 });
 

@@ -133,6 +133,50 @@ TEST_CASE("lab: what is saved is what is loaded, and what does not fit is named"
   CHECK_THROWS_AS(other.load("no such file"), Error);
 }
 
+TEST_CASE("lab: a model is kept with its training, beside others") {
+  const Json options{{"seed", 2}, {"rate", 1e-2}};
+  Lab unbroken, lab;
+  prepare(unbroken, options, 9);
+  prepare(lab, options, 4);
+  lab.keep(Which::flow, 1);
+  LabOptions other = lab.options();
+  other.spline = true, other.couplings = 2;
+  constexpr Which flow[] = {Which::flow};
+  lab.reset(other, flow);
+  CHECK(lab.learner(Which::flow).steps() == 0);
+  CHECK(lab.learner(Which::matching).steps() == 4);  // it is the same one
+  for (int i = 0; i < 5; ++i) lab.step(Which::matching), lab.step(Which::flow);
+  const std::string splines = lab.hash(Which::flow);
+  lab.keep(Which::flow, 2);
+  for (const auto& [place, steps] : {std::pair{1, 4}, {2, 5}}) {
+    lab.take(Which::flow, place);
+    CHECK(lab.learner(Which::flow).steps() == steps);
+  }
+  CHECK(lab.hash(Which::flow) == splines);
+  lab.take(Which::flow, 1);
+  for (int i = 0; i < 5; ++i) lab.step(Which::flow);
+  for (const Which which : kBoth) CHECK(lab.hash(which) == unbroken.hash(which));
+  CHECK_THROWS_AS(lab.take(Which::matching, 1), Error);  // there is none
+  other.by_class = true;
+  CHECK_THROWS_AS(lab.reset(other, flow), Error);  // matching would not be told
+  lab.reset(other);
+  CHECK_THROWS_AS(lab.take(Which::flow, 1), Error);  // it is told no class
+  CHECK_THROWS_AS(Lab().keep(Which::flow, 1), Error);
+}
+
+TEST_CASE("lab: a model that is taken back sees the data in its own units") {
+  Lab lab;
+  prepare(lab, Json::object(), 1);
+  const Tensor first = lab.data().points;
+  lab.keep(Which::flow, 0);
+  Lab foreign;
+  prepare(foreign, Json::object(), 0, "moons");
+  lab.load(foreign.save(Which::flow));
+  CHECK(largest_difference(lab.data().points, first) > 0.1);
+  lab.take(Which::flow, 0);
+  CHECK(largest_difference(lab.data().points, first) < 1e-5);
+}
+
 // The lab's own log p of points, in nats and in the units of the data.
 std::vector<double> scores(const Lab& lab, Which which, const Tensor& raw, Label label) {
   const Tensor log_p = lab.log_density(which, lab.units().to_latent(raw).points.value(), 50, label);

@@ -109,13 +109,39 @@ TEST_CASE("the layout is that of the format") {
   std::memcpy(&header_size, bytes.data(), sizeof(header_size));
   CHECK(header_size % 8 == 0);  // the numbers are aligned
   const std::string header =
-      sizeof(real) == 4
-          ? R"({"__metadata__":{"k":"v"},"x":{"dtype":"F32","shape":[1,2],"data_offsets":[0,8]}})"
-          : R"({"__metadata__":{"k":"v"},"x":{"dtype":"F64","shape":[1,2],"data_offsets":[0,16]}})";
+      sizeof(real) == 4 ? R"({"__metadata__":{"gradflow_hash":"ba42c0e63cfa977f","k":"v"},)"
+                          R"("x":{"dtype":"F32","shape":[1,2],"data_offsets":[0,8]}})"
+                        : R"({"__metadata__":{"gradflow_hash":"5e1db9eee346281e","k":"v"},)"
+                          R"("x":{"dtype":"F64","shape":[1,2],"data_offsets":[0,16]}})";
   CHECK(bytes.substr(8, header.size()) == header);
   CHECK(bytes.substr(8 + header.size(), header_size - header.size()).find_first_not_of(' ') ==
         std::string::npos);
   CHECK(bytes.substr(8 + header_size) == bytes_of<real>({1, 2}));
+}
+
+// FNV-1a of "k\0v\0x\0F32 2\0" and of the bytes of 1 and 2, by another program.
+TEST_CASE("a hash is that of what is there, in whatever order, or the file is refused") {
+  const auto file = [](const std::string& hash, const std::string& text, float second) {
+    return file_of(
+        R"({"x":{"dtype":"F32","shape":[2],"data_offsets":[0,8]},"__metadata__":{"k":")" + text +
+            R"(","gradflow_hash":")" + hash + "\"}}",
+        bytes_of<float>({1, second}));
+  };
+  const std::string hash = "bf33b356a5b95b3a";
+  CHECK(error_of(file(hash, "v", 2)) == "no error");
+  CHECK(decode_tensors(file(hash, "v", 2), "").metadata ==
+        std::map<std::string, std::string>{{"k", "v"}});
+  const std::string refusal =
+      "load: model: its numbers or texts are not those that were saved: their hash is another; "
+      "hint: take another copy, or make it anew";
+  CHECK(error_of(file(hash, "v", std::nextafter(2.0f, 3.0f))) == refusal);
+  CHECK(error_of(file(hash, "w", 2)) == refusal);
+  CHECK(error_of(file("0" + hash.substr(1), "v", 2)) == refusal);
+  CHECK(error_of(file("", "v", 2)) == refusal);
+  // One that is handed over is not that of the file.
+  const TensorFile again = decode_tensors(
+      encode_tensors({{{"x", ones({2})}}, {{"gradflow_hash", hash}, {"k", "v"}}}), "again");
+  CHECK(again.metadata == std::map<std::string, std::string>{{"k", "v"}});
 }
 
 TEST_CASE("both precisions are read and converted") {

@@ -110,7 +110,7 @@ check "sample --given: nearly all on that side" awk -F, 'NR > 1 { left += $1 < 1
 run "$gradflow" sample bow.fit --given side=3
 refused "sample --given: a class that is none" "side = 3 given; it is one of: 2, 5"
 run "$gradflow" sample bow.fit
-refused "sample without --given" "side is not given; hint: --given side=VALUE"
+refused "sample without --given" "side is not given; hint: --given side=VALUE, one of: 2, 5"
 run "$gradflow" sample plain --given side=5
 refused "sample --given without need" "the model's conditions are: none"
 run "$gradflow" score bow.fit bow.csv
@@ -139,6 +139,8 @@ refused "words: none in arrays" 'column "side" holds words'
 check "words: nor half a file" [ ! -e words.npz ]
 run "$gradflow" report words words.csv --out words.html
 check "words: report" [ "$status" -eq 0 ]
+check "words: the least likely rows have them" [ "$(grep -cE '<td[^>]*>(right|far left)</td>' words.html)" -eq 10 ]
+check "words: the page says how to sample" says "sample model.safetensors -n 1000 --given side=VALUE" words.html
 sed 's/right/up/' words.csv > other.csv
 run "$gradflow" score words other.csv
 refused "words: a row with another one" '"up" is none of: '
@@ -230,6 +232,9 @@ run "$gradflow" fit constant.csv --except side
 refused "a constant column" 'column "k" is constant, 7'
 run "$gradflow" score missing.csv plain.csv
 refused "no model" "missing.csv"
+sed 's/"grid":"\[0.0,0.0\]"/"grid":"[0.0,0.5]"/' plain/model.safetensors > changed.safetensors
+run "$gradflow" score changed.safetensors plain.csv
+refused "a model with another number" "not those that were saved"
 head -c 500 plain/model.safetensors > cut.safetensors
 run "$gradflow" info cut.safetensors
 refused "half a model" "cut.safetensors"

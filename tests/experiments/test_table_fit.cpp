@@ -479,6 +479,8 @@ TEST_CASE("What is no model of the plane is refused, with the reason", "[table]"
                    f.tensors["flow.0.0.0.bias"] = zeros({5000});
                  }),
                  "5000 units; at most"));
+  CHECK(contains(changed([](TensorFile& f) { f.tensors["flow.0.0.1.bias"] = zeros({4096}); }),
+                 "0.1.weight is not from 16 to 4096 units"));
   options.given = {"b", "side"};
   Table two = bow(200, 1);
   two.names = {"a", "b", "side"};
@@ -508,12 +510,78 @@ TEST_CASE("A file that is no model is refused in one line", "[table]") {
     INFO(name);
     CHECK(contains(error([&, key = name](TensorFile& f) { f.tensors.erase(key); }), "load: f: "));
   }
-  CHECK(contains(error([](TensorFile& f) {
-                   Tensor& means = f.tensors.at("flow.base.0.means");
-                   means.mutable_data()[0] += 1;
-                 }),
-                 "its tensors are not those of its hash"));
   CHECK(contains(error([](TensorFile& f) { f.metadata["layers"] = "1000000"; }), "layers"));
+  CHECK(contains(error([](TensorFile& f) { f.metadata["format"] = "a\nb"; }), "it is a \"a b\""));
+  CHECK(contains(error([](TensorFile& f) { f.metadata["grid"] = "[-1, 0]"; }), "its grid is not"));
+  CHECK(contains(error([](TensorFile& f) { f.metadata["grid"] = "[1e300, 0]"; }), "its grid is"));
+  CHECK(contains(error([](TensorFile& f) {
+                   f.tensors.at("flow.base.0.means").mutable_data()[0] =
+                       std::numeric_limits<real>::quiet_NaN();
+                 }),
+                 "tensor \"flow.base.0.means\" has a number that is not finite"));
+}
+
+TEST_CASE("Any number of a model's file that is another is seen", "[table]") {
+  const Scratch scratch;
+  FitOptions options = small_maf();
+  options.given = {"side"};
+  options.training.epochs = 1;
+  const fs::path path = scratch.path / "model.safetensors";
+  save_model(path, fit(split(bow(200, 1)), options));
+  const std::string bytes = read_file(path);
+  const TensorFile good = load_tensors(path);
+  const auto error = [](const std::string& file) {
+    return message_of<FileError>([&] { model_in(decode_tensors(file, "f"), "f"); });
+  };
+  CHECK(error(bytes) == "no error");
+  // One bit of each tensor: weights, masks' orders, units, ranks.
+  std::size_t end = bytes.size();
+  for (auto at = good.tensors.rbegin(); at != good.tensors.rend(); ++at) {
+    INFO(at->first);
+    std::string changed = bytes;
+    changed[end - 1] = static_cast<char>(changed[end - 1] ^ 1);
+    CHECK(contains(error(changed), "load: f: its numbers or texts are not those that were saved"));
+    end -= at->second.values().size_bytes();
+  }
+  // A digit of each text that has one: sizes, classes' values, what is told of a number.
+  for (const auto& [key, text] : good.metadata) {
+    const std::size_t digit = text.find_first_of("0123456789");
+    if (digit == text.npos) continue;
+    INFO(key);
+    TensorFile file = good;
+    file.metadata.at(key)[digit] = text[digit] == '1' ? '2' : '1';
+    const std::string other = encode_tensors(file);
+    const std::size_t hash = bytes.find("gradflow_hash") + 16;
+    CHECK(contains(error(std::string(other).replace(hash, 16, bytes, hash, 16)),
+                   "not those that were saved"));
+  }
+  // As older versions wrote it, without a hash: it is believed.
+  std::string old = bytes;
+  old.replace(old.find("gradflow_hash"), 13, "nothing_there");
+  CHECK(error(old) == "no error");
+}
+
+TEST_CASE("Sizes are believed only as far as a file has numbers", "[table]") {
+  FitOptions options = small_maf();
+  options.given = {"side"};
+  options.training.epochs = 1;
+  for (const std::string& kind : kKinds) {
+    INFO(kind);
+    options.model = kind;
+    TensorFile file = file_of(fit(split(bow(200, 1)), options));
+    CHECK(message_of<FileError>([&] { model_in(file, "f"); }) == "no error");
+    if (is_mixture(kind)) {  // 50 000 classes: as many mixtures
+      std::string classes = "0";
+      for (int k = 1; k < 50'000; ++k) classes += fmt::format(",{}", k);
+      file.metadata["conditions"] = fmt::format(
+          R"([{{"name":"side","classes":[{}],"mean":0,"deviation":1,"words":[]}}])", classes);
+    } else {  // 60 GB
+      file.metadata["units"] = "4096";
+      file.metadata["layers"] = "100";
+      file.metadata["depth"] = "10";
+    }
+    CHECK(contains(message_of<FileError>([&] { model_in(file, "f"); }), "too few for the sizes"));
+  }
 }
 
 TEST_CASE("A fit that is stopped goes on to the same bits", "[table]") {
@@ -561,6 +629,20 @@ TEST_CASE("A limit of time is kept, about", "[table]") {
   TableModel model = fit(parts, options);  // as begun, at the least
   CHECK(model.architecture.kind == "maf");
   CHECK(model.facts.histories["maf"].epochs.size() < 100'000);
+}
+
+TEST_CASE("A fit without time says what it has not tried", "[table]") {
+  const Split parts = split(without_class(bow(400, 3)), {.seed = 1});
+  FitOptions options = small_maf();
+  options.model = "auto";
+  options.seconds = 1e-9;
+  const Facts facts = fit(parts, options).facts;
+  CHECK(facts.stopped);
+  REQUIRE(facts.warnings.size() == 1);
+  CHECK(facts.warnings[0] == "it ended before these could be tried: mixture, maf, spline");
+  options.seconds = std::numeric_limits<double>::infinity();
+  options.model = "gaussian";
+  CHECK(fit(parts, options).facts.warnings.empty());
 }
 
 TEST_CASE("The difference of two models is that on the same rows", "[table]") {

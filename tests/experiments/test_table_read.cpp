@@ -266,6 +266,11 @@ TEST_CASE("Words of a class are numbered as they are met, or must be those that 
   CHECK(contains(error_of(bytes, {.words = {{"sort", {"rose", "7"}}}}),
                  "row 2 (line 3), column \"sort\": \"\"iris, blue\"\" is none of: rose, 7"));
   CHECK(contains(error_of(bytes), "\"rose\" is no number; hint: --except sort"));
+  // All columns that hold none are told at once.
+  CHECK(contains(error_of("day,a,sort\n2021-01-01,1,iris\n"),
+                 "\"2021-01-01\" is no number; hint: --except day,sort leaves them out, "
+                 "--given day,sort takes them for classes"));
+  CHECK(contains(error_of("day,a,sort\n2021-01-01,1,iris\n", any), "hint: --except day leaves it"));
   // What begins with a number holds numbers.
   const Table numbers = read("a,sort\n1,3\n2,4\n", any);
   CHECK(as_text(numbers) == "a sort | 1 3 | 2 4");
@@ -276,6 +281,7 @@ TEST_CASE("Words of a class are numbered as they are met, or must be those that 
   std::string many = "sort\n";
   for (int i = 0; i < 51; ++i) many += fmt::format("w{}\n", i);
   CHECK(contains(error_of(many, any), "row 51 (line 52), column \"sort\": \"w50\" is one more"));
+  CHECK(contains(error_of(many, any), "hint: --except sort leaves it out"));
   CHECK(contains(error_of(kTwo, {.words = {{"x1", {"rose"}}}}), "this format holds numbers"));
   CHECK(split(read(bytes + bytes.substr(7) + bytes.substr(7), any)).words == table.words);
 }

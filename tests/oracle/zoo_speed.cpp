@@ -46,7 +46,7 @@ void measure_all(double budget) {
   Rng rng(0);
   const ConditionerOptions network{.hidden = {64, 64}};
   measure_training("affine_coupling", budget, affine_couplings(network, rng), 128);
-  for (const Index bins : {16, 32})
+  for (const Index bins : {8, 16, 32})
     measure_training(
         fmt::format("spline_coupling_{}", bins), budget,
         spline_coupling(2, {.layers = 6, .network = network, .spline = {.bins = bins}}, rng), 128);

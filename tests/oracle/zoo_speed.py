@@ -22,6 +22,7 @@ from speed import here, least
 
 torch.set_num_threads(1)
 HIDDEN = (64, 64)
+BINS = (8, 16, 32)
 
 
 class OneNetworkAffine(AffineCoupling):
@@ -116,8 +117,7 @@ def in_torch(budget):
     inverse = flow(5, lambda: Turned(Masked(8)), 8)
     return {
         "affine_coupling": training(budget, flow(6, lambda: OneNetworkAffine(2), 2), 2),
-        "spline_coupling_16": training(budget, spline(16), 2),
-        "spline_coupling_32": training(budget, spline(32), 2),
+        **{f"spline_coupling_{bins}": training(budget, spline(bins), 2) for bins in BINS},
         "maf": training(budget, flow(5, lambda: Masked(8), 8), 8),
         "iaf": training(budget, flow(5, lambda: Turned(Masked(2)), 2), 2),
         "maf_sampling": without_gradient(budget, lambda: masked.to_data(torch.randn(128, 8))),
@@ -136,7 +136,7 @@ def main():
     for name, torch_time in theirs.items():
         mine = min(ours[name], again[name])
         print(f"{name:20} {mine:9.0f} {torch_time:9.0f} {torch_time / mine:7.1f}")
-    for bins in (16, 32):
+    for bins in BINS:
         ratio = (min(ours[f"spline_coupling_{bins}"], again[f"spline_coupling_{bins}"])
                  / min(ours["affine_coupling"], again["affine_coupling"]))
         print(f"a step with splines of {bins} bins takes {ratio:.2f} of one with affine maps")

@@ -18,8 +18,8 @@ cmake --preset fuzz
 cmake --build --preset fuzz
 
 status=0
-for target in fuzz_tensors fuzz_checkpoint fuzz_model fuzz_report fuzz_csv fuzz_npy fuzz_npz fuzz_gzip fuzz_idx \
-  fuzz_picture; do
+for target in fuzz_tensors fuzz_checkpoint fuzz_model fuzz_table_model fuzz_report fuzz_csv fuzz_npy fuzz_npz \
+  fuzz_gzip fuzz_idx fuzz_picture; do
   mkdir -p "build/fuzz/corpus/$target"
   log=build/fuzz/$target.log
   # -timeout: no input may take longer than that; -rss_limit_mb: nor need more memory.

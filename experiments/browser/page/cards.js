@@ -1,7 +1,7 @@
 // Three questions, each with a state of the page in which the answer can be seen.
 
 const rings = {set: 'rings', seed: 1, by_class: 0, t: 1, samples: 1, density: 0, arrows: 0, grid: 0,
-               lines: 'none', solver: 'euler', steps: 32, batch: 128, length: 6000, rate: 0.001};
+               lines: 0, solver: 'euler', steps: 32, batch: 128, length: 6000, rate: 0.001};
 // Flow matching wants more of everything before its rings are thin.
 const longer = {...rings, which: 'matching', pairing: 'independent', batch: 256, length: 15000, rate: 0.005};
 
@@ -19,13 +19,13 @@ export const cards = [
      'Let it train, and look at the colours: bright threads and smears join the rings, and cross their holes.',
      'Switch <b>warped grid</b> on, and <b>density</b> off. The noise is a sheet with no hole, and a flow is a rubber map: it stretches the sheet but cannot tear it. The rings have holes, so some of the sheet always lies across them. Where it is stretched thin, that is a thread.',
      'Switch <b>density</b> on again and drag the circle across a thread: log p falls off beside it, but p is nowhere quite 0.',
-     'Now choose <b>splines</b>, and train. An affine layer can only shift and stretch a whole line; a spline can be steep just between two rings. The threads get thinner, soon too thin to be seen; the circle still finds them.']},
+     'Now choose <b>splines</b>, and train: the affine flow stays below, as it was, and <b>Back to it</b> exchanges the two. An affine layer can only shift and stretch a whole line; a spline can be steep just between two rings. The threads get thinner, soon too thin to be seen; the circle still finds them.']},
   {id: 'transport', title: 'What does optimal transport change?', code: 'pairing',
-   state: {...longer, batch: 128, length: 10000, lines: 'independent', steps: 16},
+   state: {...longer, batch: 128, length: 10000, lines: 1, steps: 16},
    steps: [
      'The data panel shows lines from noise to data, as training sees them. They cross everywhere, so at one place the velocity is a mean of many directions. Let it train to its end and ask <i>What does it cost?</i> with 16 steps.',
-     'Set <b>Pairs of a batch</b> to <b>optimal transport</b>: the same points, other partners. The lines hardly cross any more.',
-     'Choose <b>optimal transport</b> under <b>Models</b>, which begins anew, train to the end and ask again. The table has both numbers: with few steps much less is lost.',
+     'Choose <b>optimal transport</b> under <b>Models</b>: the same points, other partners, and the lines hardly cross any more. A new model begins; the one before stays below, and <b>Back to it</b> exchanges the two, lines and all.',
+     'Train to the end and ask again. The table has both numbers: with few steps much less is lost.',
      'Drag the circle: its path is nearly straight now, and a straight path needs few steps. With many steps, and trained long enough, either pairing gives the rings.']},
 ];
 

@@ -5,7 +5,10 @@ import {color} from './colors.js';
 // batches, which differ by chance much more than the curve falls.
 export class Curve {
   constructor(memory = 0.9) { this.memory = memory; this.clear(); }
-  clear() { this.points = []; this.mean = null; }
+  clear(points = []) {  // or as it was
+    this.points = points;
+    this.mean = points.at(-1)?.[1] ?? null;
+  }
   add(step, value) {
     if (!Number.isFinite(value)) return;
     this.mean = this.mean === null ? value : this.memory * this.mean + (1 - this.memory) * value;

@@ -6,16 +6,20 @@ import {ask, on_progress, start} from './engine_link.js';
 import {excerpts} from './excerpts.js';
 import {Curve, plot} from './loss_plot.js';
 import {add_dab, dabs, dabs_text, drawn_points, read_dabs, read_table} from './own_data.js';
+import {Pace} from './pace.js';
 import {Refresher} from './refresh.js';
+import {Shelf, affected, choices_of, words} from './shelf.js';
 import {checked, from_address, initial, remember, state} from './state.js';
 import {TapeView} from './tape_view.js';
-import {classes, jobs, models, nearest, paint_panels, shown, take_canvases} from './views.js';
+import {classes, finer_jobs, finish_picture, jobs, models, nearest, paint_panels, shown, take_canvases} from './views.js';
 
 const $ = id => document.getElementById(id);
 const curves = {flow: new Curve(), matching: new Curve(.97), matching_nats: new Curve(0)};
-let sets = [], progress = {}, from_file = {}, pasted = null, playing = false, pen_class = 0;
+const shelves = {flow: new Shelf(), matching: new Shelf()}, pace = new Pace();
+let sets = [], progress = {}, from_file = {}, pasted = null, tables = 0, playing = false, pen_class = 0;
 const untrained = which => steps(which) ? '' : from_file[which] ? ', from a file' : ', untrained';
 const steps = which => progress[which]?.steps ?? 0;  // that a model has been trained
+shown.steps = steps;
 
 function trouble(error) {
   $('trouble').textContent = error.message ?? String(error);
@@ -30,8 +34,15 @@ let frame = 0;
 const repaint = () => { frame ||= requestAnimationFrame(() => { frame = 0; paint(); }); };  // once a frame at most
 const {point, velocity, ...slow_jobs} = jobs;
 const quick = new Refresher({point, velocity}, repaint, trouble);
-const slow = new Refresher({...slow_jobs, nats, hash}, repaint, trouble);
-const need = (...names) => { quick.need(...names); slow.need(...names); };
+const then_finer = (name, job) => async () => { await job(); if (!shown.training) patient.need('finer_' + name); };
+const slow = new Refresher({...slow_jobs, nats, hash, grid: then_finer('grid', jobs.grid),
+                            density: then_finer('density', jobs.density)}, repaint, trouble);
+const patient = new Refresher(finer_jobs, repaint, trouble);
+const need = (...names) => {
+  if (names.includes('grid') || names.includes('density')) ++shown.version;
+  quick.need(...names);
+  slow.need(...names);
+};
 const need_all = () => need(...Object.keys(jobs), 'nats', 'hash');
 
 async function hash() { $('hash').textContent = hash_text(await ask('hash')); }
@@ -61,6 +72,7 @@ async function nats() {
 const highest_error = () => 1.3 * Math.max(.1, ...curves.matching.points.map(([, error]) => error));
 
 function paint() {
+  say();
   paint_panels();
   const length = Math.min(state.length, Math.max(500, ...models.map(which => 1.3 * steps(which))));
   const at_most = Math.round(length);
@@ -69,7 +81,6 @@ function paint() {
        {floor: shown.data?.floor ?? null, length: at_most, high: 3.2});
   plot($('squares'), [{curve: curves.matching, colour: 'matching', name: 'error'}],
        {floor: state.pairing === 'independent' ? shown.data?.matching_floor ?? null : null, length: at_most, high: state.pairing === 'optimal' ? highest_error() : 2.2, least: 0});
-  say();
 }
 
 function say() {
@@ -77,13 +88,12 @@ function say() {
   const layer = shown.flow.samples ? `layer ${nearest(shown.flow.samples[0])} of ${shown.flow.samples[0].K}` : '';
   $('say-flow').textContent = layer + untrained('flow');
   $('say-matching').textContent = `time ${state.t.toFixed(2)}, ${state.steps} ${state.steps === 1 ? 'step' : 'steps'}` + untrained('matching');
-  $('say-data').textContent = shown.drawing ? 'draw here' : shown.data ? `${shown.data.points.length / 2} points` : '';
+  $('say-data').textContent = shown.drawing ? 'draw here' : !shown.data ? '' : state.lines && shown.pairs
+    ? pairs_text(shown.pairs[state.pairing]) : `${shown.data.points.length / 2} points`;
   $('steps-said').textContent = state.steps;
-  const fast = which => Math.round(progress[which]?.steps_per_second ?? 0);
-  const rate = progress[state.which === 'both' ? 'flow' : state.which]?.rate;
-  $('clock').textContent = `trained: flow ${steps('flow')}, matching ${steps('matching')} steps` +
-    (shown.training ? `; ${fast('flow')} and ${fast('matching')} a second` : '') +
-    (rate === undefined ? '' : rate > 0 ? `; rate ${rate.toPrecision(2)}` : '; done: the rate has fallen to 0. Reset begins anew');
+  $('clock').textContent = clock_text();
+  $('units').textContent = units_text();
+  for (const which of models) say_before(which);
   $('place').textContent = `(${state.x.toFixed(2)}, ${state.y.toFixed(2)})`;
   models.forEach((which, i) => {
     const point = shown.point?.[which], cells = $('point-says').querySelectorAll('tbody tr')[i].cells;
@@ -91,8 +101,44 @@ function say() {
     const n = point.states.length, end = Math.hypot(point.states[0] - state.x, point.states[1] - state.y) < 1e-3 ? n - 2 : 0;
     cells[1].textContent = point.log_p < -1000 ? 'below -1000' : point.log_p.toFixed(2);
     cells[2].textContent = `(${point.states[end].toFixed(2)}, ${point.states[end + 1].toFixed(2)})`;
-    cells[3].textContent = `off by ${point.round_trip.toExponential(1)}`;
+    cells[3].textContent = point.round_trip.toExponential(1);
   });
+}
+
+const pairs_text = ({x0, x1}) => {
+  let sum = 0;
+  for (let i = 0; i < x0.length; i += 2) sum += Math.hypot(x0[i] - x1[i], x0[i + 1] - x1[i + 1]);
+  return `and noise (dark) in ${state.pairing === 'optimal' ? 'optimal-transport' : 'independent'} pairs, ${(2 * sum / x0.length).toFixed(2)} apart on average`;
+};
+const in_training = () => models.filter(which => state.which === 'both' || state.which === which);
+
+// What is trained, how fast by the clock on the wall, and for how long still.
+function clock_text() {
+  const rate = progress[in_training()[0]]?.rate, done = rate === 0;
+  const fast = shown.training && pace.rate, left = fast > 0 && pace.left(state.length - least_steps());
+  return `trained: flow ${steps('flow')}, matching ${steps('matching')} of ${state.length} steps` +
+    (left ? `; ${Math.round(fast)} a second, ${left} left` : '') +
+    (rate === undefined || left ? '' : done ? '; done, Reset begins anew' : `; rate ${rate.toPrecision(2)}`);
+}
+const least_steps = () => Math.min(...in_training().map(steps));
+
+// Densities are of the panels' coordinates.
+function units_text() {
+  if (!shown.data) return '';
+  const {std, floor} = shown.data, shift = Math.log(std[0] * std[1]);
+  return 'log p is over the panels\' units (the data have mean 0 and deviation 1); over the data\'s own it is ' +
+    `${Math.abs(shift).toFixed(2)} nats ${shift < 0 ? 'higher' : 'lower'}.` +
+    (floor === null ? '' : ` No model's mean over the data is above ${(-floor).toFixed(2)}.`);
+}
+
+function say_before(which) {
+  const model = shelves[which].last, box = $('was-' + which);
+  shown.before[which] = model?.pictures;
+  box.hidden = !model;
+  if (!model) return;
+  const nats = model.curves[which === 'flow' ? 'flow' : 'matching_nats'].at(-1)?.[1];
+  box.querySelector('span').textContent = `Before: ${model.file ?? words(which, model.choices, state)}; ` +
+    `${model.progress.steps} ${model.progress.steps === 1 ? 'step' : 'steps'}${nats === undefined ? '' : `, ${nats.toFixed(2)} nats`}.`;
 }
 
 // --- Data and models -----------------------------------------------------------------------------
@@ -116,24 +162,101 @@ async function load_data() {
 // The set that has the classes: for the rings it is another one.
 const by_class_name = name => state.by_class && sets.some(s => s.name === name + '_by_class') ? name + '_by_class' : name;
 
-async function reset() {
-  await ask('reset', {seed: state.seed, maps: state.maps, couplings: state.couplings, pairing: state.pairing,
-                      by_class: classes().length > 0,
-                      batch: state.batch, rate: state.rate, steps: state.length, smooth: Boolean(state.smooth)});
-  progress = {};
-  from_file = {};
-  Object.assign(shown, {flow: {}, matching: {}, point: null, velocity: null});  // pictures of the models before
+const curves_of = {flow: ['flow'], matching: ['matching', 'matching_nats']};
+const own_data = () => state.set !== 'own' ? '' : pasted ? `table ${pasted.number}` : 'drawn';
+const chosen = which => choices_of(which, {...made, own: made_data});
+let made = {...state}, made_data = '', made_table = null;  // what the present models were made with
+
+// Puts what has been trained on its shelf, for other models come; their pictures go with it.
+async function set_aside(which) {
+  ++shown.version;
+  const file = from_file[which];
+  if (!steps(which) && !file) return undefined;
+  await finish_picture(which);
+  const {std, floor} = shown.data, older = shelves[which].last;
+  if (older) older.pictures.grid = null;  // it is large, and out of sight
+  const model = shelves[which].put({choices: chosen(which), file, table: made_table, units: {std, floor},
+    progress: progress[which] ?? {steps: 0}, pictures: shown[which],
+    curves: Object.fromEntries(curves_of[which].map(name => [name, curves[name].points]))});
+  await ask('keep', {which, place: model.place});
+  return model;
+}
+
+// The models as they are chosen now: new ones, or those that have been put aside: `wanted`, or found.
+async function bring(which, wanted) {
+  made = {...state};
+  made_data = own_data();
+  made_table = pasted;
+  let found = {};
+  for (const one of which) {
+    const shelf = shelves[one];
+    found[one] = one in wanted ? wanted[one] : shelf.find(chosen(one));
+    if (found[one]) shelf.take(found[one]);
+  }
+  const models_of = kept => ask('reset', {which: which.length === 1 ? which[0] : 'both', kept, seed: state.seed, maps: state.maps,
+    couplings: state.couplings, pairing: state.pairing, by_class: classes().length > 0,
+    batch: state.batch, rate: state.rate, steps: state.length, smooth: Boolean(state.smooth)});
+  const kept = Object.fromEntries(which.filter(one => found[one]).map(one => [one, found[one].place]));
+  const {points} = await models_of(kept).catch(error => {  // it does not fit what has been drawn since
+    if (Object.keys(kept).length === 0) throw error;
+    trouble(error);
+    found = {};
+    return models_of({});
+  });
+  if (points) shown.data.points = points;
+  for (const one of which) {
+    const model = found[one];
+    Object.assign(shown.data, model?.units);
+    shown[one] = model?.pictures ?? {};
+    from_file[one] = model?.file;
+    if (model) progress[one] = model.progress; else delete progress[one];
+    for (const name of curves_of[one]) curves[name].clear(model?.curves[name]);
+  }
+  Object.assign(shown, {point: null, velocity: null});
+  pace.clear();
   $('opened').hidden = true;
-  for (const curve of Object.values(curves)) curve.clear();
   need_all();
 }
+
+// One after another, however fast the choices come.
+let last_change = Promise.resolve(), changes = 0;
+const in_turn = action => (...args) => {
+  ++changes;
+  return last_change = last_change.catch(() => {}).then(() => action(...args)).finally(() => --changes);
+};
+
+const kNew = {flow: undefined, matching: undefined};
+const reset = () => changed_models(models, kNew);
+
+// Back to the model before, and to the choices it was made with.
+async function back(which) {
+  const model = shelves[which].last, before = {...state};
+  const {own, ...choices} = model.choices;
+  Object.assign(state, choices);
+  if (model.choices.set === 'own') pasted = model.table;
+  show_choices();
+  await changed_models([which, ...affected(Object.keys(initial).filter(name => state[name] !== before[name]))], {[which]: model},
+    state.set !== before.set || state.by_class !== before.by_class || state.seed !== before.seed || own !== made_data);
+  remember();
+}
+
+const changed_models = in_turn(async (which, wanted = {}, with_data = false) => {
+  const training = shown.training, all = models.filter(one => which.includes(one));
+  if (training) take_progress(await ask('pause'));
+  for (const one of all) await set_aside(one);
+  if (with_data) await load_data();
+  await bring(all, wanted);
+  if (training) await train(true);
+});
 
 async function train(on) {
   shown.training = on;
   $('train').textContent = on ? 'Pause' : 'Train';
   $('train').setAttribute('aria-pressed', on);
-  await ask(on ? 'train' : 'pause', on ? {which: state.which} : {});
-  if (!on) need_all();
+  pace.clear();
+  if (on) return ask('train', {which: state.which});
+  take_progress(await ask('pause'));
+  need_all();
 }
 
 function take_progress(event) {
@@ -147,11 +270,11 @@ let ticks = 0;
 on_progress.call = event => {
   if (event.event === 'stopped') { guarded(train)(false); return trouble(new Error(event.error)); }
   take_progress(event);
+  pace.add(least_steps(), performance.now());
   need('samples', 'point', 'grid', 'velocity');
   if (++ticks % 5 === 0) need('density');
   if (ticks % 20 === 0) need('nats');
-  const finished = models.filter(which => state.which === 'both' || state.which === which)
-    .every(which => steps(which) >= state.length);
+  const finished = least_steps() >= state.length;
   if (finished && shown.training) guarded(train)(false);
 };
 
@@ -166,8 +289,7 @@ function show_choices() {
   guide.show(state.card);
 }
 
-const needs_data = ['set', 'by_class'];
-const needs_reset = ['maps', 'couplings', 'pairing', 'batch', 'rate', 'length', 'seed', 'smooth', ...needs_data];
+const needs_data = ['set', 'own', 'by_class', 'seed'];
 const needs_view = {t: ['velocity'], solver: ['samples', 'point', 'grid'], steps: ['samples', 'point', 'grid'],
                     density: ['density'], arrows: ['velocity'], grid: ['grid'], lines: ['pairs'], label: ['point', 'samples', 'velocity', 'density', 'grid']};
 
@@ -175,16 +297,13 @@ async function changed(...names) {
   remember();
   $('trouble').hidden = true;
   const training = shown.training;
-  if (names.some(name => needs_data.includes(name))) await load_data();
-  const anew = names.some(name => needs_reset.includes(name));
-  if (anew) {
-    await reset();
-    if (training) await train(true);
-  } else if (names.includes('which') && training) await train(true);
+  const others = affected(names);
+  if (others.length) await changed_models(others, {}, names.some(name => needs_data.includes(name)));
+  else if (names.includes('which') && training) await train(true);
   for (const name of names) need(...needs_view[name] ?? []);
   say();
   repaint();
-  return anew;
+  return others.length > 0;
 }
 
 for (const field of fields)
@@ -250,13 +369,14 @@ async function drawn() {
   state.own = dabs_text();
   show_choices();
   remember();
+  if (made_data !== own_data()) return changed_models(models, {}, true);
   const before = classes().length;
   await load_data();
-  if (classes().length !== before) return reset();
+  if (classes().length !== before) return bring(models, kNew);
   need_all();
 }
 $('paste').onclick = guarded(async () => {
-  pasted = read_table($('table').value);
+  pasted = {...read_table($('table').value), number: ++tables};
   shown.drawing = false;
   state.set = 'own';
   show_choices(); pens();
@@ -291,7 +411,7 @@ for (const which of models) {
 // --- The bar: train, step, reset, play -----------------------------------------------------------
 
 $('train').onclick = guarded(() => train(!shown.training));
-$('reset').onclick = guarded(async () => { const on = shown.training; await reset(); if (on) await train(true); });
+$('reset').onclick = guarded(reset);
 $('one').onclick = guarded(async () => {
   if (shown.training) await train(false);
   const event = await ask('step', {which: state.which, steps: 1});
@@ -345,20 +465,25 @@ for (const which of models)
 const kMayBe = 'What can be opened: the weights of an experiment (normalizing_flow, spline_flow, ' +
   'flow_matching, smooth_flow_matching, and those that are told the class), what "gradflow fit" has made of a ' +
   'table of two columns (affine, maf, spline or flow-matching), and what this page has saved.';
-const open_file = guarded(async file => {
+const open_file = guarded(in_turn(async file => {
   await train(false);
-  let told;
+  let told, aside = {};
+  for (const which of models) aside[which] = await set_aside(which);
   try { told = await ask('load', {bytes: await file.arrayBuffer()}); } catch (error) {
     throw new Error(`${file.name} is not opened: ${error.message}. ${kMayBe}`);
+  } finally {  // which of the two it displaces, the file says
+    for (const which of models) if (which !== told?.which && aside[which]) shelves[which].take(aside[which]);
   }
-  shown.data.points = told.points;  // in the units of the file
-  from_file[told.which] = true;
+  const {which, points, deviation: std} = told, {floor, std: before} = shown.data, area = ([x, y]) => Math.log(x * y);
+  Object.assign(shown.data, {points, std, floor: floor && floor + area(before) - area(std)});  // in the units of the file
+  from_file[which] = file.name;
+  shown[which] = {};
+  progress[which] = (await ask('progress'))[which];
+  for (const name of curves_of[which]) curves[name].clear();
   $('trouble').hidden = true;
-  for (const curve of Object.values(curves)) curve.clear();
-  progress = await ask('progress');
   say_opened(file.name, told);
   need_all();
-});
+}));
 function say_opened(name, {which, model, of_table, kind, layers, depth, units, parameters, mean, deviation, points}) {
   const size = kind === 'flow-matching' ? '' : `${layers} layers, `;
   const range = i => `${mean[i].toPrecision(3)} ± ${deviation[i].toPrecision(3)}`;
@@ -377,6 +502,7 @@ document.addEventListener('drop', event => {
   if (event.dataTransfer.files[0]) open_file(event.dataTransfer.files[0]);
 });
 
+for (const which of models) $('back-' + which).onclick = guarded(() => back(which));
 const guide = new Guide($);
 $('guide-end').onclick = () => { state.card = ''; show_choices(); remember(); };
 const tape = new TapeView($);
@@ -417,4 +543,4 @@ guarded(async () => {
 })();
 
 // For the tests, and for whoever is curious in the console.
-window.lab = {ask, state, shown, curves, get idle() { return quick.idle && slow.idle && !frame; }, get progress() { return progress; }};
+window.lab = {ask, on_progress, state, shown, curves, get idle() { return !changes && quick.idle && slow.idle && !frame; }, get fine() { return patient.idle; }, get progress() { return progress; }};

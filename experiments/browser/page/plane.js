@@ -14,7 +14,7 @@ export class Plane {
     const side = Math.max(80, Math.round(this.canvas.clientWidth * (window.devicePixelRatio || 1)));
     if (this.canvas.width !== side) this.canvas.width = this.canvas.height = side;
     this.scale = side / (2 * kReach);
-    this.dot = Math.max(1, side / 300);  // the unit of sizes
+    this.dot = Math.max(.5, side / 300);  // the unit of sizes
     this.pen.globalAlpha = 1;
     this.pen.fillStyle = color.paper;
     this.pen.fillRect(0, 0, side, side);
@@ -33,7 +33,7 @@ export class Plane {
     pen.stroke();
   }
   dots(points, colour, {size = 1.6, opacity = .6} = {}) {  // colour: one, or a function of the row
-    const {pen} = this, side = size * this.dot;
+    const {pen} = this, side = Math.max(1, size * this.dot);
     pen.globalAlpha = opacity;
     if (typeof colour === 'string') pen.fillStyle = colour;
     for (let i = 0; i < points.length; i += 2) {
@@ -104,23 +104,13 @@ export function cells(n) {
 
 // log p in n x n cells as an image: the root of its density, from 0 to `most`. A thread of a hundredth of the
 // highest density is then a tenth up the colours, where it is seen.
+const ramp = Array.from({length: 256}, (_, i) => [...viridis(i / 255), 255]);
 export function heat_image(log_p, n, most) {
   const image = new ImageData(n, n);
-  for (let k = 0; k < n * n; ++k) image.data.set([...viridis(Math.sqrt(Math.exp(log_p[k]) / most)), 255], 4 * k);
+  for (let k = 0; k < n * n; ++k)
+    image.data.set(ramp[Math.round(255 * Math.min(1, Math.sqrt(Math.exp(log_p[k]) / most))) || 0], 4 * k);
   const canvas = document.createElement('canvas');
   canvas.width = canvas.height = n;
   canvas.getContext('2d').putImageData(image, 0, 0);
   return canvas;
-}
-
-// A square grid as lines of points: `lines` each way, `along` points on each.
-export function grid_lines(lines, along, reach) {
-  const points = [];
-  for (const across of [0, 1])
-    for (let i = 0; i < lines; ++i)
-      for (let j = 0; j < along; ++j) {
-        const a = (i / (lines - 1) * 2 - 1) * reach, b = (j / (along - 1) * 2 - 1) * reach;
-        points.push(...(across ? [a, b] : [b, a]));
-      }
-  return Float32Array.from(points);
 }

@@ -3,8 +3,8 @@
 // The one idea: an event only says *what* is no longer true (`need('samples')`). The worker gets one
 // question at a time, what has waited longest first, so that nothing starves; while it trains, the
 // answer to an old question never stands in a queue behind twenty others. So the page stays alive
-// however slow the machine is. There are two of these: what a drag wants does not wait for what
-// takes long (main.js).
+// however slow the machine is. There are three of these: what a drag wants does not wait for what
+// takes long, and that not for what only makes a picture finer (main.js).
 
 export class Refresher {
   // jobs: {name: async function that asks and keeps the answer}.

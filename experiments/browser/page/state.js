@@ -7,17 +7,16 @@ export const initial = {
   set: 'rings', own: '', maps: 'affine', couplings: 15, pairing: 'independent', by_class: 0,
   which: 'both', batch: 128, rate: 0.001, length: 6000, seed: 1, smooth: 0,
   t: 1, solver: 'euler', steps: 32, x: -0.69, y: 1.05, label: 0, card: '',
-  samples: 1, density: 0, arrows: 0, grid: 0, lines: 'none',
+  samples: 1, density: 0, arrows: 0, grid: 0, lines: 0,
 };
 const ranges = {couplings: [2, 24], batch: [16, 512], rate: [1e-5, 0.1], length: [100, 100000],
                 seed: [0, 1e9], t: [0, 1], steps: [1, 128], x: [-4, 4], y: [-4, 4], label: [0, 99],
                 by_class: [0, 1], smooth: [0, 1], samples: [0, 1], density: [0, 1], arrows: [0, 1],
-                grid: [0, 1]};
+                grid: [0, 1], lines: [0, 1]};
 const whole = ['couplings', 'batch', 'length', 'seed', 'steps', 'label'];
 const choices = {maps: ['affine', 'spline'], pairing: ['independent', 'optimal'],
                  which: ['flow', 'matching', 'both'],
-                 solver: ['euler', 'midpoint', 'heun', 'rk4'],
-                 lines: ['none', 'independent', 'optimal']};
+                 solver: ['euler', 'midpoint', 'heun', 'rk4']};
 
 export const state = {...initial};
 

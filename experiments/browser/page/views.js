@@ -2,34 +2,46 @@
 import {class_color, color} from './colors.js';
 import {dabs, drawn_points} from './own_data.js';
 import {ask} from './engine_link.js';
-import {Plane, cells, grid_lines, heat_image} from './plane.js';
+import {lines_at, refine, square_grid, warp} from './grid.js';
+import {Plane, cells, heat_image} from './plane.js';
 import {state} from './state.js';
 
 // Questions are small: whatever is asked takes the worker some tens of milliseconds at most.
 const kSamples = 900, kTogether = 225, kDataShown = 2500;
-const kArrows = 15, kGrid = 13, kAlong = 65, kLinesTogether = 3;
-const arrow_places = cells(kArrows), grid_points = grid_lines(kGrid, kAlong, 2.6);
+const kArrows = 15, kLines = 25, kAlong = 49;
+const kCells = {training: 32, first: 60, aside: 90, finer: [120, 240]};  // a side of the picture of a density
+const arrow_places = cells(kArrows);
 export const models = ['flow', 'matching'];
 
-// Answers that have been kept: of each model, and of the data.
+// Answers that have been kept: of each model, and of the data. `version` counts what makes pictures old;
+// `steps` says how many of training a model has behind it.
 export const shown = {data: null, velocity: null, pairs: null, point: null,
-                      flow: {}, matching: {}, drawing: false, training: false};
+                      flow: {}, matching: {}, before: {}, drawing: false, training: false, version: 0, steps: () => 0};
 
 // The names of the classes that the models are told of; none, where they are not.
 export const classes = () => state.by_class && shown.data?.classes || [];
 const label = () => classes().length ? {label: state.label} : {};
 const solver = () => ({solver: state.solver, steps: state.steps});
 
-// State k of K+1 in an answer; samples, grid: (K+1, n, 2) flat.
+// State k of K+1 in an answer: (K+1, n, 2) flat.
 const state_at = ({states, K}, k) => states.subarray(k * states.length / (K + 1), (k + 1) * states.length / (K + 1));
 const nearest = answer => Math.round(state.t * answer.K);
 
 // The states between two steps of the solver are on a straight line; a flow has none between layers.
+const place_at_time = (which, answer) => which === 'flow' ? nearest(answer) : state.t * answer.K;
 function at_time(which, answer) {
-  if (which === 'flow') return state_at(answer, nearest(answer));
-  const place = state.t * answer.K, k = Math.min(answer.K - 1, Math.floor(place)), share = place - k;
+  const place = place_at_time(which, answer), k = Math.min(answer.K - 1, Math.floor(place)), share = place - k;
   const a = state_at(answer, k), b = state_at(answer, k + 1);
   return a.map((v, i) => v + share * (b[i] - v));
+}
+
+// A picture of a model: asked for only if something that it is of has changed; and nobody's, if the model
+// has been displaced meanwhile.
+async function picture(which, name, of, asked) {
+  const own = shown[which], key = JSON.stringify([shown.steps(which), of, label(), shown.training]);
+  if (own[name] && own.keys?.[name] === key) return;
+  const answer = await asked();
+  if (shown[which] === own && answer !== undefined) Object.assign(own, {[name]: answer, keys: {...own.keys, [name]: key}});
 }
 
 export const jobs = {
@@ -44,46 +56,73 @@ export const jobs = {
     const labels = classes().length ? classes().map((_, i) => i) : [undefined];
     const count = shown.training ? kSamples / 2 : kSamples;
     const rounds = Math.ceil(count / kTogether / labels.length), n = Math.ceil(count / rounds / labels.length);
-    for (const which of models) {  // of each class as many, and the same noise for both models
-      const parts = [];
-      for (let round = 0; round < rounds; ++round)
-        for (const label of labels)
-          parts.push({label, ...await ask('samples', {which, n, seed: 3 + parts.length, label, ...solver()})});
-      shown[which].samples = parts;
-    }
+    for (const which of models)  // of each class as many, and the same noise for both models
+      await picture(which, 'samples', [labels, solver()], async () => {
+        const parts = [];
+        for (let round = 0; round < rounds; ++round)
+          for (const label of labels)
+            parts.push({label, ...await ask('samples', {which, n, seed: 3 + parts.length, label, ...solver()})});
+        return parts;
+      });
   },
   async grid() {
-    const size = 2 * kAlong * kLinesTogether;
-    for (const which of models) {
-      const parts = [];
-      for (let i = 0; state.grid && i < grid_points.length; i += size)
-        parts.push(await ask('carry', {which, points: grid_points.slice(i, i + size), to: 'data', ...solver(), ...label()}));
-      shown[which].grid = parts;
-    }
+    for (const which of models)
+      if (!state.grid) shown[which].grid = null;
+      else await picture(which, 'grid', solver(), () => warp(square_grid(kLines, kAlong, 2.6), carrying(which)));
   },
   async pairs() {
-    shown.pairs = state.lines !== 'none' && await ask('pairing');
+    shown.pairs = state.lines && await ask('pairing');
   },
-  // In strips, so that other questions and the training go on in between; coarse while it trains.
+  // Coarse while it trains.
   async density() {
-    if (!state.density) { for (const which of models) shown[which].heat = null; return; }
-    const n = shown.training ? 32 : 60, points = cells(n), strip = shown.training ? 2 : 1;
-    for (const which of models) {
-      const log_p = new Float32Array(n * n);
-      for (let row = 0; row < n; row += strip) {
-        const part = points.slice(2 * n * row, 2 * n * Math.min(n, row + strip));
-        log_p.set((await ask('density', {which, points: part, steps: shown.training ? 4 : 6, ...label()})).log_p, n * row);
-      }
-      const densities = log_p.map(Math.exp).filter(Number.isFinite).sort();
-      // The brightest hundredth of the cells would leave the rest dark.
-      shown[which].heat = heat_image(log_p, n, Math.max(.05, densities[Math.floor(.99 * densities.length)]));
-    }
+    for (const which of models)
+      if (!state.density) shown[which].heat = null;
+      else await picture(which, 'heat', '', () => heat_of(which, shown.training ? kCells.training : kCells.first));
   },
 };
 
+// What can wait: the same more finely, unless it has grown old meanwhile.
+export const finer_jobs = {
+  async finer_grid() {
+    const version = shown.version, go_on = () => version === shown.version && !shown.training;
+    for (const which of models)
+      if (state.grid && shown[which].grid) await refine(shown[which].grid, carrying(which), go_on);
+  },
+  async finer_density() {
+    const version = shown.version, go_on = () => version === shown.version && !shown.training;
+    for (const n of kCells.finer)
+      for (const which of models) {
+        const own = shown[which], heat = state.density && own.heat && !(own.heat.width >= n) && await heat_of(which, n, go_on);
+        if (heat && shown[which] === own) own.heat = heat;
+      }
+  },
+};
+
+// Before a model is put aside: a picture that may have been made in the haste of training.
+export async function finish_picture(which) {
+  const own = shown[which];
+  if (state.density && !(own.heat?.width >= kCells.aside)) own.heat = await heat_of(which, kCells.aside);
+  if (state.grid && own.grid) await refine(own.grid, carrying(which), () => true);
+}
+
+const carrying = which => points => ask('carry', {which, points, to: 'data', ...solver(), ...label()});
+
+// The density in n x n cells, in strips, so that other questions and the training go on in between.
+async function heat_of(which, n, go_on = () => true) {
+  const points = cells(n), log_p = new Float32Array(n * n), strip = Math.max(1, Math.floor(64 / n));
+  for (let row = 0; row < n; row += strip) {
+    if (!go_on()) return undefined;
+    const part = points.slice(2 * n * row, 2 * n * Math.min(n, row + strip));
+    log_p.set((await ask('density', {which, points: part, steps: shown.training ? 4 : 6, ...label()})).log_p, n * row);
+  }
+  const densities = log_p.map(Math.exp).filter(Number.isFinite).sort();
+  // The brightest hundredth of the cells would leave the rest dark.
+  return heat_image(log_p, n, Math.max(.05, densities[Math.floor(.99 * densities.length)]));
+}
+
 let squares;
 export function take_canvases($) {
-  squares = Object.fromEntries(['data', ...models].map(id => [id, new Plane($(id))]));
+  squares = Object.fromEntries(['data', ...models, ...models.map(which => 'before-' + which)].map(id => [id, new Plane($(id))]));
   return squares;
 }
 
@@ -96,7 +135,7 @@ function paint_data() {
   }
   if (!shown.data) return;
   const points = shown.data.points.subarray(0, 2 * kDataShown), {labels} = shown.data;
-  const lines = state.lines !== 'none' && shown.pairs?.[state.lines];
+  const lines = state.lines && shown.pairs?.[state.pairing];
   plane.dots(points, labels?.length && classes().length ? i => class_color(labels[i]) : color.cloud,
              {opacity: lines ? .25 : .5});
   if (!lines) return;
@@ -106,22 +145,23 @@ function paint_data() {
   plane.dots(x0, color.ink, {size: 3, opacity: 1});
 }
 
-function paint_model(which) {
-  const plane = squares[which], {samples, grid, heat} = shown[which];
+function paint_model(which, plane, {samples, grid, heat}) {
   const heat_seen = state.density && heat && state.t === 1;
   plane.begin();
   if (heat_seen) plane.heat(heat); else plane.axes();
   if (state.grid && grid) {
-    const lines = [];
-    for (const points of grid.map(part => at_time(which, part)))
-      for (let i = 0; i < points.length; i += 2 * kAlong) lines.push(points.subarray(i, i + 2 * kAlong));
-    plane.lines(lines, heat_seen ? '#ffffff' : color.guide, {width: .8, opacity: .75});
+    const K = grid[0].paths[0].length / 2 - 1;
+    plane.lines(lines_at(grid, place_at_time(which, {K})), heat_seen ? '#ffffff' : color.guide, {width: .6, opacity: .75});
   }
-  if (state.samples && samples)
+  if ((state.samples || state.density && !heat_seen) && samples)
     samples.forEach(part => plane.dots(at_time(which, part),
       heat_seen ? '#ffffff' : part.label !== undefined ? class_color(part.label) : color.cloud, {opacity: heat_seen ? .5 : .6}));
+}
+
+function paint_question(which) {  // what is asked of a model beside: arrows, and the point
+  const plane = squares[which], light = state.density && shown[which].heat && state.t === 1;
   if (which === 'matching' && state.arrows && shown.velocity)
-    plane.arrows(arrow_places, shown.velocity, heat_seen ? '#ffffff' : color.guide);
+    plane.arrows(arrow_places, shown.velocity, light ? '#ffffff' : color.guide);
   const point = shown.point?.[which];
   if (point) {
     const [x, y] = point.states, from_data = Math.hypot(x - state.x, y - state.y) < 1e-3;
@@ -132,6 +172,10 @@ function paint_model(which) {
 
 export function paint_panels() {
   paint_data();
-  models.forEach(paint_model);
+  for (const which of models) {
+    paint_model(which, squares[which], shown[which]);
+    paint_question(which);
+    if (shown.before[which]) paint_model(which, squares['before-' + which], shown.before[which]);
+  }
 }
 export {nearest};

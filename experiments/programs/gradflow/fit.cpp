@@ -136,7 +136,8 @@ int run_fit(FitCommand command) {
   fs::remove(watch.directory, not_empty);
   model.facts.source = command.data;
   model.facts.dropped = dropped;
-  model.facts.warnings = warnings;
+  for (const std::string& warning : model.facts.warnings) complain("warning: {}\n", warning);
+  model.facts.warnings.insert(model.facts.warnings.begin(), warnings.begin(), warnings.end());
   save_model(model_path, model);
   write_file(command.out / "fit.json", fit_json(model));
   tell(model);

@@ -1,6 +1,7 @@
 #include "experiments/run/files/safetensors.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <array>
@@ -13,6 +14,7 @@
 
 #include "experiments/run/files/dtype.h"
 #include "experiments/run/files/file.h"
+#include "nn/hash.h"
 
 namespace gradflow {
 namespace {
@@ -23,6 +25,7 @@ static_assert(std::endian::native == std::endian::little, "the format is little-
 constexpr std::uint64_t kLongestHeader = 100'000'000;  // the reference implementation's limit
 constexpr std::uint64_t kLargestNumber = std::uint64_t{1} << 62;
 constexpr const char* kMetadata = "__metadata__";
+constexpr const char* kHash = "gradflow_hash";
 
 // JSON as the format wants it: each key once, nothing nested deeper than a tensor's numbers, and
 // none of the liberties that the JSON library takes with byte order marks and zeros. What is no
@@ -106,6 +109,26 @@ void read_tensor(const Entry& entry, std::string_view data, TensorFile& contents
   }
 }
 
+struct Stored {  // a tensor as it stands in a file
+  std::string dtype;
+  std::vector<Index> shape;
+  std::string_view bytes;
+};
+
+// Of all that a file says, but for the hash itself; whatever the order in which it says it.
+std::string hash_of(const std::map<std::string, std::string>& texts,
+                    const std::map<std::string, Stored>& tensors) {
+  Fnv1a hash;
+  const auto add = [&](const std::string& text) { hash.add(text.c_str(), text.size() + 1); };
+  for (const auto& [key, text] : texts) add(key), add(text);
+  for (const auto& [name, x] : tensors) {
+    add(name);
+    add(fmt::format("{} {}", x.dtype, fmt::join(x.shape, ",")));
+    hash.add(x.bytes.data(), x.bytes.size());
+  }
+  return hash.digits();
+}
+
 TensorFile decode(std::string_view bytes) {
   std::uint64_t header_size = 0;
   require<FileError>(bytes.size() >= sizeof(header_size), "{} bytes; at least {} are required",
@@ -129,14 +152,22 @@ TensorFile decode(std::string_view bytes) {
   }
   // Tensors must lie one after another: overlaps and gaps would hide something.
   Index end = 0;
+  std::map<std::string, Stored> stored;
   for (const Entry& entry : entries) {
     read_tensor(entry, data, contents);
     require<FileError>(entry.begin == end,
                        "tensor \"{}\" begins at byte {}, the one before ends at {}", entry.name,
                        entry.begin, end);
     end = entry.end;
+    const auto begins = static_cast<std::size_t>(entry.begin);
+    stored[entry.name] = {entry.dtype, entry.shape,
+                          data.substr(begins, static_cast<std::size_t>(end) - begins)};
   }
   require<FileError>(end == std::ssize(data), "its tensors end at byte {} of {}", end, data.size());
+  const auto saved = contents.metadata.extract(kHash);
+  require<FileError>(saved.empty() || saved.mapped() == hash_of(contents.metadata, stored),
+                     "its numbers or texts are not those that were saved: their hash is another; "
+                     "hint: take another copy, or make it anew");
   return contents;
 }
 
@@ -161,13 +192,21 @@ const Tensor& TensorFile::at(const std::string& name) const {
 }
 
 std::string encode_tensors(const TensorFile& contents) {
+  std::map<std::string, Stored> stored;
+  for (const auto& [name, x] : contents.tensors)
+    stored[name] = {kOwnDtype,
+                    {x.shape().begin(), x.shape().end()},
+                    {reinterpret_cast<const char*>(x.data()), x.values().size_bytes()}};
+  auto texts = contents.metadata;
+  texts.erase(kHash);
+  texts[kHash] = hash_of(texts, stored);
   nlohmann::ordered_json header = nlohmann::ordered_json::object();
-  if (!contents.metadata.empty()) header[kMetadata] = contents.metadata;
+  header[kMetadata] = texts;
   std::size_t end = 0;
-  for (const auto& [name, x] : contents.tensors) {
+  for (const auto& [name, x] : stored) {
     require<FileError>(name != kMetadata, "save: a tensor must not be named {}", kMetadata);
-    const std::size_t begin = std::exchange(end, end + x.values().size_bytes());
-    header[name] = {{"dtype", kOwnDtype}, {"shape", x.shape()}, {"data_offsets", {begin, end}}};
+    const std::size_t begin = std::exchange(end, end + x.bytes.size());
+    header[name] = {{"dtype", x.dtype}, {"shape", x.shape}, {"data_offsets", {begin, end}}};
   }
   std::string text;
   try {
@@ -182,8 +221,7 @@ std::string encode_tensors(const TensorFile& contents) {
                      header_size, kLongestHeader);
   std::string bytes(reinterpret_cast<const char*>(&header_size), sizeof(header_size));
   bytes += text;
-  for (const auto& [name, x] : contents.tensors)
-    bytes.append(reinterpret_cast<const char*>(x.data()), x.values().size_bytes());
+  for (const auto& [name, x] : stored) bytes += x.bytes;
   return bytes;
 }
 

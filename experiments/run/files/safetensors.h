@@ -6,6 +6,10 @@
 // and then the bytes of all tensors, one after another. Nothing in it can be executed.
 // https://github.com/huggingface/safetensors describes it. Written is what `real` is, F32 or F64;
 // read are all floating-point numbers from 16 bits on and all whole ones, converted to `real`.
+//
+// Beside its texts a file that we write has a hash of all its texts and tensors, "gradflow_hash".
+// Where it is read it must be that of what is there: not one number, of weights, units or classes,
+// can become another unseen. Files without one, of older versions or from elsewhere, are believed.
 #pragma once
 
 #include <filesystem>
@@ -35,7 +39,7 @@ struct TensorFile {                                  // what a file holds, by na
 void save_tensors(const std::filesystem::path& path, const TensorFile& contents);
 
 // Throws FileError, naming the file and what is wrong with it: not there, too short, a header that
-// is not what the format says, offsets that overlap, leave gaps or end outside.
+// is not what the format says, offsets that overlap, leave gaps or end outside; or another hash.
 TensorFile load_tensors(const std::filesystem::path& path);
 
 // The same without the file system: the bytes of a file. `name` is for the error messages.

@@ -165,12 +165,27 @@ double CsvReader::number(std::string_view field, Index column) {
   const std::optional<double> value = number_of(field);
   if (value) return *value;
   const bool decimal_comma = delimiter_ != ',' && field.find(',') != field.npos;
-  const std::string& name = names_[static_cast<std::size_t>(column)];
-  throw FileError(fmt::format(
-      "read: {}: {} is no number; hint: {}", source_, about(field, column),
-      decimal_comma
-          ? "decimals need a point, not a comma"
-          : fmt::format("--except {0} leaves it out, --given {0} takes it for a class", name)));
+  if (decimal_comma)
+    throw FileError(
+        fmt::format("read: {}: {} is no number; hint: decimals need a point, not a comma", source_,
+                    about(field, column)));
+  const std::string names = columns_without_number();
+  const bool one = names.find(',') == names.npos;
+  throw FileError(
+      fmt::format("read: {}: {} is no number; hint: --except {} leaves {} out, --given {} takes {}",
+                  source_, about(field, column), names, one ? "it" : "them", names,
+                  one ? "it for a class" : "them for classes"));
+}
+
+// Of those in this row, so that a person is told once.
+std::string CsvReader::columns_without_number() const {
+  std::vector<std::string> names;
+  split(record_, delimiter_, [&](Index i, std::string_view field) {
+    if (i < std::ssize(names_) && places_[static_cast<std::size_t>(i)] >= 0 &&
+        !words_.contains(i) && !number_of(field))
+      names.push_back(names_[static_cast<std::size_t>(i)]);
+  });
+  return fmt::format("{}", fmt::join(names, ","));
 }
 
 // What the first field is, a word or a number, all are.
@@ -186,8 +201,10 @@ double CsvReader::word(std::string_view field, Index column, Words& words) {
   require<FileError>(!words.closed, "read: {}: {} is none of: {:.200}", source_,
                      about(field, column), fmt::format("{}", fmt::join(words.known, ", ")));
   require<FileError>(words.known.size() < kMostWords,
-                     "read: {}: {} is one more word than the {} that a class may have", source_,
-                     about(field, column), kMostWords);
+                     "read: {}: {} is one more word than the {} that a class may have; hint: "
+                     "--except {} leaves it out",
+                     source_, about(field, column), kMostWords,
+                     names_[static_cast<std::size_t>(column)]);
   words.known.push_back(text);
   return static_cast<double>(words.known.size() - 1);
 }

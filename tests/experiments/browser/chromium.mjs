@@ -83,7 +83,7 @@ export class Page {
       if (await this.run(expression).catch(() => false)) return;
       await new Promise(resolve => setTimeout(resolve, 50));
     }
-    throw new Error(`waited ${seconds} s, but not so: ${what}`);
+    throw new Error([`waited ${seconds} s, but not so: ${what}`, ...this.errors].join('\n  '));
   }
   mouse(type, x, y) {
     return this.send('Input.dispatchMouseEvent', {type, x, y, button: 'left', buttons: type === 'mouseReleased' ? 0 : 1, clickCount: 1});

@@ -1,4 +1,4 @@
-// The page in a real browser: node test_page.mjs PAGE.html
+// The page in a real browser: node test_page.mjs PAGE.html [PART_OF_A_NAME]
 //
 // Loads, trains, draws, drags, walks along the tape, saves, opens what it has saved, and comes back
 // from its address. Times are told, not judged: they are the machine's.
@@ -8,7 +8,7 @@ import {dirname, join} from 'node:path';
 import {fileURLToPath, pathToFileURL} from 'node:url';
 import {Browser} from './chromium.mjs';
 
-const [file] = process.argv.slice(2);
+const [file, part = ''] = process.argv.slice(2);
 const url = pathToFileURL(file).href;
 const weights = join(dirname(fileURLToPath(import.meta.url)), '../../browser/weights');
 const browser = new Browser(process.env.CHROMIUM ?? '/usr/bin/chromium');
@@ -125,12 +125,70 @@ const tests = {
       await choose(page, name, !value); await idle(page);
     }
     const data = await seen(page, 'data');
-    await choose(page, 'lines', 'optimal'); await idle(page);
+    await choose(page, 'lines', true); await idle(page);
     assert.notEqual((await seen(page, 'data')).sum, data.sum);
-    await choose(page, 'lines', 'none');
+    await choose(page, 'lines', false);
     await choose(page, 't', 0.5); await idle(page);
     assert.notEqual((await seen(page, 'flow')).sum, before.sum);
     await choose(page, 't', 1);
+  },
+
+  // What a choice displaces is kept, with its training, and comes back by either way.
+  async 'no choice loses a model'(page) {
+    const hash = () => page.run(`lab.ask('hash')`), text = id => page.run(`document.getElementById('${id}').hidden || document.getElementById('${id}').textContent`);
+    const chosen = (name, value) => page.until(`lab.state.${name} === '${value}' && lab.idle && !lab.shown.training`, value);
+    await click(page, 'reset');
+    await page.until('!lab.progress.flow?.steps', 'new models');
+    await click(page, 'train');
+    await page.until('lab.progress.flow?.steps > 100', 'it trains');
+    await page.until(`/ a second, \\d+ (s|min) left$/.test(document.getElementById('clock').textContent)`, 'the time left is told');
+    await click(page, 'train');
+    await page.until('!lab.shown.training', 'it pauses'); await idle(page);
+    const affine = await hash(), drawn = await seen(page, 'flow');
+    await choose(page, 'maps', 'spline'); await chosen('maps', 'spline');
+    const spline = await hash();
+    assert.notEqual(spline.flow, affine.flow);
+    assert.deepEqual([spline.matching, spline.steps], [affine.matching, {flow: 0, matching: affine.steps.matching}]);
+    assert.match(await text('was-flow'), new RegExp(`Before: affine, 15 couplings; ${affine.steps.flow} steps, [\\d.]+ nats`));
+    assert.ok((await seen(page, 'before-flow')).kinds > 3, 'the one before is seen');
+    await choose(page, 'which', 'flow');
+    await click(page, 'one');
+    await page.until('lab.progress.flow?.steps === 1', 'a step'); await idle(page);
+    await choose(page, 'which', 'both');
+    await click(page, 'back-flow'); await chosen('maps', 'affine');
+    assert.equal((await hash()).flow, affine.flow);
+    assert.equal((await seen(page, 'flow')).sum, drawn.sum);
+    assert.match(await text('was-flow'), /Before: splines, 6 couplings; 1 steps?,/);
+    assert.equal(await page.run('lab.state.couplings'), 15);
+
+    await choose(page, 'lines', true); await idle(page);
+    const crossing = await seen(page, 'data');
+    await choose(page, 'pairing', 'optimal'); await chosen('pairing', 'optimal');
+    assert.notEqual((await seen(page, 'data')).sum, crossing.sum, 'the lines are those of the pairs that are trained with');
+    assert.match(await text('say-data'), /optimal-transport pairs, 0\.\d+ apart/);
+    assert.equal((await hash()).flow, affine.flow);
+    await choose(page, 'pairing', 'independent'); await chosen('pairing', 'independent');
+    assert.equal((await hash()).matching, affine.matching);
+    await choose(page, 'lines', false);
+
+    await choose(page, 'set', 'moons'); await chosen('set', 'moons');
+    await choose(page, 'set', 'rings'); await chosen('set', 'rings');
+    assert.equal((await hash()).flow, affine.flow, 'another set, and back');
+    await click(page, 'reset');
+    await page.until('!lab.progress.flow?.steps', 'new models'); await idle(page);
+    await click(page, 'back-flow');
+    await page.until('lab.progress.flow?.steps > 100', 'back, after a reset'); await idle(page);
+    assert.equal((await hash()).flow, affine.flow);
+  },
+
+  async 'pictures grow finer while nothing else is done'(page) {
+    await choose(page, 'grid', true); await choose(page, 'density', true); await idle(page);
+    const count = () => page.run('lab.shown.flow.grid.reduce((sum, line) => sum + line.paths.length, 0)');
+    assert.ok(await count() >= 50 * 49);
+    await page.until('lab.fine', 'all is fine', 120);
+    assert.ok(await count() > 50 * 49);
+    assert.deepEqual(await page.run('[lab.shown.flow.heat.width, lab.shown.matching.heat.width]'), [240, 240]);
+    await choose(page, 'grid', false); await choose(page, 'density', false); await idle(page);
   },
 
   async 'the tape is walked both ways'(page) {
@@ -209,8 +267,30 @@ const tests = {
     assert.deepEqual(await page.run('[lab.state.set, lab.state.steps]'), ['rings', 32]);
   },
 
+  // Two tables one after the other are two sets, and a model goes back to the table it was made for.
+  async 'a pasted table is learned, and another displaces it'(page) {
+    const paste = async scale => {
+      await page.run(`document.getElementById('table').value =
+        Array.from({length: 80}, (_, i) => [Math.cos(i), ${scale} * Math.sin(3 * i)].join(', ')).join('\\n')`);
+      await click(page, 'paste');
+      await page.until(`lab.state.set === 'own' && !lab.progress.flow?.steps && lab.idle`, 'the table is data');
+      await click(page, 'one');
+      await page.until('lab.progress.flow?.steps === 1', 'a step'); await idle(page);
+    };
+    const now = async () => [(await page.run(`lab.ask('hash')`)).flow, await page.run('[...lab.shown.data.points.slice(0, 40)]'), await page.run('lab.shown.data.std')];
+    await paste(1);
+    const first = await now();
+    await paste(3);
+    const second = await now();
+    assert.notDeepEqual(first, second);
+    await click(page, 'back-flow'); await page.until('lab.idle', 'back');
+    assert.deepEqual(await now(), first);
+    await click(page, 'back-flow'); await page.until('lab.idle', 'and forth');
+    assert.deepEqual(await now(), second);
+  },
+
   async 'the cards set their state'(page) {
-    for (const [id, check] of [['transport', `lab.state.lines === 'independent'`], ['threads', `lab.state.density === 1`],
+    for (const [id, check] of [['transport', `lab.state.lines === 1`], ['threads', `lab.state.density === 1`],
                                ['step', `lab.state.arrows === 1`]]) {
       await page.run(`document.querySelector('[data-card=${id}] button').click()`);
       await page.until(`!document.getElementById('guide').hidden && ${check} && lab.shown.training && lab.progress.${id === 'threads' ? 'flow' : 'matching'}?.steps > 5`, id);
@@ -229,7 +309,7 @@ const tests = {
 let failed = 0;
 try {
   const page = await browser.page(url);
-  for (const [name, body] of Object.entries(tests))
+  for (const [name, body] of Object.entries(tests).filter(([name]) => name.includes(part)))
     try { await body(page); done(name); } catch (error) { ++failed; console.log(`FAILED: ${name}\n  ${error.stack}`); }
   if (page.errors.length) { ++failed; console.log('FAILED: the console has errors\n  ' + page.errors.join('\n  ')); }
   else done('no error in the console');

@@ -5,7 +5,10 @@ import {bundle, excerpt, excerpts} from '../../../experiments/browser/bundle.mjs
 import {viridis} from '../../../experiments/browser/page/colors.js';
 import {Curve} from '../../../experiments/browser/page/loss_plot.js';
 import {add_dab, dabs, dabs_text, drawn_points, read_dabs, read_table} from '../../../experiments/browser/page/own_data.js';
-import {cells, grid_lines, kReach} from '../../../experiments/browser/page/plane.js';
+import {lines_at, refine, square_grid, warp} from '../../../experiments/browser/page/grid.js';
+import {Pace, duration} from '../../../experiments/browser/page/pace.js';
+import {cells, kReach} from '../../../experiments/browser/page/plane.js';
+import {Shelf, affected, choices_of, words} from '../../../experiments/browser/page/shelf.js';
 import {checked, from_address, initial, to_address} from '../../../experiments/browser/page/state.js';
 import {mkdtempSync, writeFileSync} from 'node:fs';
 import {tmpdir} from 'node:os';
@@ -42,7 +45,7 @@ test('the address says what differs, and gives it back', () => {
   assert.equal(to_address(initial), '#');
   const other = {...initial, set: 'moons', steps: 3, t: .25, maps: 'spline', x: -1.5, own: 'a-_9', grid: 1};
   assert.deepEqual(from_address(to_address(other)), other);
-  assert.deepEqual(from_address('#steps=no&maps=cubic&t=&nothing=1&couplings=1e9'), {...initial, couplings: 24});
+  assert.deepEqual(from_address('#steps=no&maps=cubic&t=&nothing=1&couplings=1e9&lines=optimal'), {...initial, couplings: 24});
   assert.equal(checked('steps', '2.6'), 3);
   assert.equal(checked('solver', 'none'), undefined);
   assert.equal(checked('constructor', '1'), undefined);
@@ -95,9 +98,70 @@ test('a curve is a running mean, and keeps a bounded number of points', () => {
   assert.ok(curve.points.length <= 800 && curve.points.at(-1)[0] === 4999);
 });
 
-test('cells and lines lie where they are drawn', () => {
+test('cells lie where they are drawn', () => {
   const places = cells(2);
   assert.deepEqual(Array.from(places, v => +(v / kReach).toFixed(3)), [-.5, .5, .5, .5, -.5, -.5, .5, -.5]);
-  assert.deepEqual(Array.from(grid_lines(2, 3, 1)), [-1, -1, 0, -1, 1, -1, -1, 1, 0, 1, 1, 1,
-                                                     -1, -1, -1, 0, -1, 1, 1, -1, 1, 0, 1, 1]);
+});
+
+// Two states, (2, n, 2): the points, and where they are carried.
+const carrying = (to, asked = []) => async points => {
+  asked.push(points.length / 2);
+  const ends = [];
+  for (let i = 0; i < points.length; i += 2) ends.push(...to(points[i], points[i + 1]));
+  return {states: Float32Array.from([...points, ...ends]), K: 1};
+};
+
+test('a grid is carried, and its lines are seen at any time', async () => {
+  const asked = [], lines = await warp(square_grid(2, 3, 1), carrying((x, y) => [x + 2, 3 * y], asked));
+  assert.deepEqual(asked, [12]);
+  assert.deepEqual(lines_at(lines, 0), [[-1, -1, 0, -1, 1, -1], [-1, 1, 0, 1, 1, 1], [-1, -1, -1, 0, -1, 1], [1, -1, 1, 0, 1, 1]]);
+  assert.deepEqual(lines_at(lines, .5)[0], [0, -2, 1, -2, 2, -2]);
+  assert.deepEqual(lines_at(lines, 1)[3], [3, -3, 3, 0, 3, 3]);
+});
+
+test('where a grid is torn its lines get points, there alone, and only as long as they are wanted', async () => {
+  const tear = carrying((x, y) => [x + .4 * Math.tanh(60 * x), y]);
+  const grid = async () => warp(square_grid(3, 41, 2), tear);
+  const lines = await grid(), longest = points => Math.max(...points.slice(2).map((v, i) => i % 2 ? 0 : Math.hypot(v - points[i], points[i + 3] - points[i + 1])));
+  assert.ok(longest(lines_at(lines, 1)[0]) > .45);
+  await refine(lines, tear, () => true);
+  assert.ok(longest(lines_at(lines, 1)[0]) < .25, 'the tear is filled');
+  for (const {shares, paths} of lines.slice(0, 3)) {
+    assert.ok(shares.length === paths.length && shares.every((u, i) => i === 0 || u > shares[i - 1]));
+    assert.ok(shares.filter(u => Math.abs(u - .5) > .03).length === 38, 'elsewhere it is as it was');
+  }
+  assert.ok(lines.slice(3).every(({shares}) => shares.length === 41), 'a line that is not torn is as it was');
+  const given_up = await grid();
+  await refine(given_up, tear, () => false);
+  assert.ok(given_up.every(({shares}) => shares.length === 41));
+});
+
+test('a model is found again by its choices, and the one displaced last is the one before', () => {
+  assert.deepEqual(affected(['maps', 't']), ['flow']);
+  assert.deepEqual(affected(['smooth']), ['matching']);
+  assert.deepEqual(affected(['rate']), ['flow', 'matching']);
+  assert.deepEqual(affected(['steps', 'grid', 'which']), []);
+  const shelf = new Shelf(), of = changes => choices_of('flow', {...initial, ...changes});
+  const affine = shelf.put({choices: of({})}), spline = shelf.put({choices: of({maps: 'spline', couplings: 6})});
+  const file = shelf.put({choices: of({}), file: 'x.safetensors'});
+  assert.equal(new Set([affine, spline, file].map(({place}) => place)).size, 3);
+  assert.equal(shelf.last, file);
+  assert.equal(shelf.find(of({pairing: 'optimal', grid: 1})), affine);  // what a flow does not depend on
+  assert.equal(shelf.find(of({set: 'moons'})), undefined);
+  shelf.take(file);
+  assert.equal(shelf.last, spline);
+  for (let seed = 2; seed < 12; ++seed) shelf.put({choices: of({seed})});
+  assert.ok(shelf.models.every(({place}) => place >= 0 && place < 8) && new Set(shelf.models.map(({place}) => place)).size === 8);
+  assert.equal(shelf.find(of({})), undefined, 'the oldest gave way');
+  assert.equal(words('flow', of({maps: 'spline', couplings: 6, rate: .01, set: 'two_moons'}), initial), 'splines, 6 couplings, two moons, rate 0.01');
+  assert.equal(words('matching', choices_of('matching', {...initial, pairing: 'optimal'}), initial), 'optimal-transport pairs');
+});
+
+test('the pace is of the last seconds, and says what is left', () => {
+  const pace = new Pace();
+  assert.equal(pace.left(100), undefined);
+  for (let i = 0; i <= 200; ++i) pace.add(i < 100 ? i : 100 + 3 * (i - 100), 100 * i);  // 10 a second, then 30
+  assert.ok(Math.abs(pace.rate - 30) < 1e-9);
+  assert.equal(pace.left(45), '2 s');
+  assert.deepEqual([.2, 99, 100, 3599].map(duration), ['1 s', '99 s', '2 min', '60 min']);
 });
