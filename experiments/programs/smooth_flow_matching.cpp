@@ -101,7 +101,7 @@ int main(int argc, char** argv) {
              return matching_loss(model.network.field(), batch, rng, straight, independent, 0,
                                   late_times(static_cast<real>(own.late)));
            },
-       .training = {.epochs = 40, .batch = 256, .learning_rate = 6e-3},
+       .training = {.epochs = 40, .batch = 256, .learning_rate = 3e-3},
        .measure = [&](const Trained<FlowMatching>& trained,
                       const RunOptions& options) { return measure(trained, own, options); },
        .figures =
