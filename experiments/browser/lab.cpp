@@ -313,7 +313,8 @@ Texts Lab::about_new(Which which) const {
   if (name.ends_with("normalizing_flow"))
     about.insert({{"scale_bound", "2"}, {"permutations", "alternate"}, {"zero_start", "yes"}});
   if (which == Which::matching && o.smooth)
-    about.insert({{"width", "64"}, {"waves", "0"}, {"solver_steps", "30"}, {"late", "1"}});
+    about.insert(
+        {{"width", "64"}, {"waves", "0"}, {"octaves", "0"}, {"solver_steps", "30"}, {"late", "1"}});
   return about;
 }
 

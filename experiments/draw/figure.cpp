@@ -334,6 +334,9 @@ void check_contents(const LineFigure& figure) {
     check_figure(series.x.size() == series.y.size(), figure.name,
                  fmt::format("series '{}' has {} x and {} y", series.label, series.x.size(),
                              series.y.size()));
+    check_figure(series.ranges.empty() || series.ranges.size() == series.x.size(), figure.name,
+                 fmt::format("series '{}' has {} x and {} ranges", series.label, series.x.size(),
+                             series.ranges.size()));
   }
 }
 
@@ -343,9 +346,22 @@ Limits limits_of(const LineFigure& figure) {
   for (const Series& series : figure.series) {
     for (const double value : series.x) x.add(value);
     for (const double value : series.y) y.add(value);
+    for (const Interval& range : series.ranges) {
+      y.add(range.low);
+      y.add(range.high);
+    }
   }
   for (const ReferenceLine& reference : figure.references) y.add(reference.y);
-  return {x.padded(0.02), figure.y_range.value_or(y.padded(0.06))};
+  const auto categories = static_cast<double>(figure.categories.size());
+  return {categories > 0 ? Interval{0.5, categories + 0.5} : x.padded(0.02),
+          figure.y_range.value_or(y.padded(0.06))};
+}
+
+// The most line breaks that one of the texts has.
+double breaks_in(const std::vector<std::string>& texts) {
+  std::ptrdiff_t most = 0;
+  for (const std::string& text : texts) most = std::max(most, std::ranges::count(text, '\n'));
+  return static_cast<double>(most);
 }
 
 bool counts_in_x(const LineFigure& figure) {  // epochs, steps
@@ -364,14 +380,48 @@ void axis(Sheet& sheet, char axis, Interval range, bool log, double most, bool w
   }
 }
 
-std::string series_look(const Series& series, std::size_t i) {
+void category_axis(Sheet& sheet, const std::vector<std::string>& categories, Interval range) {
+  sheet.say("set xrange [{}:{}]; set xtics ()", range.low, range.high);
+  for (std::size_t k = 0; k < categories.size(); ++k)
+    sheet.say("set xtics add ({} {})", gnuplot_quoted(categories[k]), k + 1);
+  sheet.say("set xlabel offset 0,{:.1f}", 0.9 - 1.1 * breaks_in(categories));  // below their lines
+}
+
+std::string series_color(const Series& series, std::size_t i) {
+  return gnuplot_color(series.color.value_or(kSeriesColors[i % kSeriesColors.size()]));
+}
+
+std::string series_look(const LineFigure& figure, std::size_t i) {
+  const Series& series = figure.series[i];
+  const std::string color = series_color(series, i);
+  if (!figure.categories.empty())
+    return fmt::format("with points pt 7 ps 0.7*dot lc rgb {}", color);
   const std::string_view dash = series.dash == Dash::solid    ? "solid"
                                 : series.dash == Dash::dashed ? "(10,5)"
                                                               : "(2,4)";
   const bool few = series.x.size() <= 50;
   return fmt::format("with {} lw 1.6 dt {} lc rgb {}",
-                     few ? "linespoints pt 7 ps 0.45*dot" : "lines", dash,
-                     gnuplot_color(series.color.value_or(kSeriesColors[i % kSeriesColors.size()])));
+                     few ? "linespoints pt 7 ps 0.45*dot" : "lines", dash, color);
+}
+
+// The column of x; among categories, where the i-th of the series stands.
+std::string place_of(const LineFigure& figure, std::size_t i) {
+  if (figure.categories.empty()) return "5";
+  const auto n = static_cast<double>(figure.series.size());
+  return fmt::format("($5+{:.3f})", 0.6 / n * (static_cast<double>(i) - (n - 1) / 2));
+}
+
+std::string whiskers(Sheet& sheet, const LineFigure& figure, std::size_t i) {
+  const Series& series = figure.series[i];
+  Points2 low, up;
+  for (std::size_t k = 0; k < series.ranges.size(); ++k) {
+    low.push_back({series.x[k], series.ranges[k].low});
+    up.push_back({0, series.ranges[k].high - series.ranges[k].low});
+  }
+  return fmt::format(
+      "{} using {}:6:8:9 with vectors heads size screen 0.005,90 lw 1.3 lc rgb {} notitle",
+      sheet.rows(1, name_or(series.label, "line", i), "range", low, {}, up), place_of(figure, i),
+      series_color(series, i));
 }
 
 // The label goes to the right of the frame, where it covers no data.
@@ -389,7 +439,7 @@ std::string reference_line(Sheet& sheet, const ReferenceLine& reference, const L
 Legend legend_of(const LineFigure& figure) {
   Legend legend;
   for (std::size_t i = 0; i < figure.series.size(); ++i) {
-    legend.add(figure.series[i].label, series_look(figure.series[i], i));
+    legend.add(figure.series[i].label, series_look(figure, i));
   }
   return legend;
 }
@@ -405,7 +455,9 @@ std::vector<std::string> elements_of(Sheet& sheet, const LineFigure& figure, con
     Points2 points(series.x.size());
     for (std::size_t k = 0; k < points.size(); ++k) points[k] = {series.x[k], series.y[k]};
     const std::string rows = sheet.rows(1, name_or(series.label, "line", i), "line", points);
-    elements.push_back(fmt::format("{} using 5:6 {} notitle", rows, series_look(series, i)));
+    if (!series.ranges.empty()) elements.push_back(whiskers(sheet, figure, i));
+    elements.push_back(
+        fmt::format("{} using {}:6 {} notitle", rows, place_of(figure, i), series_look(figure, i)));
   }
   return elements;
 }
@@ -451,16 +503,22 @@ void draw(const LineFigure& figure, const FigureOptions& options) {
   }
   const double width = kLineWidth + right;
   const double top = figure.title.empty() ? 12 : kLine + 12;
-  const double bottom = kTickLabels + (figure.x_label.empty() ? 0 : kLine) + legend.height(width);
+  const double bottom = kTickLabels + kLine * breaks_in(figure.categories) +
+                        (figure.x_label.empty() ? 0 : kLine) + legend.height(width);
 
   Sheet sheet(figure.name, width, kLineHeight, figure.markup);
+  if (std::ranges::any_of(figure.series, [](const Series& s) { return !s.ranges.empty(); }))
+    sheet.add_vector_columns();
   sheet.say("set title {}", gnuplot_quoted(figure.title));
   sheet.say("set xlabel {}", gnuplot_quoted(figure.x_label));
   sheet.say("set ylabel {}", gnuplot_quoted(figure.y_label));
   sheet.say("set tmargin at screen {:.5f}; set bmargin at screen {:.5f}", 1 - top / kLineHeight,
             bottom / kLineHeight);
   sheet.say("set rmargin at screen {:.5f}", 1 - right / width);
-  axis(sheet, 'x', limits.x, figure.log_x, 20, counts_in_x(figure));
+  if (figure.categories.empty())
+    axis(sheet, 'x', limits.x, figure.log_x, 20, counts_in_x(figure));
+  else
+    category_axis(sheet, figure.categories, limits.x);
   axis(sheet, 'y', limits.y, figure.log_y, 8);
   std::vector<std::string> elements = elements_of(sheet, figure, limits);
   const auto& entries = legend.place(sheet, width, kLineHeight);

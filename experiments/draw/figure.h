@@ -19,8 +19,8 @@
 #include <string>
 #include <vector>
 
-#include "experiments/draw/gnuplot.h"
 #include "experiments/data/plane.h"
+#include "experiments/draw/gnuplot.h"
 
 namespace gradflow {
 
@@ -128,6 +128,7 @@ struct Series {  // a curve through points
   std::vector<double> y = {};
   std::optional<Color> color = {};  // empty: the next of a colour-blind safe set
   Dash dash = Dash::solid;
+  std::vector<Interval> ranges = {};  // of y: a whisker for each point, or none at all
 };
 
 struct ReferenceLine {  // a horizontal line across the plot, its label to the right of the frame
@@ -143,6 +144,9 @@ struct LineFigure {  // curves over one pair of axes
   std::string y_label = {};
   std::vector<Series> series = {};
   std::vector<ReferenceLine> references = {};
+  // What is at x = 1, 2, ..., if these are no numbers: points are then not joined, and those of
+  // several series stand side by side.
+  std::vector<std::string> categories = {};
   std::optional<Interval> y_range = {};
   bool log_x = false;  // on a log axis only what is above zero is drawn
   bool log_y = false;
@@ -156,8 +160,8 @@ struct FigureOptions {                    // where figures go, and in which form
 };
 
 // Write <name>.csv (columns panel,series,kind,index,x,y,t, where t is whatever number gives the
-// colour, and dx,dy if there are arrows), <name>.gp and <name>.png, at twice the resolution of a
-// screen, and the other formats asked for. Throw FigureError, with a one-line
+// colour, and dx,dy if there are arrows or whiskers), <name>.gp and <name>.png, at twice the
+// resolution of a screen, and the other formats asked for. Throw FigureError, with a one-line
 // what(), if the figure makes no sense (sizes differ, nothing to draw) or gnuplot fails; in that
 // last case the CSV and the script are there and no image is.
 void draw(const PointFigure& figure, const FigureOptions& options);

@@ -15,6 +15,13 @@ std::string median_and_range(const std::vector<double>& values) {
                      fixed(std::ranges::min(values), 3), fixed(std::ranges::max(values), 3));
 }
 
+void add_median_and_range(Series& series, double x, const std::vector<double>& values) {
+  if (values.empty()) return;
+  series.x.push_back(x);
+  series.y.push_back(median(values));
+  series.ranges.push_back({std::ranges::min(values), std::ranges::max(values)});
+}
+
 std::string study_page(const StudyPage& page) {
   std::string html = page_head(page.title, page.subtitle) + "</header>\n<main>\n";
   std::string answer = page.question;

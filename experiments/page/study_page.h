@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "experiments/draw/figure.h"
 #include "experiments/page/html.h"
 
 namespace gradflow {
@@ -14,6 +15,8 @@ namespace gradflow {
 // A cell of such a table: the median of what the seeds gave, the smallest and the largest; of
 // nothing, a dash.
 std::string median_and_range(const std::vector<double>& values);
+// The same as a point of a figure, with a whisker; of nothing, none.
+void add_median_and_range(Series& series, double x, const std::vector<double>& values);
 
 struct StudyFigure {
   std::filesystem::path file;  // a PNG; left out if it is not there

@@ -239,21 +239,16 @@ that but by chance. Medians over the seeds, and the smallest and the largest.</p
 
 LineFigure figure(const Rows& rows, const Wanted& wanted) {
   LineFigure lines{.name = "sf2m_energy",  // not that of the table, whose CSV it would replace
-                   .title = "Energy of the paths above that of optimal transport",
-                   .x_label = "task",
-                   .y_label = "NPE, median of the seeds",
+                   .title = "Energy of the paths above the least: median of the seeds, and range",
+                   .y_label = "NPE",
                    .references = {{"0.1", 0.1}},
                    .log_y = true};
-  for (std::size_t k = 0; k < wanted.pairs.size(); ++k)
-    lines.x_label += fmt::format("{} {}: {}", k == 0 ? ":" : ",", k + 1, spoken(wanted.pairs[k]));
+  for (const std::string& pair : wanted.pairs) lines.categories.push_back(spoken(pair));
   for (const std::string& method : wanted.methods) {
     Series series{.label = spoken(method)};
-    for (std::size_t k = 0; k < wanted.pairs.size(); ++k) {
-      const std::vector<double> found = column(rows, wanted.pairs[k], method, "npe");
-      if (found.empty()) continue;
-      series.x.push_back(static_cast<double>(k + 1));
-      series.y.push_back(median(found));
-    }
+    for (std::size_t k = 0; k < wanted.pairs.size(); ++k)
+      add_median_and_range(series, static_cast<double>(k + 1),
+                           column(rows, wanted.pairs[k], method, "npe"));
     if (!series.x.empty()) lines.series.push_back(std::move(series));
   }
   return lines;

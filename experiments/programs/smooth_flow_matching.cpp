@@ -2,8 +2,9 @@
 // better one.
 //
 // The one idea: nothing of the method is new. The network is smooth (silu), so that few steps of a
-// solver give its density; it is wider, and is told the time in waves; and it is asked more often
-// near t = 1, where the edges of the rings form and where the report's network is still blurred.
+// solver give its density; it is wider, and is told the place and the time in waves, too, so that
+// it can be steep; and it is asked more often near t = 1, where the edges of the rings form and
+// where the report's network is still blurred.
 //
 // Read next: flow_matching.cpp, the report's; flows/matching/loss.h, the times.
 #include "experiments/data/rings.h"
@@ -24,7 +25,7 @@ constexpr const char* kName = "smooth_flow_matching";
 constexpr Index kJudged = 20'000;
 
 struct Own {  // settings of this model
-  Index width = 128, waves = 3, solver_steps = 30;
+  Index width = 128, waves = 3, octaves = 3, solver_steps = 30;
   double late = 2;
 };
 
@@ -32,6 +33,8 @@ Settings settings_of(Own& own) {
   return {setting("width", own.width, Range<Index>{1, 4096}, "Units of each of four hidden layers"),
           setting("waves", own.waves, Range<Index>{0, 32},
                   "Waves in which the network is told the time; 0: the time itself"),
+          setting("octaves", own.octaves, Range<Index>{0, 16},
+                  "Octaves of waves in which it is told the place, beside that itself"),
           setting("solver_steps", own.solver_steps, Range<Index>{1, 10'000},
                   "Steps of Runge-Kutta 4 by which it is judged"),
           setting("late", own.late, Range<double>{1, 10},
@@ -89,7 +92,8 @@ int main(int argc, char** argv) {
              return FlowMatching(2,
                                  {.hidden = std::vector<Index>(4, own.width),
                                   .activation = activations::silu,
-                                  .waves = own.waves},
+                                  .waves = own.waves,
+                                  .octaves = own.octaves},
                                  rng);
            },
        .loss =
@@ -97,7 +101,7 @@ int main(int argc, char** argv) {
              return matching_loss(model.network.field(), batch, rng, straight, independent, 0,
                                   late_times(static_cast<real>(own.late)));
            },
-       .training = {.epochs = 40, .batch = 256, .learning_rate = 2e-3},
+       .training = {.epochs = 40, .batch = 256, .learning_rate = 3e-3},
        .measure = [&](const Trained<FlowMatching>& trained,
                       const RunOptions& options) { return measure(trained, own, options); },
        .figures =

@@ -110,10 +110,13 @@ Flow spline_flow(const NamedTensors& all, Rng& rng) {
 }
 
 FlowMatching matching_in(const Texts& about, const NamedTensors& all, bool smooth, Rng& rng) {
-  FlowMatchingOptions options{
-      .hidden = hidden_in(all, "network."),
-      .activation = smooth ? activations::silu : activations::leaky_relu,
-      .waves = about.contains("waves") ? std::clamp(std::stol(about.at("waves")), 0l, 100l) : 0};
+  const auto number = [&about](const char* name) {  // 0 where nothing is said
+    return about.contains(name) ? std::clamp(std::stol(about.at(name)), 0l, 100l) : 0;
+  };
+  FlowMatchingOptions options{.hidden = hidden_in(all, "network."),
+                              .activation = smooth ? activations::silu : activations::leaky_relu,
+                              .waves = number("waves"),
+                              .octaves = number("octaves")};
   if (const auto table = all.find("classes.weight"); table != all.end()) {
     require<FileError>(table->second.rank() == 2, "classes.weight is {}", table->second.shape());
     options.classes = table->second.shape()[0];

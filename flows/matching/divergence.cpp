@@ -47,12 +47,11 @@ Flowing with_divergence(const VelocityNetwork& network, const Var& y, const Var&
                         const Var& context, const std::optional<Tensor>& probe) {
   const Index B = y.rows(), D = network.dim;
   const Var input = network.input(y, t, context);
-  const Index in = input.shape()[1];
-  std::vector<Var> directions;  // of [y, t, context]: only y moves
+  std::vector<Var> directions;
   if (probe)
-    directions.push_back(kernel::pad(*probe, 1, 0, in));
+    directions.push_back(network.input_tangent(y, *probe));
   else
-    for (Index i = 0; i < D; ++i) directions.push_back(one_hot(B, i, in));
+    for (Index i = 0; i < D; ++i) directions.push_back(network.input_tangent(y, one_hot(B, i, D)));
   const auto [velocity, tangents] = pushed_forward(network.network, input, directions);
   if (probe) return {velocity, sum(*probe * tangents[0], 1, KeepAxis::yes)};
   Var total = slice(tangents[0], 1, 0, 1);

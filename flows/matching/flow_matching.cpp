@@ -22,7 +22,8 @@ FlowMatching::FlowMatching(Index dim, const FlowMatchingOptions& options, Rng& r
               {.hidden = options.hidden,
                .activation = options.activation,
                .context = classes ? options.class_dim : 0,
-               .waves = options.waves},
+               .waves = options.waves,
+               .octaves = options.octaves},
               rng),
       withheld(options.withheld) {
   require(

@@ -21,6 +21,7 @@ struct FlowMatchingOptions {                        // what the network is
   Index class_dim = 10;                             // size of a class's vector
   Activation activation = activations::leaky_relu;  // between them
   Index waves = 0;                                  // of time: velocity.h
+  Index octaves = 0;                                // of place: likewise
   // How often, in training, a class is withheld: guidance.h. 0: never, and no vector for that.
   real withheld = 0;
 };

@@ -27,6 +27,7 @@ done
 check "no number is missing" [ -z "$(grep -E 'null|nan' one/sf2m.csv)" ]
 check "it judges each task" [ "$(count 'of 2 seeds' stdout)" -eq 4 ]
 check "the figure is a picture" is_png one/sf2m_energy.png
+check "each of its points has a whisker" [ "$(count ',range,' one/sf2m_energy.csv)" -eq 24 ]
 check "the page has both tables" [ "$(count '<figcaption id=' one/sf2m.html)" -eq 2 ]
 check "and shows the picture" grep -q 'data:image/png' one/sf2m.html
 
@@ -69,6 +70,16 @@ done
 check "no number is missing" [ -z "$(grep -E 'null|nan' one/c2ot.csv)" ]
 check "it judges each condition and solver" [ "$(count 'of 2 seeds' stdout)" -eq 6 ]
 check "the figure is a picture" is_png one/c2ot_distance.png
+check "no line joins its points, which are of one kind each" [ "$(count linespoints one/c2ot_distance.gp)" -eq 0 ]
+# The first whisker: untold, pairs as drawn, one step; from the smaller of two seeds to the larger.
+reaches_from_seed_to_seed() {
+  awk -F, 'FNR == NR { if (/^none,fm,euler_1/) { a = b; b = $4 } next }
+           /,range,0,/ && !n++ { low = a < b ? a : b; high = a < b ? b : a
+                                 ok = ($6 - low) ^ 2 + ($6 + $9 - high) ^ 2 < 1e-9 * high ^ 2 }
+           END { exit !(ok && low > 0 && high > low) }' one/c2ot.csv one/c2ot_distance.csv
+}
+check "each has a whisker" [ "$(count ',range,' one/c2ot_distance.csv)" -eq 16 ]
+check "which reaches from the least to the most" reaches_from_seed_to_seed
 check "the page has the table" [ "$(count '<figcaption id=' one/c2ot.html)" -eq 1 ]
 run "$c2ot" "${small[@]}" --conditions class --threads 1 --out two
 check "the same numbers with one thread" \

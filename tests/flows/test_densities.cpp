@@ -96,25 +96,57 @@ TEST_CASE("through kinks a solver of fourth order becomes one of first order") {
 }
 #endif
 
-TEST_CASE("a network that is told waves of time knows them, and its divergence is right") {
+TEST_CASE("a network that is told place and time in waves knows them") {
   Rng rng(7);
   const VelocityNetwork network(
-      2, {.hidden = {8}, .activation = activations::tanh, .context = 2, .waves = 3}, rng);
-  CHECK(network.network.in() == 2 + 6 + 2);
+      2, {.hidden = {8}, .activation = activations::tanh, .context = 2, .waves = 3, .octaves = 4},
+      rng);
+  CHECK(network.network.in() == 2 + 16 + 6 + 2);
   const Tensor y = rng.normal({5, 2}), t = rng.uniform({5, 1});
-  const Var known = rng.normal({5, 2});
-  const Tensor input = network.input(y, t, known).value();
-  for (Index i = 0; i < 5; ++i)
+  const Tensor known = rng.normal({5, 2}), input = network.input(y, t, known).value();
+  for (Index i = 0; i < 5; ++i) {
+    for (Index d = 0; d < 2; ++d) {
+      CHECK(input.at({i, d}) == y.at({i, d}));
+      CHECK(input.at({i, 24 + d}) == known.at({i, d}));
+      for (Index k = 0; k < 4; ++k) {
+        const double angle = std::pow(2, k) * y.at({i, d});
+        CHECK(close(input.at({i, 2 + 4 * d + k}), std::cos(angle), 20, 1));
+        CHECK(close(input.at({i, 10 + 4 * d + k}), std::sin(angle), 20, 1));
+      }
+    }
     for (Index k = 1; k <= 3; ++k) {
       const double angle = double(k) * std::numbers::pi * t.at({i, 0});
-      CHECK(close(input.at({i, 1 + k}), std::cos(angle), 20, 1));
-      CHECK(close(input.at({i, 4 + k}), std::sin(angle), 20, 1));
+      CHECK(close(input.at({i, 17 + k}), std::cos(angle), 20, 1));
+      CHECK(close(input.at({i, 20 + k}), std::sin(angle), 20, 1));
     }
-  const Flowing at = with_divergence(network, y, t, known);
-  const Tensor by_tape = divergence(network.field(known), y, t).reshaped({5, 1});
-  CHECK(difference(at.divergence, reference(by_tape), 100, 4) == "");
+  }
   CHECK(message_of<ShapeError>([&] { VelocityNetwork(2, {.waves = -1}, rng); }) ==
         "VelocityNetwork: -1 waves given; at least 0");
+  CHECK(message_of<ShapeError>([&] { VelocityNetwork(2, {.octaves = -1}, rng); }) ==
+        "VelocityNetwork: -1 octaves given; at least 0");
+}
+
+TEST_CASE("through waves the divergence is right, and its gradient") {
+  Rng rng(8);
+  VelocityNetwork network(
+      2, {.hidden = {8}, .activation = activations::tanh, .context = 2, .waves = 3, .octaves = 2},
+      rng);
+  randomize(parameters(network), real(0.5), 9);
+  const Tensor y = rng.normal({5, 2}), t = rng.uniform({5, 1}), known = rng.normal({5, 2});
+  const Tensor probe = rng.normal({5, 2});
+  const Field field = network.field(known);
+  const auto check = [&](const Flowing& at, const Tensor& by_tape) {
+    CHECK(difference(at.velocity, reference(field(y, t).value()), 100, 4) == "");
+    CHECK(difference(at.divergence, reference(by_tape.reshaped({5, 1})), 100, 4) == "");
+  };
+  check(with_divergence(network, y, t, known), divergence(field, y, t));
+  check(with_divergence(network, y, t, known, probe), divergence_along(field, y, t, probe));
+  const GradcheckResult result = gradcheck(
+      [&](const std::vector<Var>& in) {
+        return with_divergence(network, in[0], in[1], known).divergence;
+      },
+      {y, t});
+  CHECK(result.passed);
 }
 
 // --- the density of Euler's method ---
