@@ -1,6 +1,7 @@
 // The page: choices on one side, pictures on the other, and the library in its Worker.
 import {Guide, deal, mark} from './cards.js';
 import {code_pane} from './code_pane.js';
+import {CostTable} from './cost.js';
 import {class_color, read_colors} from './colors.js';
 import {ask, on_progress, start} from './engine_link.js';
 import {excerpts} from './excerpts.js';
@@ -441,17 +442,15 @@ document.addEventListener('keydown', event => {
 
 // --- Cost, weights, tape -------------------------------------------------------------------------
 
+const costs = new CostTable($('costs'));
 $('cost').onclick = guarded(async () => {
   $('cost').disabled = true;
   try {
-    const {pairing, solver, steps: taken} = state, trained = steps('matching');  // as they are now, whatever is changed before the answer
-    const {cost, folded} = await ask('solver_cost', {solver, steps: taken});
-    const row = $('costs').tBodies[0].insertRow(0);
-    const lost = cost === null ? '' : Math.abs(cost) < 5e-4 ? '0.000' : cost.toFixed(3);
-    for (const text of [pairing, trained, `${taken} ${solver}`, lost, `${(100 * folded).toFixed(folded && folded < .1 ? 1 : 0)} %`])
-      row.insertCell().textContent = text;
-    while ($('costs').tBodies[0].rows.length > 8) $('costs').tBodies[0].deleteRow(-1);
+    const {pairing, solver, steps: taken} = state;  // as they are now, whatever is changed before the answer
+    const asked = [`${pairing}\n${steps('matching')} steps`, `${solver}\n${taken} ${taken === 1 ? 'step' : 'steps'}`];
+    const key = JSON.stringify([asked, chosen('matching'), from_file.matching]);
     $('costs').hidden = $('costs-say').hidden = false;
+    await costs.ask(key, asked, () => ask('solver_cost', {solver, steps: taken}));
   } finally { $('cost').disabled = false; }
 });
 for (const which of models)

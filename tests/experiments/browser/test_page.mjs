@@ -103,17 +103,24 @@ const tests = {
     await click(page, 'cost');
     await choose(page, 'solver', 'heun');
     await page.until(`document.querySelector('#costs tbody tr') && !document.getElementById('cost').disabled`, 'the cost is told');
-    const told = async () => (await page.run(`[...document.querySelector('#costs tbody tr').cells].map(cell => cell.textContent)`)).slice(1);
-    const [trained, asked, lost, folded] = await told();
-    assert.ok(Number(trained) > 0, `${trained} steps of training`);
-    assert.equal(asked, '8 euler');  // what was asked for, though Heun has been chosen since
-    assert.ok(Number(lost) > 0 && /^[\d.]+ %$/.test(folded), `${lost} nats, ${folded} folded`);
+    const told = () => page.run(`[...document.querySelector('#costs tbody tr').cells].map(cell => cell.textContent)`);
+    const [trained, asked, own, lost, folded] = await told();
+    assert.match(trained, /^independent\n[1-9]\d* steps$/);
+    assert.ok(parseFloat(own) > 1 && parseFloat(own) < 3.5, `the model itself: ${own} nats`);
+    assert.equal(asked, 'euler\n8 steps');  // what was asked for, though Heun has been chosen since
+    assert.ok(parseFloat(lost) > 0 && lost.endsWith('*') === (folded !== '0 %') && /^[\d.]+ %$/.test(folded), `${lost} nats, ${folded} folded`);
     await idle(page);
     await click(page, 'cost');
     await page.until(`document.querySelectorAll('#costs tbody tr').length === 2 && !document.getElementById('cost').disabled`, 'it is told again');
-    const [, method, better] = await told();
-    assert.equal(method, '8 heun');
-    assert.ok(Number(better) < Number(lost), `Heun ${better}, Euler ${lost}`);
+    const [, method, , better] = await told();
+    assert.equal(method, 'heun\n8 steps');
+    assert.ok(parseFloat(better) < parseFloat(lost), `Heun ${better}, Euler ${lost}`);
+    const waits = await page.run(`(async () => { document.getElementById('cost').click(); await new Promise(resolve => setTimeout(resolve));
+      return [...document.querySelector('#costs tbody tr').cells].at(-1).textContent; })()`);
+    assert.equal(waits, 'computing ... 0 s');
+    await page.until(`!document.getElementById('cost').disabled`, 'the same is told again');
+    assert.equal(await page.run(`document.querySelectorAll('#costs tbody tr').length`), 2, 'in the place of its row');
+    assert.ok(await page.run(`(t => t.scrollWidth <= t.parentElement.clientWidth)(document.getElementById('costs'))`), 'the table fits');
     await choose(page, 'solver', 'euler'); await idle(page);
   },
 

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import test from 'node:test';
 import {bundle, excerpt, excerpts} from '../../../experiments/browser/bundle.mjs';
 import {viridis} from '../../../experiments/browser/page/colors.js';
+import {cost_texts, short} from '../../../experiments/browser/page/cost.js';
 import {Curve} from '../../../experiments/browser/page/loss_plot.js';
 import {add_dab, dabs, dabs_text, drawn_points, read_dabs, read_table} from '../../../experiments/browser/page/own_data.js';
 import {lines_at, refine, square_grid, warp} from '../../../experiments/browser/page/grid.js';
@@ -88,6 +89,15 @@ test('viridis has its ends, and stays there', () => {
   assert.deepEqual(viridis(7), viridis(1));
   assert.deepEqual(viridis(NaN), viridis(0));
   assert.deepEqual(viridis(.5), [35, 144, 140]);  // between 26828e and 1f9e89
+});
+
+test('costs are told in three digits, and marked where data are left out', () => {
+  assert.deepEqual([137.041, 2048.6, 12.34, 1.2345, .01234, 0, -3e-4, -.25, 3e6].map(short),
+    ['137', '2049', '12.3', '1.23', '0.012', '0.000', '0.000', '-0.250', '3e+6']);
+  assert.deepEqual(cost_texts({nll_exact: 2.26, cost: .181, folded: 0}), ['2.26', '0.181', '0 %']);
+  assert.deepEqual(cost_texts({nll_exact: 2.32, cost: 549.35, folded: .692}), ['2.32*', '549*', '69 %']);
+  assert.deepEqual(cost_texts({nll_exact: 2, cost: 1, folded: .004}), ['2.00*', '1.00*', '0.4 %']);
+  assert.deepEqual(cost_texts({nll_exact: 0, cost: null, folded: 1}), ['-', '-', '100 %']);
 });
 
 test('a curve is a running mean, and keeps a bounded number of points', () => {
