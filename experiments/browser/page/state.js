@@ -1,7 +1,7 @@
 // What the reader has chosen, and the address that says it.
 //
 // The one idea: the state is a flat object; the part of the address behind # is what differs from
-// `initial`. So a link is short, and whoever opens it sees the same page.
+// `initial`. So a link is short, and whoever opens it sees the same page, untrained.
 
 export const initial = {
   set: 'rings', own: '', maps: 'affine', couplings: 15, pairing: 'independent', by_class: 0,
