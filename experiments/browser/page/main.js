@@ -6,7 +6,7 @@ import {class_color, read_colors} from './colors.js';
 import {ask, on_progress, start} from './engine_link.js';
 import {excerpts} from './excerpts.js';
 import {Curve, plot} from './loss_plot.js';
-import {add_dab, dabs, dabs_text, drawn_points, read_dabs, read_table} from './own_data.js';
+import {dabs, draw_line, dabs_text, drawn_points, read_dabs, read_table} from './own_data.js';
 import {Pace} from './pace.js';
 import {Refresher} from './refresh.js';
 import {Shelf, affected, choices_of, words} from './shelf.js';
@@ -386,11 +386,15 @@ $('paste').onclick = guarded(async () => {
 
 function on_drag(plane, move, end = () => {}) {
   const {canvas} = plane;
-  canvas.addEventListener('pointerdown', event => { canvas.setPointerCapture(event.pointerId); move(...plane.at(event)); });
-  canvas.addEventListener('pointermove', event => { if (event.buttons) move(...plane.at(event)); });
+  let last = null;  // where the pointer was, within a stroke
+  const follow = event => { const at = plane.at(event); move(...at, last); last = at; };
+  canvas.addEventListener('pointerdown', event => { canvas.setPointerCapture(event.pointerId); last = null; follow(event); });
+  canvas.addEventListener('pointermove', event => {  // of which the browser may have put several into one
+    if (event.buttons) for (const one of [...event.getCoalescedEvents?.() ?? [], event]) follow(one);
+  });
   for (const name of ['pointerup', 'pointercancel']) canvas.addEventListener(name, end);
 }
-on_drag(planes.data, (x, y) => { if (shown.drawing && add_dab(x, y, state.by_class ? pen_class : 0)) repaint(); },
+on_drag(planes.data, (x, y, last) => { if (shown.drawing && draw_line(last, [x, y], state.by_class ? pen_class : 0)) repaint(); },
         guarded(async () => { if (shown.drawing && dabs.length >= 4) await drawn(); }));
 function move_point(x, y) {
   const rounded = v => Math.round(v * 1e4) / 1e4;  // as the address will have it

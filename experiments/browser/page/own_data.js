@@ -17,6 +17,15 @@ export function add_dab(x, y, label) {
   return true;
 }
 
+// A pointer that is fast tells of few places: the line between two of them is drawn, too. From null: a new stroke.
+export function draw_line(from, [x, y], label) {
+  const [x0, y0] = from ?? [x, y], pieces = Math.max(1, Math.ceil(Math.hypot(x - x0, y - y0) / .02));
+  let drawn = false;
+  for (let i = 1; i <= pieces; ++i)
+    drawn = add_dab(x0 + (x - x0) * i / pieces, y0 + (y - y0) * i / pieces, label) || drawn;
+  return drawn;
+}
+
 const to_byte = v => Math.round((v / kReach + 1) * 127.5);
 const from_byte = b => (b / 127.5 - 1) * kReach;
 

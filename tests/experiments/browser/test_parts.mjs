@@ -5,7 +5,7 @@ import {bundle, excerpt, excerpts} from '../../../experiments/browser/bundle.mjs
 import {viridis} from '../../../experiments/browser/page/colors.js';
 import {cost_texts, short} from '../../../experiments/browser/page/cost.js';
 import {Curve} from '../../../experiments/browser/page/loss_plot.js';
-import {add_dab, dabs, dabs_text, drawn_points, read_dabs, read_table} from '../../../experiments/browser/page/own_data.js';
+import {add_dab, dabs, dabs_text, draw_line, drawn_points, read_dabs, read_table} from '../../../experiments/browser/page/own_data.js';
 import {lines_at, refine, square_grid, warp} from '../../../experiments/browser/page/grid.js';
 import {Pace, duration} from '../../../experiments/browser/page/pace.js';
 import {cells, kReach} from '../../../experiments/browser/page/plane.js';
@@ -68,6 +68,20 @@ test('a drawing is the same points after a way through the address', () => {
   });
   read_dabs('???');
   assert.equal(dabs.length, 0);
+});
+
+test('a fast stroke is a line, and its dabs are evenly along it', () => {
+  read_dabs('');
+  assert.ok(draw_line(null, [-2, -1], 1));
+  assert.ok(draw_line([-2, -1], [2, 1], 1));
+  const gaps = dabs.slice(1).map(({x, y}, i) => Math.hypot(x - dabs[i].x, y - dabs[i].y));
+  assert.ok(gaps.every(gap => gap >= .07 && gap < .13), `from ${Math.min(...gaps)} to ${Math.max(...gaps)}`);
+  assert.ok(dabs.every(({x, y, label}) => label === 1 && Math.abs(x - 2 * y) < .06));
+  assert.ok(Math.hypot(dabs.at(-1).x - 2, dabs.at(-1).y - 1) < .13, 'to its end');
+  assert.ok(!draw_line([2, 1], [2, 1], 1), 'a pen that rests draws no more');
+  const count = dabs.length;
+  assert.ok(draw_line(null, [-2, 2], 1) && dabs.length === count + 1, 'another stroke begins where it begins');
+  read_dabs('');
 });
 
 test('a table is read, and its faults are named', () => {
