@@ -19,7 +19,7 @@ export const cards = [
      'Let it train, and look at the colours: bright threads and smears join the rings, and cross their holes.',
      'Switch <b>warped grid</b> on, and <b>density</b> off. The noise is a sheet with no hole, and a flow is a rubber map: it stretches the sheet but cannot tear it. The rings have holes, so some of the sheet always lies across them. Where it is stretched thin, that is a thread.',
      'Switch <b>density</b> on again and drag the circle across a thread: log p falls off beside it, but p is nowhere quite 0.',
-     'Now choose <b>splines</b>, and train: the affine flow stays below, as it was, and <b>Back to it</b> exchanges the two. An affine layer can only shift and stretch a whole line; a spline can be steep just between two rings. The threads get thinner, soon too thin to be seen; the circle still finds them.']},
+     'Now choose <b>splines</b> (there are 6 of them then, not 15: each can bend more, and takes longer), and train: the affine flow stays below, as it was, and <b>Back to it</b> exchanges the two. An affine layer can only shift and stretch a whole line; a spline can be steep just between two rings. The threads get thinner, soon too thin to be seen; the circle still finds them.']},
   {id: 'transport', title: 'What does optimal transport change?', code: 'pairing',
    state: {...longer, batch: 128, length: 10000, lines: 1, steps: 16},
    steps: [

@@ -86,6 +86,7 @@ function paint() {
 
 function say() {
   $('density-says').hidden = !state.density;
+  $('couplings-say').hidden = state.maps !== 'spline';
   const layer = shown.flow.samples ? `layer ${nearest(shown.flow.samples[0])} of ${shown.flow.samples[0].K}` : '';
   $('say-flow').textContent = layer + untrained('flow');
   $('say-matching').textContent = `time ${state.t.toFixed(2)}, ${state.steps} ${state.steps === 1 ? 'step' : 'steps'}` + untrained('matching');
@@ -314,7 +315,7 @@ for (const field of fields)
     state[field.name] = value;
     if (field.name === 'set') { shown.drawing = value === 'own' && !dabs.length && !pasted; pens(); }
     const couplings = state.couplings;
-    if (field.name === 'maps') state.couplings = value === 'spline' ? 6 : 15;  // as strong, and as fast
+    if (field.name === 'maps') state.couplings = value === 'spline' ? 6 : 15;  // each can do more, and takes longer
     if (field.type !== 'range') show_choices();
     await changed(field.name, ...state.couplings === couplings ? [] : ['couplings']);
   }));

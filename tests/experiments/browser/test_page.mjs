@@ -154,6 +154,7 @@ const tests = {
     const affine = await hash(), drawn = await seen(page, 'flow');
     await choose(page, 'maps', 'spline'); await chosen('maps', 'spline');
     const spline = await hash();
+    assert.match(await text('couplings-say'), /6 in place of 15/);
     assert.notEqual(spline.flow, affine.flow);
     assert.deepEqual([spline.matching, spline.steps], [affine.matching, {flow: 0, matching: affine.steps.matching}]);
     assert.match(await text('was-flow'), new RegExp(`Before: affine, 15 couplings; ${affine.steps.flow} steps, [\\d.]+ nats`));
@@ -167,6 +168,7 @@ const tests = {
     assert.equal((await seen(page, 'flow')).sum, drawn.sum);
     assert.match(await text('was-flow'), /Before: splines, 6 couplings; 1 steps?,/);
     assert.equal(await page.run('lab.state.couplings'), 15);
+    assert.equal(await text('couplings-say'), true, 'hidden again');
 
     await choose(page, 'lines', true); await idle(page);
     const crossing = await seen(page, 'data');
