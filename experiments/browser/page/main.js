@@ -18,7 +18,8 @@ const $ = id => document.getElementById(id);
 const curves = {flow: new Curve(), matching: new Curve(.97), matching_nats: new Curve(0)};
 const shelves = {flow: new Shelf(), matching: new Shelf()}, pace = new Pace();
 let sets = [], progress = {}, from_file = {}, pasted = null, tables = 0, playing = false, pen_class = 0;
-const untrained = which => steps(which) ? '' : from_file[which] ? ', from a file' : ', untrained';
+const untrained = which => steps(which) ? '' : from_file[which] ? 'from a file' : 'untrained';
+const listed = (...parts) => parts.filter(Boolean).join(', ');
 const steps = which => progress[which]?.steps ?? 0;  // that a model has been trained
 shown.steps = steps;
 
@@ -88,8 +89,8 @@ function say() {
   $('density-says').hidden = !state.density;
   $('couplings-say').hidden = state.maps !== 'spline';
   const layer = shown.flow.samples ? `layer ${nearest(shown.flow.samples[0])} of ${shown.flow.samples[0].K}` : '';
-  $('say-flow').textContent = layer + untrained('flow');
-  $('say-matching').textContent = `time ${state.t.toFixed(2)}, ${state.steps} ${state.steps === 1 ? 'step' : 'steps'}` + untrained('matching');
+  $('say-flow').textContent = listed(layer, untrained('flow'));
+  $('say-matching').textContent = listed(`time ${state.t.toFixed(2)}`, `${state.steps} ${state.steps === 1 ? 'step' : 'steps'}`, untrained('matching'));
   $('say-data').textContent = shown.drawing ? 'draw here' : !shown.data ? '' : state.lines && shown.pairs
     ? pairs_text(shown.pairs[state.pairing]) : `${shown.data.points.length / 2} points`;
   $('steps-said').textContent = state.steps;

@@ -29,6 +29,10 @@ const tests = {
   async 'loads, and draws'(page) {
     await idle(page);
     for (const id of ['data', 'flow', 'matching']) assert.ok((await seen(page, id)).kinds > 3, `${id} is empty`);
+    assert.deepEqual(await page.run(`['flow', 'matching'].map(which => document.getElementById('say-' + which).textContent)`),
+      ['layer 15 of 15, untrained', 'time 1.00, 32 steps, untrained']);
+    await page.run('lab.shown.flow = {}'); await choose(page, 't', 1);  // before there are samples
+    assert.equal(await page.run(`document.getElementById('say-flow').textContent`), 'untrained');
     const ready = await page.run(`performance.getEntriesByName('ready')[0].startTime`);
     console.log(`    first answer of the library after ${ready.toFixed(0)} ms`);
   },
