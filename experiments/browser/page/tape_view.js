@@ -1,7 +1,8 @@
 // The tape of one training step, drawn as a graph, and walked along.
 //
 // A node's column is the length of the longest way to it, so every line goes downwards in time; the
-// walk is by the order on the tape. Going backwards lights up what gradients have reached.
+// walk is by the order on the tape. Going backwards begins at the loss, and lights up what gradients
+// have reached.
 const kWide = 132, kHigh = 34, kGapX = 14, kGapY = 30;
 const svg = (name, attributes, text) => {
   const element = document.createElementNS('http://www.w3.org/2000/svg', name);
@@ -30,7 +31,7 @@ export class TapeView {
     this.place();
     this.draw();
     this.at = 0;
-    this.backwards = false;
+    this.backwards = this.been_back = false;
     this.mark();
   }
   place() {  // rows by depth, side by side as they come
@@ -83,8 +84,11 @@ export class TapeView {
   }
   move(by) {
     if (!this.nodes.length) return;
+    const last = this.nodes.length - 1;
     this.backwards = by < 0;
-    this.at = Math.min(this.nodes.length - 1, Math.max(0, this.at + by));
+    // Gradients begin at the loss, so the first step backwards goes there.
+    this.at = this.backwards && !this.been_back ? last : Math.min(last, Math.max(0, this.at + by));
+    this.been_back ||= this.backwards;
     this.mark();
   }
   mark() {

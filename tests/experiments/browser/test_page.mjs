@@ -212,7 +212,14 @@ const tests = {
     await click(page, 'tape-on'); await click(page, 'tape-on');
     assert.match(await where(), /^entry 3 of/);
     await click(page, 'tape-back');
-    assert.match(await where(), /^entry 2 of \d+, backwards/);
+    const [, last, length] = (await where()).match(/^entry (\d+) of (\d+), backwards/);
+    assert.equal(last, length, 'it begins at the loss');
+    const terms = await page.run(`[...document.querySelectorAll('#entry dd')].map(dd => dd.textContent)`);
+    assert.deepEqual([terms[2], Number(terms[4])], ['()', 1], 'one number, whose gradient is 1');
+    await click(page, 'tape-back');
+    assert.match(await where(), new RegExp(`^entry ${length - 1} of`));
+    await click(page, 'tape-on'); await click(page, 'tape-back');
+    assert.match(await where(), new RegExp(`^entry ${length - 1} of`));
   },
 
   async 'weights are saved, and opened again'(page) {
