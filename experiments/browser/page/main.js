@@ -1,5 +1,5 @@
 // The page: choices on one side, pictures on the other, and the library in its Worker.
-import {Guide, deal, mark} from './cards.js';
+import {Guide, cards, deal, mark} from './cards.js';
 import {code_pane} from './code_pane.js';
 import {CostTable} from './cost.js';
 import {class_color, read_colors} from './colors.js';
@@ -314,11 +314,12 @@ for (const field of fields)
     const value = checked(field.name, field.type === 'checkbox' ? Number(field.checked) : field.value);
     if (value === undefined) return show_choices();
     state[field.name] = value;
+    const left = field.name === 'set' && value === 'own' ? leave_card() : [];
     if (field.name === 'set') { shown.drawing = value === 'own' && !dabs.length && !pasted; pens(); }
     const couplings = state.couplings;
     if (field.name === 'maps') state.couplings = value === 'spline' ? 6 : 15;  // each can do more, and takes longer
     if (field.type !== 'range') show_choices();
-    await changed(field.name, ...state.couplings === couplings ? [] : ['couplings']);
+    await changed(field.name, ...left, ...state.couplings === couplings ? [] : ['couplings']);
   }));
 
 async function take_state(given) {
@@ -339,6 +340,16 @@ async function open_card(card) {
   show_code(card.code);
   await train(true);
   $('guide').scrollIntoView({behavior: 'smooth'});
+}
+
+// A card asks of its own data: on others neither what it trains nor for how long is of use. What is
+// still as it has set it goes back to what it was at first; the names of these.
+function leave_card(set_by_it = ['which', 'batch', 'rate', 'length']) {
+  const card = cards.find(one => one.id === state.card);
+  state.card = '';
+  const names = set_by_it.filter(name => card && name in card.state && state[name] === card.state[name]);
+  for (const name of names) state[name] = initial[name];
+  return names;
 }
 
 // --- Drawing one's own data, and dragging the point ----------------------------------------------
@@ -370,9 +381,10 @@ async function drawn() {
   pasted = null;
   state.set = 'own';
   state.own = dabs_text();
+  const left = leave_card();
   show_choices();
   remember();
-  if (made_data !== own_data()) return changed_models(models, {}, true);
+  if (left.length || made_data !== own_data()) return changed_models(models, {}, true);
   const before = classes().length;
   await load_data();
   if (classes().length !== before) return bring(models, kNew);
@@ -382,8 +394,9 @@ $('paste').onclick = guarded(async () => {
   pasted = {...read_table($('table').value), number: ++tables};
   shown.drawing = false;
   state.set = 'own';
+  const left = leave_card();
   show_choices(); pens();
-  await changed('set');
+  await changed('set', ...left);
 });
 
 function on_drag(plane, move, end = () => {}) {
@@ -481,6 +494,9 @@ const open_file = guarded(in_turn(async file => {
   }
   const {which, points, deviation: std} = told, {floor, std: before} = shown.data, area = ([x, y]) => Math.log(x * y);
   Object.assign(shown.data, {points, std, floor: floor && floor + area(before) - area(std)});  // in the units of the file
+  leave_card(['which']);
+  show_choices();
+  remember();
   from_file[which] = file.name;
   shown[which] = {};
   progress[which] = (await ask('progress'))[which];

@@ -324,6 +324,35 @@ const tests = {
     await click(page, 'guide-end');
     assert.equal(await page.run(`document.getElementById('guide').hidden`), true);
   },
+
+  // Neither what a card trains nor for how long is of use then; what a reader has chosen since stays.
+  async 'own data leave a card'(page) {
+    const choices = () => page.run(`(({card, set, which, batch, rate, length}) => ({card, set, which, batch, rate, length}))(lab.state)`);
+    const at_first = {card: '', which: 'both', batch: 128, rate: .001, length: 6000};
+    const open_card = async () => {
+      await page.run(`document.querySelector('[data-card=step] button').click()`);
+      await page.until(`!document.getElementById('guide').hidden && lab.state.set === 'rings' && lab.shown.training && lab.progress.matching?.steps > 5`, 'a card');
+      await click(page, 'train');
+      await page.until('!lab.shown.training && lab.idle', 'it pauses');
+    };
+    const left = () => page.until(`document.getElementById('guide').hidden && lab.idle && !lab.state.card`, 'the card is closed');
+    await open_card();
+    await page.run(`document.getElementById('table').value = Array.from({length: 80}, (_, i) => i + ', ' + i * i).join('\\n')`);
+    await click(page, 'paste'); await left();
+    assert.deepEqual(await choices(), {...at_first, set: 'own'});
+    await open_card();
+    await choose(page, 'batch', 64);
+    await page.until('lab.state.batch === 64 && lab.idle', 'another batch');
+    await click(page, 'pen');
+    await page.drag('data', [[.2, .3], [.8, .6]]); await left();
+    assert.deepEqual(await choices(), {...at_first, set: 'own', batch: 64});
+    await click(page, 'pen');
+    await click(page, 'one');
+    await page.until('lab.progress.flow?.steps === 1 && lab.idle', 'both are trained');
+    await open_card();
+    await page.choose_file('open', join(weights, 'flow_matching.safetensors')); await left();
+    assert.deepEqual([(await choices()).set, (await choices()).which], ['rings', 'both']);
+  },
 };
 
 let failed = 0;
