@@ -219,6 +219,7 @@ async function bring(which, wanted) {
   pace.clear();
   $('opened').hidden = true;
   need_all();
+  repaint();  // the panels are empty, and say so
 }
 
 // One after another, however fast the choices come.
@@ -547,6 +548,7 @@ addEventListener('hashchange', guarded(() => take_state(from_address(location.ha
 if (innerWidth < 700) for (const part of document.querySelectorAll('#controls > details')) part.open = false;
 
 guarded(async () => {
+  repaint();
   await start();
   sets = await ask('sets');
   $('sets').replaceChildren(...sets.filter(set => !set.name.endsWith('_by_class')).map(set => Object.assign(new Option(set.name.replaceAll('_', ' '), set.name), {title: set.title ?? ''})),

@@ -32,6 +32,11 @@ export class Plane {
     }
     pen.stroke();
   }
+  say(text) {  // in the middle, in place of what is not there yet
+    const {pen, canvas, dot} = this;
+    pen.fillStyle = color.soft; pen.font = `${14 * dot}px system-ui, sans-serif`; pen.textAlign = 'center';
+    pen.fillText(text, canvas.width / 2, canvas.height / 2 - 8 * dot);
+  }
   dots(points, colour, {size = 1.6, opacity = .6} = {}) {  // colour: one, or a function of the row
     const {pen} = this, side = Math.max(1, size * this.dot);
     pen.globalAlpha = opacity;

@@ -133,7 +133,7 @@ function paint_data() {
     const {points, labels} = drawn_points();
     return plane.dots(points, state.by_class ? i => class_color(labels[i]) : color.cloud, {opacity: .8});
   }
-  if (!shown.data) return;
+  if (!shown.data) return plane.say(kWait);
   const points = shown.data.points.subarray(0, 2 * kDataShown), {labels} = shown.data;
   const lines = state.lines && shown.pairs?.[state.pairing];
   plane.dots(points, labels?.length && classes().length ? i => class_color(labels[i]) : color.cloud,
@@ -170,10 +170,17 @@ function paint_question(which) {  // what is asked of a model beside: arrows, an
   plane.handle(state.x, state.y);
 }
 
+const kWait = 'computing ...';
+function empty(which) {  // of all that is to be seen, for now
+  const wanted = [['samples', 'samples'], ['grid', 'grid'], ['density', 'heat']].filter(([choice]) => state[choice]);
+  return wanted.length > 0 && wanted.every(([, picture]) => !shown[which][picture]);
+}
+
 export function paint_panels() {
   paint_data();
   for (const which of models) {
     paint_model(which, squares[which], shown[which]);
+    if (empty(which)) squares[which].say(kWait);
     paint_question(which);
     if (shown.before[which]) paint_model(which, squares['before-' + which], shown.before[which]);
   }

@@ -31,8 +31,14 @@ const tests = {
     for (const id of ['data', 'flow', 'matching']) assert.ok((await seen(page, id)).kinds > 3, `${id} is empty`);
     assert.deepEqual(await page.run(`['flow', 'matching'].map(which => document.getElementById('say-' + which).textContent)`),
       ['layer 15 of 15, untrained', 'time 1.00, 32 steps, untrained']);
-    await page.run('lab.shown.flow = {}'); await choose(page, 't', 1);  // before there are samples
+    await page.run(`(() => { const pen = document.getElementById('flow').getContext('2d'), write = pen.fillText;
+      window.written = []; pen.fillText = (...args) => { written.push(args[0]); write.apply(pen, args); }; })()`);
+    await page.run('lab.shown.flow = {}'); await choose(page, 't', 1); await idle(page);  // before there are samples
     assert.equal(await page.run(`document.getElementById('say-flow').textContent`), 'untrained');
+    assert.equal(await page.run('written.at(-1)'), 'computing ...');
+    await click(page, 'reset'); await page.until('lab.shown.flow.samples && lab.idle', 'samples');
+    await page.run('written.length = 0'); await choose(page, 't', 1); await idle(page);
+    assert.deepEqual(await page.run('written'), []);
     const ready = await page.run(`performance.getEntriesByName('ready')[0].startTime`);
     console.log(`    first answer of the library after ${ready.toFixed(0)} ms`);
   },
