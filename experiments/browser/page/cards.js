@@ -10,7 +10,7 @@ export const cards = [
    state: {...longer, arrows: 1},
    steps: [
      'Let it train until the rings are there, which takes some ten thousand steps, or to its end.',
-     'Move <b>Steps from noise to data</b> from 32 down to 8, 3 and 1: fewer steps are larger ones. The points leave the rings and draw together; at 1 they all sit in the middle. <i>What does it cost?</i> says how many nats that is, and where steps are so large that they fold the plane.',
+     'Move <b>Steps from noise to data</b> from 32 down to 8, 3 and 1: fewer steps are larger ones. The points leave the rings and draw together; at 1 they all sit in the middle. <i>What does it cost?</i> says how many nats that is, and, below its table, what it means that large steps fold the plane.',
      'Put 32 again and move the slider of time, at the top, to <b>noise</b>. Look at the arrows: all point to the middle. At the start nothing is known of where a point will end, so the velocity is the mean of all ways. Move it slowly to <b>data</b>: only later do the arrows turn to one ring or another.',
      'So a large first step goes to the middle, and with one step there is no later one. <b>Midpoint</b> looks again halfway: with the same number of steps it keeps the rings longer (and asks the network twice a step).']},
   {id: 'threads', title: 'Why does the affine flow leave threads between the rings?', code: 'affine',

@@ -76,13 +76,12 @@ const highest_error = () => 1.3 * Math.max(.1, ...curves.matching.points.map(([,
 function paint() {
   say();
   paint_panels();
-  const length = Math.min(state.length, Math.max(500, ...models.map(which => 1.3 * steps(which))));
-  const at_most = Math.round(length);
+  const length = Math.max(...models.map(steps)) || 500;  // the axis ends where the training does
   plot($('nats'), [{curve: curves.flow, colour: 'flow', name: 'flow'},
                    {curve: curves.matching_nats, colour: 'matching', name: 'matching'}],
-       {floor: shown.data?.floor ?? null, length: at_most, high: 3.2});
+       {floor: shown.data?.floor ?? null, length, high: 3.2});
   plot($('squares'), [{curve: curves.matching, colour: 'matching', name: 'error'}],
-       {floor: state.pairing === 'independent' ? shown.data?.matching_floor ?? null : null, length: at_most, high: state.pairing === 'optimal' ? highest_error() : 2.2, least: 0});
+       {floor: state.pairing === 'independent' ? shown.data?.matching_floor ?? null : null, length, high: state.pairing === 'optimal' ? highest_error() : 2.2, least: 0});
 }
 
 function say() {

@@ -23,6 +23,13 @@ const seen = (page, id) => page.run(`(() => { const c = document.getElementById(
   const d = c.getContext('2d').getImageData(0, 0, c.width, c.height).data; let s = 0, kinds = new Set();
   for (let i = 0; i < d.length; i += 4) { s = (s * 31 + d[i] + 256 * d[i + 1]) % 1e9; kinds.add(d[i]); }
   return {sum: s, kinds: kinds.size}; })()`);
+// The texts in a canvas, as it is painted once more.
+async function written(page, id) {
+  await page.run(`(() => { const pen = document.getElementById('${id}').getContext('2d'), write = pen.fillText;
+    window.texts = []; pen.fillText = (...args) => { texts.push(args[0]); write.apply(pen, args); }; })()`);
+  await choose(page, 't', 1); await idle(page);
+  return page.run(`(delete document.getElementById('${id}').getContext('2d').fillText, texts)`);
+}
 const idle = page => page.until('lab.idle', 'all is drawn');
 
 const tests = {
@@ -31,14 +38,11 @@ const tests = {
     for (const id of ['data', 'flow', 'matching']) assert.ok((await seen(page, id)).kinds > 3, `${id} is empty`);
     assert.deepEqual(await page.run(`['flow', 'matching'].map(which => document.getElementById('say-' + which).textContent)`),
       ['layer 15 of 15, untrained', 'time 1.00, 32 steps, untrained']);
-    await page.run(`(() => { const pen = document.getElementById('flow').getContext('2d'), write = pen.fillText;
-      window.written = []; pen.fillText = (...args) => { written.push(args[0]); write.apply(pen, args); }; })()`);
-    await page.run('lab.shown.flow = {}'); await choose(page, 't', 1); await idle(page);  // before there are samples
+    await page.run('lab.shown.flow = {}');  // before there are samples
+    assert.equal((await written(page, 'flow')).at(-1), 'computing ...');
     assert.equal(await page.run(`document.getElementById('say-flow').textContent`), 'untrained');
-    assert.equal(await page.run('written.at(-1)'), 'computing ...');
     await click(page, 'reset'); await page.until('lab.shown.flow.samples && lab.idle', 'samples');
-    await page.run('written.length = 0'); await choose(page, 't', 1); await idle(page);
-    assert.deepEqual(await page.run('written'), []);
+    assert.deepEqual(await written(page, 'flow'), []);
     const ready = await page.run(`performance.getEntriesByName('ready')[0].startTime`);
     console.log(`    first answer of the library after ${ready.toFixed(0)} ms`);
   },
@@ -54,6 +58,11 @@ const tests = {
       await click(page, 'train');
       await page.until(`!lab.shown.training`, 'it pauses');
       const {flow, matching} = await page.run('lab.progress');
+      await idle(page);
+      for (const plot of ['nats', 'squares']) {
+        const texts = await written(page, plot), end = await page.run('Math.max(lab.progress.flow.steps, lab.progress.matching.steps)');
+        assert.ok(texts.includes(`${end} steps`), `the axis ends where the training does, ${end}: ${texts}`);
+      }
       assert.ok(flow.loss < nats && matching.loss < error, `${set}: ${flow.loss} nats, ${matching.loss}`);
       console.log(`    ${set}: ${flow.steps} steps, ${flow.loss.toFixed(2)} nats; matching ${matching.loss.toFixed(2)}`);
     }
