@@ -347,7 +347,7 @@ async function open_card(card) {
 function leave_card(set_by_it = ['which', 'batch', 'rate', 'length']) {
   const card = cards.find(one => one.id === state.card);
   state.card = '';
-  const names = set_by_it.filter(name => card && name in card.state && state[name] === card.state[name]);
+  const names = set_by_it.filter(name => card && [card.state, card.quick].some(set => set && name in set && set[name] === state[name]));
   for (const name of names) state[name] = initial[name];
   return names;
 }

@@ -365,6 +365,12 @@ const tests = {
     await click(page, 'one');
     await page.until('lab.progress.flow?.steps === 1 && lab.idle', 'both are trained');
     await open_card();
+    await page.run(`document.querySelector('#guide-step a').click()`);
+    await page.until(`lab.state.set === 'eight_gaussians' && lab.state.length === 4000 && !lab.progress.matching?.steps && lab.idle`, 'the quick one');
+    assert.equal(await page.run(`document.getElementById('guide').hidden`), false);
+    await click(page, 'paste'); await left();
+    assert.deepEqual(await choices(), {...at_first, set: 'own'});
+    await open_card();
     await page.choose_file('open', join(weights, 'flow_matching.safetensors')); await left();
     assert.deepEqual([(await choices()).set, (await choices()).which], ['rings', 'both']);
   },
