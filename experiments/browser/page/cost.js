@@ -24,6 +24,7 @@ export class CostTable {
     for (const text of asked) row.insertCell().textContent = text;
     const wait = row.insertCell();
     wait.colSpan = 3;
+    wait.setAttribute('aria-live', 'off');  // seconds are not read aloud
     const say = () => { wait.textContent = `computing ... ${Math.floor((performance.now() - began) / 1000)} s`; };
     say();
     const clock = setInterval(say, 500);
