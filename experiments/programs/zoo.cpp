@@ -45,8 +45,14 @@ Species flow(const std::string& name, const FlowOptions& flow_options,
           }};
 }
 
-// Velocities: smooth, so that a density can be had from few steps of a solver.
+// Velocities: smooth, so that a density can be had from few steps of a solver. Those that are
+// learned by regression are told the place in octaves, too.
 const VelocityOptions kSmooth{.hidden = {64, 64, 64}, .activation = activations::silu, .waves = 3};
+VelocityOptions with_octaves() {
+  VelocityOptions options = kSmooth;
+  options.octaves = 3;
+  return options;
+}
 
 // A velocity learned by likelihood, backwards through the steps of the solver.
 Species continuous(const char* name) {
@@ -61,7 +67,7 @@ Species continuous(const char* name) {
 Species flow_matching(const char* name, const Pairing& pairing) {
   return {name, [pairing](const Tensor& points, const TrainingOptions& options, const Stop& stop) {
             Rng rng(options.seed);
-            VelocityNetwork network(2, kSmooth, rng);
+            VelocityNetwork network(2, with_octaves(), rng);
             Weights weights(parameters(network));
             const Loss loss = [&](const Data& batch, Rng& noise) {
               return matching_loss(network.field(), batch, noise, straight, pairing);
