@@ -82,16 +82,18 @@ std::string columns_section(const TablePage& page) {
   if (page.rows.size() == 0) return "";
   const std::vector<ColumnStatistics> statistics = statistics_of(page.rows);
   const std::vector<std::string> names = page.model.all_columns();
+  const auto words = page.model.words();
   std::vector<Cells> rows;
   for (std::size_t i = 0; i < names.size(); ++i) {
     const ColumnStatistics& s = statistics[i];
     const bool given = std::ssize(page.model.columns) <= static_cast<Index>(i);
-    const bool words = page.model.words().contains(names[i]);
-    rows.push_back(
-        {escape(names[i]) + (given ? "<span class=\"kind\">given</span>" : ""),
-         words ? fmt::format("{} classes", page.model.words().at(names[i]).size()) : number(s.low),
-         words ? "–" : number(s.mean), words ? "–" : number(s.deviation),
-         words ? "–" : number(s.high)});
+    Cells cells{escape(names[i]) + (given ? "<span class=\"kind\">given</span>" : "")};
+    if (const auto classes = words.find(names[i]); classes != words.end())
+      cells.insert(cells.end(), {fmt::format("{} classes", classes->second.size()), "–", "–", "–"});
+    else
+      cells.insert(cells.end(),
+                   {number(s.low), number(s.mean), number(s.deviation), number(s.high)});
+    rows.push_back(std::move(cells));
   }
   return section("columns", "The columns",
                  table("columns-table", fmt::format("Of {} rows", page.rows.rows()),

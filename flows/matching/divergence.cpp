@@ -49,10 +49,11 @@ Flowing with_divergence(const VelocityNetwork& network, const Var& y, const Var&
   const Var input = network.input(y, t, context);
   std::vector<Var> directions;
   if (probe)
-    directions.push_back(network.input_tangent(y, *probe));
+    directions.push_back(*probe);
   else
-    for (Index i = 0; i < D; ++i) directions.push_back(network.input_tangent(y, one_hot(B, i, D)));
-  const auto [velocity, tangents] = pushed_forward(network.network, input, directions);
+    for (Index i = 0; i < D; ++i) directions.push_back(one_hot(B, i, D));
+  const auto [velocity, tangents] =
+      pushed_forward(network.network, input, network.input_tangents(y, directions));
   if (probe) return {velocity, sum(*probe * tangents[0], 1, KeepAxis::yes)};
   Var total = slice(tangents[0], 1, 0, 1);
   for (Index i = 1; i < D; ++i)

@@ -57,13 +57,23 @@ Var VelocityNetwork::input(const Var& y, const Var& t, const Var& given) const {
 }
 
 //   y' -> [y', -sin(a) a', cos(a) a', 0]   of   [y, cos(a), sin(a), t and context],  a = 2^k y
-Var VelocityNetwork::input_tangent(const Var& y, const Var& direction) const {
-  std::vector<Var> moved{direction};
+std::vector<Var> VelocityNetwork::input_tangents(const Var& y,
+                                                 const std::vector<Var>& directions) const {
+  Var of_cos = Tensor(), of_sin = Tensor();  // their derivatives by the angle
   if (octaves > 0) {
-    const Var angles = angles_of(y, octaves), speed = angles_of(direction, octaves);
-    moved.insert(moved.end(), {-sin(angles) * speed, cos(angles) * speed});
+    const Var angles = angles_of(y, octaves);
+    of_cos = -sin(angles), of_sin = cos(angles);
   }
-  return pad(concat(moved, 1), 1, 0, network.in());
+  std::vector<Var> tangents;
+  for (const Var& direction : directions) {
+    std::vector<Var> moved{direction};
+    if (octaves > 0) {
+      const Var speed = angles_of(direction, octaves);
+      moved.insert(moved.end(), {of_cos * speed, of_sin * speed});
+    }
+    tangents.push_back(pad(concat(moved, 1), 1, 0, network.in()));
+  }
+  return tangents;
 }
 
 Var VelocityNetwork::operator()(const Var& y, const Var& t, const Var& given) const {

@@ -35,8 +35,9 @@ struct VelocityNetwork {
   Var operator()(const Var& y, const Var& t, const Var& context = no_context) const;
   // What the network is given: [y, octaves of y, t, context], or waves in place of t.
   Var input(const Var& y, const Var& t, const Var& context) const;
-  // How fast that changes, (B, in), where each point moves with y' (B, D) and all else stays.
-  Var input_tangent(const Var& y, const Var& direction) const;
+  // How fast that changes, (B, in), where each point moves with y' (B, D) and all else stays; for
+  // each of these directions.
+  std::vector<Var> input_tangents(const Var& y, const std::vector<Var>& directions) const;
   // The same as a function of y and t alone, for the solvers. It refers to the network, which must
   // stay where it is as long as it is used.
   Field field(const Var& context = no_context) const&;

@@ -227,6 +227,14 @@ void run(const Strip& strip, Index m, Index width) {
 
 Index widest_strip(Index m) { return kRegisters == 32 || m <= 2 ? kWidest : kWidest / 2; }
 
+// Moves the strip to this column of C, of h and of the bias.
+[[gnu::always_inline]] inline void move_to(Strip& strip, Index column, real* C, const real* h,
+                                           const real* bias) {
+  strip.C = C + column;
+  if (h) strip.h = h + column;
+  if (bias && !strip.per_row) strip.bias = bias + column;
+}
+
 // The whole product, of which `strip` is all columns, n; they are kLanes or more. (For fewer, see
 // run_narrow.) While B stays in the nearest cache, strips of one width are done together.
 template <Arithmetic how, Kind kind, Steps steps>
@@ -240,9 +248,7 @@ void run_in_place(Strip& strip, Index m, Index n) {
     const Index width = first ? widest : next_strip(column, n, widest);
     strip.columns = first ? together : width;
     strip.B = B + column;
-    strip.C = C + column;
-    if (h) strip.h = h + column;
-    if (bias && !strip.per_row) strip.bias = bias + column;
+    move_to(strip, column, C, h, bias);
     run<how, kind, steps>(strip, m, width);
   }
 }
@@ -261,9 +267,7 @@ void run_packed(Strip& strip, Index m, Index n, const MatrixView& B) {
     const Index width = next_strip(column, n, widest);
     pack(packed, B, k, column, width);
     strip.b_row = strip.columns = width;
-    strip.C = C + column;
-    if (h) strip.h = h + column;
-    if (bias && !strip.per_row) strip.bias = bias + column;
+    move_to(strip, column, C, h, bias);
     run<how, kind, steps>(strip, m, width);
   }
 }

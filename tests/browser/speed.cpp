@@ -5,9 +5,9 @@
 //   time
 #include <cstdio>
 #include <cstdlib>
-#include <ctime>
 
 #include "experiments/browser/messages.h"
+#include "experiments/run/clock.h"
 #include "tensor/kernels/arithmetic.h"
 
 int main(int argc, char** argv) {
@@ -21,12 +21,12 @@ int main(int argc, char** argv) {
   Json rates;
   for (const auto& [name, which] :
        {std::pair{"flow", Which::flow}, {"matching", Which::matching}}) {
-    const std::clock_t began = std::clock();
+    const double began = processor_seconds();
     double seconds = 0;
     Index steps = 0;
     for (; seconds < wanted; ++steps) {
       lab.step(which);
-      seconds = static_cast<double>(std::clock() - began) / CLOCKS_PER_SEC;
+      seconds = processor_seconds() - began;
     }
     rates[name] = static_cast<double>(steps) / seconds;
   }

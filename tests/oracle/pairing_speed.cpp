@@ -6,7 +6,6 @@
 // The task is that of torchcfm's tutorial: eight Gaussians to two moons, a network of 3 x 64
 // (SELU), Adam, batches of 256. What is timed is train() itself.
 #include <cstdlib>
-#include <ctime>
 
 #include "experiments/data/catalogue.h"
 #include "experiments/run/training.h"
@@ -19,8 +18,6 @@ namespace gradflow {
 namespace {
 
 constexpr Index kBatch = 256, kSteps = 50;  // of an epoch
-
-double processor_seconds() { return static_cast<double>(std::clock()) / CLOCKS_PER_SEC; }
 
 void measure_all(double budget) {
   Rng rng(1);

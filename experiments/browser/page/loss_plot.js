@@ -1,5 +1,6 @@
 // Curves over the steps of training, with a dashed line at what no model can beat.
 import {color} from './colors.js';
+import {in_steps} from './pace.js';
 
 // A curve that keeps at most 800 points: when it is full, every second one goes. A slow mean over
 // batches, which differ by chance much more than the curve falls.
@@ -38,7 +39,7 @@ export function plot(canvas, curves, {floor = null, length, high, least = -Infin
     pen.fillText(v.toFixed(2), 30, Y(v) + 4);
     pen.beginPath(); pen.moveTo(34, Y(v)); pen.lineTo(W - 8, Y(v)); pen.stroke();
   }
-  pen.fillText(`${right} ${right === 1 ? 'step' : 'steps'}`, W - 8, H - 5);
+  pen.fillText(in_steps(right), W - 8, H - 5);
   if (floor !== null) {
     pen.strokeStyle = color.guide; pen.setLineDash([5, 4]); pen.beginPath();
     pen.moveTo(34, Y(floor)); pen.lineTo(W - 8, Y(floor)); pen.stroke(); pen.setLineDash([]);

@@ -7,7 +7,7 @@ import {ask, on_progress, start} from './engine_link.js';
 import {excerpts} from './excerpts.js';
 import {Curve, plot} from './loss_plot.js';
 import {dabs, draw_line, dabs_text, drawn_points, read_dabs, read_table} from './own_data.js';
-import {Pace} from './pace.js';
+import {Pace, in_steps} from './pace.js';
 import {Refresher} from './refresh.js';
 import {Shelf, affected, choices_of, words} from './shelf.js';
 import {checked, from_address, initial, remember, state} from './state.js';
@@ -89,7 +89,7 @@ function say() {
   $('couplings-say').hidden = state.maps !== 'spline';
   const layer = shown.flow.samples ? `layer ${nearest(shown.flow.samples[0])} of ${shown.flow.samples[0].K}` : '';
   $('say-flow').textContent = listed(layer, untrained('flow'));
-  $('say-matching').textContent = listed(`time ${state.t.toFixed(2)}`, `${state.steps} ${state.steps === 1 ? 'step' : 'steps'}`, untrained('matching'));
+  $('say-matching').textContent = listed(`time ${state.t.toFixed(2)}`, in_steps(state.steps), untrained('matching'));
   $('say-data').textContent = shown.drawing ? 'draw here' : !shown.data ? '' : state.lines && shown.pairs
     ? pairs_text(shown.pairs[state.pairing]) : `${shown.data.points.length / 2} points`;
   $('steps-said').textContent = state.steps;
@@ -140,7 +140,7 @@ function say_before(which) {
   if (!model) return;
   const nats = model.curves[which === 'flow' ? 'flow' : 'matching_nats'].at(-1)?.[1];
   box.querySelector('span').textContent = `Before: ${model.file ?? words(which, model.choices, state)}; ` +
-    `${model.progress.steps} ${model.progress.steps === 1 ? 'step' : 'steps'}${nats === undefined ? '' : `, ${nats.toFixed(2)} nats`}.`;
+    `${in_steps(model.progress.steps)}${nats === undefined ? '' : `, ${nats.toFixed(2)} nats`}.`;
 }
 
 // --- Data and models -----------------------------------------------------------------------------
@@ -466,7 +466,7 @@ $('cost').onclick = guarded(async () => {
   $('cost').disabled = true;
   try {
     const {pairing, solver, steps: taken} = state;  // as they are now, whatever is changed before the answer
-    const asked = [`${pairing}\n${steps('matching')} steps`, `${solver}\n${taken} ${taken === 1 ? 'step' : 'steps'}`];
+    const asked = [`${pairing}\n${steps('matching')} steps`, `${solver}\n${in_steps(taken)}`];
     const key = JSON.stringify([asked, chosen('matching'), from_file.matching]);
     $('costs').hidden = $('costs-say').hidden = false;
     await costs.ask(key, asked, () => ask('solver_cost', {solver, steps: taken}));

@@ -82,14 +82,15 @@ export const jobs = {
 };
 
 // What can wait: the same more finely, unless it has grown old meanwhile.
+const until_old = () => { const {version} = shown; return () => version === shown.version && !shown.training; };
 export const finer_jobs = {
   async finer_grid() {
-    const version = shown.version, go_on = () => version === shown.version && !shown.training;
+    const go_on = until_old();
     for (const which of models)
       if (state.grid && shown[which].grid) await refine(shown[which].grid, carrying(which), go_on);
   },
   async finer_density() {
-    const version = shown.version, go_on = () => version === shown.version && !shown.training;
+    const go_on = until_old();
     for (const n of kCells.finer)
       for (const which of models) {
         const own = shown[which], heat = state.density && own.heat && !(own.heat.width >= n) && await heat_of(which, n, go_on);

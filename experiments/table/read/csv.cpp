@@ -169,8 +169,9 @@ double CsvReader::number(std::string_view field, Index column) {
     throw FileError(
         fmt::format("read: {}: {} is no number; hint: decimals need a point, not a comma", source_,
                     about(field, column)));
-  const std::string names = columns_without_number();
-  const bool one = names.find(',') == names.npos;
+  const std::vector<std::string> columns = columns_without_number();
+  const std::string names = fmt::format("{}", fmt::join(columns, ","));
+  const bool one = columns.size() == 1;
   throw FileError(
       fmt::format("read: {}: {} is no number; hint: --except {} leaves {} out, --given {} takes {}",
                   source_, about(field, column), names, one ? "it" : "them", names,
@@ -178,14 +179,14 @@ double CsvReader::number(std::string_view field, Index column) {
 }
 
 // Of those in this row, so that a person is told once.
-std::string CsvReader::columns_without_number() const {
+std::vector<std::string> CsvReader::columns_without_number() const {
   std::vector<std::string> names;
   split(record_, delimiter_, [&](Index i, std::string_view field) {
     if (i < std::ssize(names_) && places_[static_cast<std::size_t>(i)] >= 0 &&
         !words_.contains(i) && !number_of(field))
       names.push_back(names_[static_cast<std::size_t>(i)]);
   });
-  return fmt::format("{}", fmt::join(names, ","));
+  return names;
 }
 
 // What the first field is, a word or a number, all are.

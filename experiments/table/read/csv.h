@@ -35,7 +35,7 @@ class CsvReader final : public RowReader {
   bool fill();         // more bytes behind those in the buffer; false at the end
   double number(std::string_view field, Index column);
   double word(std::string_view field, Index column, Words& words);
-  std::string columns_without_number() const;
+  std::vector<std::string> columns_without_number() const;
   // "row 3 (line 4), column "a": "b"", for messages.
   std::string about(std::string_view field, Index column) const;
 
