@@ -6,6 +6,7 @@ import {kReach} from './plane.js';
 
 export const dabs = [];  // {x, y, label}
 const kPerDab = 16, kWidth = .13, kMost = 400;
+export const kFewestDabs = 4;  // that have the 64 points which are wanted at least
 
 export function add_dab(x, y, label) {
   const last = dabs.at(-1);
