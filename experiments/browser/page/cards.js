@@ -6,8 +6,8 @@ const rings = {set: 'rings', seed: 1, by_class: 0, t: 1, samples: 1, density: 0,
 // Flow matching wants more of everything before its rings are thin.
 const longer = {...rings, which: 'matching', pairing: 'independent', batch: 256, length: 15000, rate: 0.005};
 
-// The name of a control, which leads to it.
-const at = (id, text) => `<button type="button" class="link" data-control="${id}">${text}</button>`;
+// The name of a control, or of what is told, which leads to it.
+const at = (id, text) => `<button type="button" class="link" data-place="${id}">${text}</button>`;
 
 // What has no thin threads is learned sooner, and lost in the same way.
 const blobs = {...longer, arrows: 1, set: 'eight_gaussians', batch: 128, length: 4000};
@@ -27,7 +27,7 @@ export const cards = [
    steps: [
      'Let it train, and look at the colours: bright threads and smears join the rings, and cross their holes.',
      `Switch ${at('grid', 'warped grid')} on, and ${at('density', 'density')} off. The noise is a sheet with no hole, and a flow is a rubber map: it stretches the sheet but cannot tear it. The rings have holes, so some of the sheet always lies across them. Where it is stretched thin, that is a thread.`,
-     `Switch ${at('density', 'density')} on again and drag the circle across a thread: log p falls off beside it, but p is nowhere quite 0.`,
+     `Switch ${at('density', 'density')} on again and drag the circle across a thread: ${at('place', 'log p')} falls off beside it, but p is nowhere quite 0.`,
      `Now choose ${at('maps', 'splines')} (there are 6 of them then, not 15: each can bend more, and takes longer), and train: the affine flow stays below, as it was, and <b>Back to it</b> exchanges the two. An affine layer can only shift and stretch a whole line; a spline can be steep just between two rings. The threads get thinner, soon too thin to be seen; the circle still finds them.`]},
   {id: 'transport', title: 'What does optimal transport change?', code: 'pairing',
    state: {...longer, batch: 128, length: 4000, lines: 1, steps: 4},

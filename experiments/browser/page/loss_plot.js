@@ -33,12 +33,6 @@ export function plot(canvas, curves, {floor = null, length, high, least = -Infin
   const low = Math.max(least, lowest - .14 * (high - lowest)), top = high;
   const X = step => 34 + step / right * (W - 42);
   const Y = v => 8 + (top - Math.min(top, v)) / (top - low) * (H - 28);
-  const write = (text, x, y) => {  // on a ground of paper, so that no line strikes it through
-    pen.save();
-    Object.assign(pen, {strokeStyle: color.paper, lineWidth: 5, lineJoin: 'round'});
-    pen.setLineDash([]); pen.strokeText(text, x, y); pen.fillText(text, x, y);
-    pen.restore();
-  };
   pen.fillStyle = color.soft; pen.strokeStyle = color.rule; pen.textAlign = 'right';
   for (let k = 0; k <= 3; ++k) {
     const v = low + (top - low) * k / 3;
@@ -49,8 +43,9 @@ export function plot(canvas, curves, {floor = null, length, high, least = -Infin
   if (floor !== null) {
     pen.strokeStyle = color.guide; pen.setLineDash([5, 4]); pen.beginPath();
     pen.moveTo(34, Y(floor)); pen.lineTo(W - 8, Y(floor)); pen.stroke(); pen.setLineDash([]);
-    pen.textAlign = 'left';
-    write(`no model can be below ${floor.toFixed(2)}`, 40, Y(floor) + 13);
+    const text = `no model can be below ${floor.toFixed(2)}`;
+    pen.fillStyle = color.paper; pen.fillRect(38, Y(floor) + 2, pen.measureText(text).width + 4, 15);  // no line strikes it through
+    pen.fillStyle = color.soft; pen.textAlign = 'left'; pen.fillText(text, 40, Y(floor) + 13);
   }
   let entry = 0;
   for (const {curve, colour, name} of curves) {
@@ -59,6 +54,6 @@ export function plot(canvas, curves, {floor = null, length, high, least = -Infin
     pen.stroke();
     if (curve.points.length === 1) pen.fillRect(X(curve.points[0][0]) - 2, Y(curve.last) - 2, 4, 4);
     pen.textAlign = 'right';
-    if (curve.points.length) write(`${name} ${curve.last.toFixed(3)}`, W - 10, 20 + 15 * entry++);
+    if (curve.points.length) pen.fillText(`${name} ${curve.last.toFixed(3)}`, W - 10, 20 + 15 * entry++);
   }
 }

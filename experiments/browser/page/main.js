@@ -23,10 +23,12 @@ const listed = (...parts) => parts.filter(Boolean).join(', ');
 const steps = which => progress[which]?.steps ?? 0;  // that a model has been trained
 shown.steps = steps;
 
-function trouble(error) {
-  $('trouble').textContent = error.message ?? String(error);
-  $('trouble').hidden = false;
+function announce(id, text) {  // where it is seen, however far down the page somebody is
+  $(id).textContent = text;
+  $(id).hidden = false;
+  $(id).scrollIntoView({block: 'nearest'});
 }
+const trouble = error => announce('trouble', error.message ?? String(error));
 const guarded = action => (...args) => Promise.resolve().then(() => action(...args)).catch(trouble);
 
 // --- Drawing -------------------------------------------------------------------------------------
@@ -126,7 +128,7 @@ const in_training = () => models.filter(which => state.which === 'both' || state
 function clock_text() {
   const done = learning_rate() === 0;
   const fast = shown.training && pace.rate, left = fast > 0 && pace.left(state.length - least_steps());
-  return `trained: flow ${steps('flow')}, matching ${steps('matching')} of ${state.length} steps` +
+  return `flow ${steps('flow')}, matching ${steps('matching')} of ${state.length} steps` +
     (left ? `; ${Math.round(fast)} a second, ${left} left` : '') +
     (done ? '; done, Reset begins anew' : '');
 }
@@ -160,7 +162,7 @@ async function load_data() {
   else {
     const own = pasted ?? drawn_points();
     if (own.points.length < 128) return;  // still too few: the models keep what they have
-    const labels = state.by_class && own.labels.length ? {labels: own.labels} : {};
+    const labels = state.by_class && own.labels.length ? {labels: Float32Array.from(own.labels)} : {};
     answer = await ask('data', {points: own.points.slice(), drawn: !pasted, ...labels});
   }
   shown.data = answer;
@@ -350,6 +352,7 @@ async function open_card(card) {
   show_code(card.code);
   await train(true);
   $('guide').scrollIntoView({behavior: 'smooth'});
+  $('guide-on').focus({preventScroll: true});
 }
 
 // A card asks of its own data: on others neither what it trains nor for how long is of use. What is
@@ -483,8 +486,8 @@ $('cost').onclick = guarded(async () => {
   $('cost').disabled = true;
   try {
     const {pairing, solver, steps: taken} = state;  // as they are now, whatever is changed before the answer
-    const model = [made_data || named(made.set), from_file.matching ? 'from a file' : pairing, in_steps(steps('matching'))];
-    const asked = [model.join('\n'), `${solver}\n${in_steps(taken)}`];
+    const {matching: file} = from_file, trained = untrained('matching') || (file ? 'a file\'s, and ' : '') + in_steps(steps('matching'));
+    const asked = [[made_data || named(made.set), ...file ? [] : [pairing], trained].join('\n'), `${solver}\n${in_steps(taken)}`];
     const key = JSON.stringify([asked, chosen('matching'), from_file.matching]);
     $('costs').hidden = $('costs-say').hidden = false;
     await costs.ask(key, asked, () => ask('solver_cost', {solver, steps: taken}));
@@ -528,11 +531,10 @@ function say_opened(name, {which, model, of_table, kind, layers, depth, units, p
   const range = i => `${mean[i].toPrecision(3)} ± ${deviation[i].toPrecision(3)}`;
   const [x, y] = [0, 1].map(i => points.reduce((sum, v, k) => sum + (k % 2 === i ? v : 0), 0) / (points.length / 2));
   const foreign = Math.hypot(x, y) > .5 || !points.every(v => Math.abs(v) < 20);
-  $('opened').textContent = `Opened ${name}: ${of_table ? 'a table\'s ' : ''}${model}, ` +
+  announce('opened', `Opened ${name}: ${of_table ? 'a table\'s ' : ''}${model}, ` +
     `${size}${parameters} weights, for x of ${range(0)} and y of ${range(1)}. It is now the page's ${which}; Train goes on ` +
     'from it, Reset begins a new one.' +
-    (foreign ? ' The data shown are not those it was made for: choose or paste them first, then open it again.' : '');
-  $('opened').hidden = false;
+    (foreign ? ' The data shown are not those it was made for: choose or paste them first, then open it again.' : ''));
 }
 $('open').onchange = event => { if (event.target.files[0]) open_file(event.target.files[0]); };
 document.addEventListener('dragover', event => event.preventDefault());
@@ -558,9 +560,10 @@ for (const button of document.querySelectorAll('[data-code]'))
     $('code').scrollIntoView({behavior: 'smooth'});
   };
 deal($('deck'), guarded(open_card));
-document.addEventListener('click', event => {  // a control that a card names
-  const name = event.target.dataset?.control, field = $('controls').elements[name];
-  if (!field) return;
+document.addEventListener('click', event => {  // a place that a card names
+  const name = event.target.dataset?.place;
+  if (!name) return;
+  const field = $('controls').elements[name] ?? $(name);
   for (let part = field; (part = part.parentElement.closest('details'));) part.open = true;
   field.scrollIntoView({block: 'center', behavior: 'smooth'});
   field.focus({preventScroll: true});

@@ -359,6 +359,20 @@ const tests = {
     assert.deepEqual(await now(), first);
     await click(page, 'back-flow'); await page.until('lab.idle', 'and forth');
     assert.deepEqual(await now(), second);
+    // What is refused leaves everything as it was; classes are learned, too.
+    const text = id => page.run(`document.getElementById('${id}').hidden || document.getElementById('${id}').textContent`);
+    await page.run(`document.getElementById('table').value = Array.from({length: 80}, (_, i) => i + ' 3').join('\\n')`);
+    await click(page, 'paste');
+    await page.until(`!document.getElementById('trouble').hidden`, 'a constant column is refused');
+    assert.match(await text('trouble'), /^column 2 is 3 in all rows/);
+    assert.deepEqual(await now(), second);
+    await page.run(`document.getElementById('table').value = Array.from({length: 80}, (_, i) => [Math.cos(i), Math.sin(3 * i), 'ab'[i % 2]].join('; ')).join('\\n')`);
+    await click(page, 'paste');
+    await choose(page, 'by_class', true);
+    await page.until(`lab.shown.data.classes?.length === 2 && lab.idle`, 'two classes');
+    assert.deepEqual([await text('trouble'), (await page.run('[...lab.shown.data.labels.slice(0, 3)]'))], [true, [0, 1, 0]]);
+    await choose(page, 'by_class', false);
+    await page.until(`!lab.state.by_class && lab.idle`, 'no classes');
   },
 
   // The panels stay in sight with whatever is moved; the bar is low.
@@ -366,7 +380,7 @@ const tests = {
     const phone = await browser.page(url + '#card=step', {width: 390, height: 844, phone: true});
     await idle(phone);
     const box = query => phone.run(`(({top, bottom, height}) => ({top, bottom, height}))(document.querySelector('${query}').getBoundingClientRect())`);
-    await phone.run(`document.getElementById('guide-on').click(); document.querySelector('#guide-step [data-control=steps]').click()`);
+    await phone.run(`document.getElementById('guide-on').click(); document.querySelector('#guide-step [data-place=steps]').click()`);
     await phone.until(`(({top, bottom}) => top > 0 && bottom < 844)(document.querySelector('[name=steps]').getBoundingClientRect())`, 'it is led to');
     for (const slider of ['#bar [name=t]', '[name=steps]']) {
       await phone.run(`document.querySelector('${slider}').scrollIntoView({block: 'center'})`);
