@@ -32,8 +32,8 @@ export const cards = [
   {id: 'transport', title: 'What does optimal transport change?', code: 'pairing',
    state: {...longer, batch: 128, length: 4000, lines: 1, steps: 4},
    steps: [
-     `The data panel shows lines from noise to data, as training sees them. They cross everywhere, so at one place the velocity is a mean of many directions. Let it train to its end (the bar says how long that takes) and ask ${at('cost', 'What does it cost?')} with 4 steps of the solver.`,
-     `Choose ${at('pairing', 'optimal transport')} under <b>Models</b>: the same points, other partners, and the lines hardly cross any more. A new model begins; the one before stays below, and <b>Back to it</b> exchanges the two, lines and all.`,
+     `The ${at('data', 'data panel')} shows lines from noise to data, as training sees them. They cross everywhere, so at one place the velocity is a mean of many directions. Let it train to its end (the bar says how long that takes) and ask ${at('cost', 'What does it cost?')} with 4 steps of the solver.`,
+     `Choose ${at('pairing', 'optimal transport')} under <b>Models</b>: the same points, other partners, and the ${at('data', 'lines')} hardly cross any more. A new model begins; the one before stays below, and <b>Back to it</b> exchanges the two, lines and all.`,
      `Press <b>Train</b>, wait for its end (finding the partners takes time, too), and ask ${at('cost', 'What does it cost?')} again. The table has both numbers: with few steps much less is lost.`,
      'Drag the circle: its path is nearly straight now, and a straight path needs few steps. With many steps, and trained long enough, either pairing gives the rings.']},
 ];

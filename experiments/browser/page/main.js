@@ -571,6 +571,8 @@ document.addEventListener('click', event => {  // a place that a card names
 $('to-cards').onclick = () => $('cards').scrollIntoView({behavior: 'smooth'});
 matchMedia('(prefers-color-scheme: dark)').addEventListener('change', () => { read_colors(); repaint(); });
 addEventListener('resize', () => repaint());
+// On a phone they cover what is scrolled to.
+new ResizeObserver(() => document.documentElement.style.setProperty('--models', `${$('models').offsetHeight}px`)).observe($('models'));
 addEventListener('hashchange', guarded(() => take_state(from_address(location.hash))));
 if (innerWidth < 700) for (const part of document.querySelectorAll('#controls > details')) part.open = false;
 

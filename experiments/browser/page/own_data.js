@@ -89,7 +89,7 @@ export function read_table(text) {
     }
   });
   const count = points.length / 2;
-  if (count < 64) throw new Error(`${count} points given; at least 64 are wanted`);
+  if (count < 64) throw new Error(`${count} ${count === 1 ? 'point' : 'points'} given; at least 64 are wanted`);
   if (labels.length && labels.length < count)
     throw new Error(`${labels.length} of ${count} rows have a class; all or none`);
   names.sort();

@@ -390,6 +390,10 @@ const tests = {
       assert.ok(moved.top >= 0 && moved.bottom <= 844 && (moved.bottom <= models.top || moved.top >= models.bottom), `${slider}: ${JSON.stringify(moved)}`);
     }
     assert.ok(await phone.run('document.documentElement.scrollWidth <= 390'), 'nothing is wider than the screen');
+    await click(phone, 'one'); await phone.until('lab.progress.matching?.steps === 1 && lab.idle', 'a step');
+    await phone.run(`document.querySelector('[data-card=transport] button').click()`);  // the model before stays in sight, too
+    await phone.until(`!document.getElementById('was-matching').hidden && lab.progress.matching?.steps > 5`, 'a card');
+    await phone.until(`(gap => gap >= 0 && gap < 30)(document.getElementById('guide').getBoundingClientRect().top - document.getElementById('models').getBoundingClientRect().bottom)`, 'below them is what the card says');
     assert.deepEqual(phone.errors, []);
     await phone.close();
   },
