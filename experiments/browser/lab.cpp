@@ -245,16 +245,15 @@ Lab::Cost Lab::cost(const Solver& solver) const {
       matching_.matching->network.field(matching_.matching->context(points.rows(), known));
   const Tensor exact = log_prob(*matching_.matching, points, known);
   const Tensor solved = solver_log_prob(field, points, solver.tableau, solver.steps);
-  Cost cost{0, 0, 0};
+  Cost cost{.exact = -double{mean(exact).item()}, .lost = 0, .folded = 0};
   double finite = 0;
   for (Index i = 0; i < points.rows(); ++i) {
     if (!std::isfinite(solved.data()[i])) continue;
-    cost.exact -= double{exact.data()[i]};
-    cost.solver -= double{solved.data()[i]};
+    cost.lost += double{exact.data()[i]} - double{solved.data()[i]};
     ++finite;
   }
   cost.folded = 1 - finite / static_cast<double>(points.rows());
-  if (finite > 0) cost.exact /= finite, cost.solver /= finite;
+  if (finite > 0) cost.lost /= finite;
   return cost;
 }
 

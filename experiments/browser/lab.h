@@ -70,12 +70,13 @@ class Lab {
   Tensor velocity(const Tensor& points, real t, Label label) const;
   // Exact, but for the solver's error of Runge-Kutta's method: (n).
   Tensor log_density(Which which, const Tensor& points, Index steps, Label label) const;
-  // The mean of -log p over points of the data: of the field, and of what this solver's steps make
-  // of it. Where a step turns space inside out there is no such density: the share `folded` of the
-  // points, over the others of which both means are.
+  // Means over points of the data. Where a step turns space inside out its steps make no density:
+  // `lost` is over the others.
   struct Cost {
-    double exact, solver;  // 0, if all are folded
-    double folded;
+    double exact;  // -log p of the field: whatever the solver, the same
+    double
+        lost;  // how much more it is of what this solver's steps make of it; 0, if all are folded
+    double folded;  // the share of the points that are left out
   };
   Cost cost(const Solver& solver) const;
   // One batch, each row of the noise with that row of the points.

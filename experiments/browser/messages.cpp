@@ -249,9 +249,8 @@ Json point(Lab& lab, const Json& args, Arrays& arrays) {
 
 Json solver_cost(Lab& lab, const Json& args, Arrays&) {
   const Lab::Cost cost = lab.cost(solver_of(args));
-  return {{"nll_exact", cost.exact},
-          {"nll_solver", cost.solver},
-          {"cost", cost.folded < 1 ? Json(cost.solver - cost.exact) : Json()},
+  return {{"nll", cost.exact},
+          {"lost", cost.folded < 1 ? Json(cost.lost) : Json()},
           {"folded", cost.folded}};
 }
 

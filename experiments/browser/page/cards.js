@@ -17,25 +17,25 @@ export const cards = [
   {id: 'step', title: 'Why does a larger step lose the rings?', code: 'solver',
    state: {...longer, arrows: 1}, quick: blobs,
    steps: [
-     'Let it train until the rings are there, which takes some ten thousand steps, or to its end. At 3 000 they are a blurred outline, of which 3 steps of the solver leave nothing. ' +
+     'Let it train until the rings are there, which takes some ten thousand steps, or to its end. At 3 000 they are a blurred outline, of which 3 solver steps leave nothing. ' +
      `In a hurry? <a href="${to_address({...initial, ...blobs, card: 'step'})}">Eight blobs</a> are there after 4 000 (press <b>Train</b> if it has stopped), and larger steps lose them, too.`,
-     `Move ${at('steps', 'Steps from noise to data')} from 32 down to 8, 3 and 1: fewer steps are larger ones. The points leave the rings and draw together; at 1 they all sit in the middle. ${at('cost', 'What does it cost?')} says how many nats that is, and, below its table, what it means that large steps fold the plane.`,
+     `Move the ${at('steps', 'solver steps')} from 32 down to 8, 3 and 1: fewer steps are larger ones. The points leave the rings and draw together; at 1 they all sit in the middle (not so the circle's path, which is solved backwards). ${at('cost', 'What does it cost?')} says how many nats that is.`,
      'Put 32 again and move the slider of time, at the top, to <b>noise</b>. Look at the arrows: all point to the middle. At the start nothing is known of where a point will end, so the velocity is the mean of all ways. Move it slowly to <b>data</b>: only later do the arrows turn to one ring or another.',
      `So a large first step goes to the middle, and with one step there is no later one. ${at('solver', 'Midpoint')} looks again halfway: with the same number of steps it keeps the rings longer (and asks the network twice a step).`]},
   {id: 'threads', title: 'Why does the affine flow leave threads between the rings?', code: 'affine',
    state: {...rings, which: 'flow', maps: 'affine', density: 1, samples: 0},
    steps: [
-     'Let it train, and look at the colours: bright threads and smears join the rings, and cross their holes.',
+     'Let it train, and look at the colours: bright threads and smears join the rings, cross their holes or hang off below.',
      `Switch ${at('grid', 'warped grid')} on, and ${at('density', 'density')} off. The noise is a sheet with no hole, and a flow is a rubber map: it stretches the sheet but cannot tear it. The rings have holes, so some of the sheet always lies across them. Where it is stretched thin, that is a thread.`,
-     `Switch ${at('density', 'density')} on again and drag the circle across a thread: ${at('place', 'log p')} falls off beside it, but p is nowhere quite 0.`,
+     `Switch ${at('density', 'density')} on again and drag the circle across a thread: ${at('place', 'log p')} falls beside it, and goes on falling (the table stops at -1000), but p never becomes 0: the sheet is thin there, and nowhere torn.`,
      `Now choose ${at('maps', 'splines')} (there are 6 of them then, not 15: each can bend more, and takes longer), and train: the affine flow stays below, as it was, and <b>Back to it</b> exchanges the two. An affine layer can only shift and stretch a whole line; a spline can be steep just between two rings. The threads get thinner, soon too thin to be seen; the circle still finds them.`]},
   {id: 'transport', title: 'What does optimal transport change?', code: 'pairing',
    state: {...longer, batch: 128, length: 4000, lines: 1, steps: 4},
    steps: [
-     `The ${at('data', 'data panel')} shows lines from noise to data, as training sees them. They cross everywhere, so at one place the velocity is a mean of many directions. Let it train to its end (the bar says how long that takes) and ask ${at('cost', 'What does it cost?')} with 4 steps of the solver.`,
+     `The ${at('data', 'data panel')} shows lines from noise to data, as training sees them. They cross everywhere, so at one place the velocity is a mean of many directions. Let it train to its end (the bar says how long that takes) and ask ${at('cost', 'What does it cost?')} with 4 solver steps.`,
      `Choose ${at('pairing', 'optimal transport')} under <b>Models</b>: the same points, other partners, and the ${at('data', 'lines')} hardly cross any more. A new model begins; the one before stays below, and <b>Back to it</b> exchanges the two, lines and all.`,
      `Press <b>Train</b>, wait for its end (finding the partners takes time, too), and ask ${at('cost', 'What does it cost?')} again. The table has both numbers: with few steps much less is lost.`,
-     'Drag the circle: its path is nearly straight now, and a straight path needs few steps. With many steps, and trained long enough, either pairing gives the rings.']},
+     'Drag the circle: its path goes straight to it now, with the dots evenly along it. With independent pairs (<b>Back to it</b>) it runs to the middle first, turns there and comes back over itself, with the dots crowded at the turn. Without a turn few steps are enough. With many solver steps, and trained long enough, either pairing gives the rings.']},
 ];
 
 // `open(card)` puts its state into the page and begins to train.
@@ -59,21 +59,24 @@ export class Guide {
   constructor($) {
     this.$ = $;
     this.card = undefined;
-    $('guide-on').onclick = () => this.go(1);
-    $('guide-back').onclick = () => this.go(-1);
+    for (const [id, by] of [['guide-on', 1], ['guide-back', -1]])
+      $(id).onclick = () => { this.go(by); $('guide').scrollIntoView({block: 'nearest'}); };
   }
   show(id) {  // that card; nothing for no card
     const card = cards.find(card => card.id === id);
     if (card !== this.card) this.at = 0;
     this.card = card;
     this.$('guide').hidden = !card;
-    if (card) this.go(0);
+    if (!card) return;
+    // All steps, of which one is seen: the box is as high as the longest, and the panels stay where they are.
+    this.$('guide-step').innerHTML = card.steps.map(step => `<span>${step}</span>`).join('');
+    this.go(0);
   }
   go(by) {
     const {$, card} = this, last = card.steps.length - 1;
     this.at = Math.min(last, Math.max(0, this.at + by));
     $('guide-title').textContent = card.title;
-    $('guide-step').innerHTML = card.steps[this.at];
+    [...$('guide-step').children].forEach((step, i) => step.classList.toggle('now', i === this.at));
     $('guide-at').textContent = `${this.at + 1} of ${last + 1}`;
     $('guide-back').disabled = this.at === 0;
     $('guide-on').disabled = this.at === last;

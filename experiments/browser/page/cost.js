@@ -7,10 +7,9 @@ export function short(v) {
   return size < 1e5 ? v.toFixed(Math.min(3, Math.max(0, 2 - Math.floor(Math.log10(size))))) : v.toExponential(0);
 }
 
-// A solver that folds the plane at some of the data has its number marked: they are not in it.
-export function cost_texts({nll_exact, cost, folded}) {
-  const mark = folded > 0 ? '*' : '';
-  return [...cost === null ? ['-', '-'] : [short(nll_exact) + mark, short(cost) + mark],
+// The model's own number is of all data; what is lost, of those where the solver's steps fold nothing, and marked so.
+export function cost_texts({nll, lost, folded}) {
+  return [short(nll), lost === null ? '-' : short(lost) + (folded > 0 ? '*' : ''),
           `${(100 * folded).toFixed(folded && folded < .1 ? 1 : 0)} %`];
 }
 

@@ -39,7 +39,7 @@ export function plot(canvas, curves, {floor = null, length, high, least = -Infin
     pen.fillText(v.toFixed(2), 30, Y(v) + 4);
     pen.beginPath(); pen.moveTo(34, Y(v)); pen.lineTo(W - 8, Y(v)); pen.stroke();
   }
-  pen.fillText(in_steps(right), W - 8, H - 5);
+  pen.fillText(in_steps(right, 'training'), W - 8, H - 5);
   if (floor !== null) {
     pen.strokeStyle = color.guide; pen.setLineDash([5, 4]); pen.beginPath();
     pen.moveTo(34, Y(floor)); pen.lineTo(W - 8, Y(floor)); pen.stroke(); pen.setLineDash([]);

@@ -1,7 +1,7 @@
 // The page: choices on one side, pictures on the other, and the library in its Worker.
-import {Guide, cards, deal, mark} from './cards.js';
+import {Guide, deal, mark} from './cards.js';
 import {code_pane} from './code_pane.js';
-import {CostTable} from './cost.js';
+import {CostTable, short} from './cost.js';
 import {class_color, read_colors} from './colors.js';
 import {ask, on_progress, start} from './engine_link.js';
 import {excerpts} from './excerpts.js';
@@ -10,7 +10,7 @@ import {dabs, draw_line, dabs_text, drawn_points, kFewestDabs, read_dabs, read_t
 import {Pace, in_steps} from './pace.js';
 import {Refresher} from './refresh.js';
 import {Shelf, affected, choices_of, words} from './shelf.js';
-import {checked, from_address, initial, remember, state} from './state.js';
+import {checked, from_address, initial, remember, solver_steps, state} from './state.js';
 import {TapeView} from './tape_view.js';
 import {classes, finer_jobs, finish_picture, jobs, models, nearest, paint_panels, shown, take_canvases} from './views.js';
 
@@ -18,6 +18,7 @@ const $ = id => document.getElementById(id);
 const curves = {flow: new Curve(), matching: new Curve(.97), matching_nats: new Curve(0)};
 const shelves = {flow: new Shelf(), matching: new Shelf()}, pace = new Pace();
 let sets = [], progress = {}, from_file = {}, pasted = null, tables = 0, playing = false, pen_class = 0;
+const outdated = new Set();  // the models of a drawing to which something has been added since
 const untrained = which => steps(which) ? '' : from_file[which] ? 'from a file' : 'untrained';
 const listed = (...parts) => parts.filter(Boolean).join(', ');
 const steps = which => progress[which]?.steps ?? 0;  // that a model has been trained
@@ -77,7 +78,7 @@ function highest_error() {
   const highest = Math.max(.1, ...curves.matching.points.map(([, error]) => error));
   return state.pairing === 'optimal' ? 1.3 * highest : Math.max(2.2, highest);
 }
-const highest_nats = () => Math.max(3.2, Math.min(8, curves.flow.points[0]?.[1] ?? 0));
+const highest_nats = () => Math.max(3.2, Math.min(8, 1.04 * Math.max(...[curves.flow, curves.matching_nats].map(curve => curve.points[0]?.[1] ?? 0))));
 
 function paint() {
   say();
@@ -95,10 +96,14 @@ function say() {
   $('couplings-say').hidden = state.maps !== 'spline';
   const layer = shown.flow.samples ? `layer ${nearest(shown.flow.samples[0])} of ${shown.flow.samples[0].K}` : '';
   $('say-flow').textContent = listed(layer, untrained('flow'));
-  $('say-matching').textContent = listed(`time ${state.t.toFixed(2)}`, in_steps(state.steps), untrained('matching'));
+  $('say-matching').textContent = listed(`time ${state.t.toFixed(2)}`, in_steps(state.steps, 'solver'), untrained('matching'));
+  for (const which of models)  // what the question is not about
+    $(which).classList.toggle('quiet', untrained(which) === 'untrained' && !in_training().includes(which));
   $('say-data').textContent = shown.drawing ? 'draw here' : !shown.data ? '' : state.lines && shown.pairs
     ? pairs_text(shown.pairs[state.pairing]) : `${shown.data.points.length / 2} points`;
   $('steps-said').textContent = state.steps;
+  $('controls').elements.steps.ariaValueText = state.steps;
+  $('train').textContent = shown.training ? 'Pause' : anew() ? 'Train anew' : 'Train';
   $('clock').textContent = clock_text();
   $('rate-now').textContent = (learning_rate() ?? state.rate).toPrecision(2);
   $('floor-says').hidden = shown.data?.floor == null;
@@ -112,7 +117,7 @@ function say() {
     if (!point) return;
     cells[1].textContent = point.log_p < -1000 ? 'below -1000' : point.log_p.toFixed(2);
     cells[2].textContent = `(${point.states[0].toFixed(2)}, ${point.states[1].toFixed(2)})`;
-    cells[3].textContent = point.round_trip.toExponential(1);
+    cells[3].textContent = point.round_trip && point.round_trip < .001 ? point.round_trip.toExponential(1) : short(point.round_trip);
   });
 }
 
@@ -126,12 +131,14 @@ const in_training = () => models.filter(which => state.which === 'both' || state
 
 // What is trained, how fast by the clock on the wall, and for how long still.
 function clock_text() {
-  const done = learning_rate() === 0;
   const fast = shown.training && pace.rate, left = fast > 0 && pace.left(state.length - least_steps());
-  return `flow ${steps('flow')}, matching ${steps('matching')} of ${state.length} steps` +
-    (left ? `; ${Math.round(fast)} a second, ${left} left` : '') +
-    (done ? '; done, Reset begins anew' : '');
+  return `flow ${steps('flow')}, matching ${steps('matching')}\nof ${state.length} training steps` +
+    (left ? `; ${Math.round(fast)}/s, ${left} left` : shown.training ? '' : of_before() ? ', before the last stroke' : done() ? ': done' : '');
 }
+// More of the same is of no use then: Train begins anew.
+const done = () => in_training().every(which => progress[which]?.rate === 0);
+const of_before = () => in_training().some(which => outdated.has(which));
+const anew = () => done() || of_before();
 const learning_rate = () => progress[in_training()[0]]?.rate;
 const least_steps = () => Math.min(...in_training().map(steps));
 
@@ -139,9 +146,9 @@ const least_steps = () => Math.min(...in_training().map(steps));
 function units_text() {
   if (!shown.data) return '';
   const {std, floor} = shown.data, shift = Math.log(std[0] * std[1]);
-  return 'log p is over the panels\' units' + (shift === 0 ? '.' : ' (the data have mean 0 and deviation 1); over the data\'s own it is ' +
-    `${Math.abs(shift).toFixed(2)} nats ${shift < 0 ? 'higher' : 'lower'}.`) +
-    (floor === null ? '' : ` No model's mean over the data is above ${(-floor).toFixed(2)}.`);
+  return (shift === 0 ? '' : 'The panels show the data with mean 0 and deviation 1; in the data\'s own units p is ' +
+    `${Math.exp(-shift).toPrecision(2)} times as large.`) +
+    (floor === null ? '' : ` No model's mean log p over the data is above ${(-floor).toFixed(2)}.`);
 }
 
 function say_before(which) {
@@ -150,8 +157,9 @@ function say_before(which) {
   box.hidden = !model;
   if (!model) return;
   const nats = model.curves[which === 'flow' ? 'flow' : 'matching_nats'].at(-1)?.[1];
+  $('older-' + which).hidden = shelves[which].models.length < 2;
   box.querySelector('span').textContent = `Before: ${model.file ?? words(which, model.choices, state)}; ` +
-    `${in_steps(model.progress.steps)}${nats === undefined ? '' : `, ${nats.toFixed(2)} nats`}.`;
+    `${in_steps(model.progress.steps, 'training')}${nats === undefined ? '' : `, ${nats.toFixed(2)} nats`}.`;
 }
 
 // --- Data and models -----------------------------------------------------------------------------
@@ -223,6 +231,7 @@ async function bring(which, wanted) {
     Object.assign(shown.data, model?.units);
     shown[one] = model?.pictures ?? {};
     from_file[one] = model?.file;
+    outdated.delete(one);
     if (model) progress[one] = model.progress; else delete progress[one];
     for (const name of curves_of[one]) curves[name].clear(model?.curves[name]);
   }
@@ -266,7 +275,6 @@ const changed_models = in_turn(async (which, wanted = {}, with_data = false) => 
 
 async function train(on) {
   shown.training = on;
-  $('train').textContent = on ? 'Pause' : 'Train';
   $('train').setAttribute('aria-pressed', on);
   pace.clear();
   if (on) return ask('train', {which: state.which});
@@ -299,7 +307,7 @@ const fields = [...$('controls').elements, $('t')].filter(field => field.name);
 function show_choices() {
   for (const field of fields)
     if (field.type === 'checkbox') field.checked = Boolean(state[field.name]);
-    else field.value = state[field.name];
+    else field.value = field.name === 'steps' ? solver_steps.findLastIndex(n => n <= state.steps) : state[field.name];
   mark($('deck'), state.card);
   guide.show(state.card);
 }
@@ -323,10 +331,10 @@ async function changed(...names) {
 
 for (const field of fields)
   field.addEventListener(field.type === 'range' ? 'input' : 'change', guarded(async () => {
-    const value = checked(field.name, field.type === 'checkbox' ? Number(field.checked) : field.value);
+    const value = checked(field.name, field.type === 'checkbox' ? Number(field.checked) : field.name === 'steps' ? solver_steps[field.value] : field.value);
     if (value === undefined) return show_choices();
     state[field.name] = value;
-    const left = field.name === 'set' && value === 'own' ? leave_card() : [];
+    const left = field.name === 'set' && (value === 'own' || !state.card) ? leave_card() : [];
     if (field.name === 'set') { shown.drawing = value === 'own' && !dabs.length && !pasted; pens(); }
     const couplings = state.couplings;
     if (field.name === 'maps') state.couplings = value === 'spline' ? 6 : 15;  // each can do more, and takes longer
@@ -336,7 +344,10 @@ for (const field of fields)
 
 async function take_state(given) {
   const old = {...state};
+  leave_card();
+  const own = {...state};
   Object.assign(state, given);
+  lend(own);
   if (state.set === 'own') read_dabs(state.own);
   show_choices();
   pens();
@@ -355,15 +366,24 @@ async function open_card(card) {
   $('guide-on').focus({preventScroll: true});
 }
 
-// A card asks of its own data: on others neither what it trains nor for how long is of use. What is
-// still as it has set it goes back to what it was at first; the names of these.
-function leave_card(set_by_it = ['which', 'batch', 'rate', 'length']) {
-  const card = cards.find(one => one.id === state.card);
-  state.card = '';
-  const names = set_by_it.filter(name => card && [card.state, card.quick].some(set => set && name in set && set[name] === state[name]));
-  for (const name of names) state[name] = initial[name];
-  return names;
+// What a card has chosen is lent, {name: [what was before, what it has chosen]}: it goes back when the card is left, where
+// nobody has chosen otherwise since.
+let lent = {};
+function lend(before) {
+  lent = !state.card ? {} : Object.fromEntries(Object.keys(initial).filter(name => name !== 'card' && state[name] !== before[name])
+    .map(name => [name, [before[name], state[name]]]));
 }
+function leave_card(names = Object.keys(lent)) {  // gives the names of what has gone back
+  state.card = '';
+  return names.filter(name => {
+    const [before, by_card] = lent[name], back = state[name] === by_card;
+    delete lent[name];
+    if (back) state[name] = before;
+    return back;
+  });
+}
+// Models outlive their card: what they are made of goes back with the data, the rest at once.
+const close_card = () => leave_card(Object.keys(lent).filter(name => !affected([name]).length));
 
 // --- Drawing one's own data, and dragging the point ----------------------------------------------
 
@@ -386,6 +406,7 @@ function pens() {
 $('pen').onclick = guarded(async () => {
   shown.drawing = !shown.drawing;
   pens();
+  if (shown.drawing) $('data').parentElement.scrollIntoView({block: 'nearest', behavior: 'smooth'});
   if (shown.drawing && state.set !== 'own') { state.set = 'own'; pasted = null; show_choices(); }
   if (!shown.drawing) await (dabs.length >= kFewestDabs ? drawn() : nothing_drawn());
   repaint();
@@ -404,10 +425,11 @@ async function drawn() {
   const left = leave_card();
   show_choices();
   remember();
-  if (left.length || made_data !== own_data()) return changed_models(models, {}, true);
+  if (affected(left).length || made_data !== own_data()) return changed_models(models, {}, true);
   const before = classes().length;
   await load_data();
   if (classes().length !== before) return bring(models, kNew);
+  if (!shown.training) for (const which of models.filter(steps)) outdated.add(which);
   need_all();
 }
 $('paste').onclick = guarded(async () => {
@@ -450,7 +472,10 @@ for (const which of models) {
 
 // --- The bar: train, step, reset, play -----------------------------------------------------------
 
-$('train').onclick = guarded(() => train(!shown.training));
+$('train').onclick = guarded(async () => {
+  if (!shown.training && anew()) await changed_models(in_training(), kNew);
+  await train(!shown.training);
+});
 $('reset').onclick = guarded(reset);
 $('one').onclick = guarded(async () => {
   if (shown.training) await train(false);
@@ -515,10 +540,11 @@ const open_file = guarded(in_turn(async file => {
   }
   const {which, points, deviation: std} = told, {floor, std: before} = shown.data, area = ([x, y]) => Math.log(x * y);
   Object.assign(shown.data, {points, std, floor: floor && floor + area(before) - area(std)});  // in the units of the file
-  leave_card(['which']);
+  close_card();
   show_choices();
   remember();
   from_file[which] = file.name;
+  outdated.delete(which);
   shown[which] = {};
   progress[which] = (await ask('progress'))[which];
   for (const name of curves_of[which]) curves[name].clear();
@@ -543,9 +569,13 @@ document.addEventListener('drop', event => {
   if (event.dataTransfer.files[0]) open_file(event.dataTransfer.files[0]);
 });
 
-for (const which of models) $('back-' + which).onclick = guarded(() => back(which));
+for (const which of models) {
+  $('back-' + which).onclick = guarded(() => back(which));
+  $('older-' + which).onclick = () => { shelves[which].turn(); repaint(); };
+}
 const guide = new Guide($);
-$('guide-end').onclick = () => { state.card = ''; show_choices(); remember(); };
+$('guide-end').onclick = guarded(() => { const left = close_card(); show_choices(); return changed(...left); });
+$('ticks').replaceChildren(...solver_steps.map(n => Object.assign(document.createElement('span'), {textContent: n})));
 const tape = new TapeView($);
 const record = guarded(async () => tape.show((await ask('tape', {which: $('tape-of').value})).nodes));
 $('tape-load').onclick = $('tape-of').onchange = record;
@@ -565,7 +595,7 @@ document.addEventListener('click', event => {  // a place that a card names
   if (!name) return;
   const field = $('controls').elements[name] ?? $(name);
   for (let part = field; (part = part.parentElement.closest('details'));) part.open = true;
-  field.scrollIntoView({block: 'center', behavior: 'smooth'});
+  field.scrollIntoView({block: innerWidth < 700 ? 'center' : 'nearest', behavior: 'smooth'});
   field.focus({preventScroll: true});
 });
 $('to-cards').onclick = () => $('cards').scrollIntoView({behavior: 'smooth'});
@@ -586,6 +616,7 @@ guarded(async () => {
   if (state.set !== 'own' && !sets.some(set => set.name === state.set)) state.set = initial.set;
   if (state.set === 'own') read_dabs(state.own);
   if (state.set === 'own' && drawn_points().points.length < 128) state.set = initial.set;
+  lend(initial);
   show_choices();
   pens();
   await load_data();

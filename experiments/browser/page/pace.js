@@ -17,4 +17,4 @@ export class Pace {
 }
 
 export const duration = seconds => seconds < 99.5 ? `${Math.ceil(seconds)} s` : `${Math.round(seconds / 60)} min`;
-export const in_steps = n => `${n} ${n === 1 ? 'step' : 'steps'}`;
+export const in_steps = (n, kind) => `${n} ${kind ? kind + ' ' : ''}step${n === 1 ? '' : 's'}`;

@@ -15,9 +15,9 @@ const same = (a, b) => Object.keys(a).every(name => a[name] === b[name]);
 
 // In a few words, with what is not as it is now.
 export function words(which, choices, now) {
-  const what = which === 'flow' ? `${choices.maps === 'affine' ? 'affine' : 'splines'}, ${choices.couplings} couplings`
+  const what = which === 'flow' ? `${choices.maps === 'affine' ? 'affine' : 'splines'}, ${choices.couplings} layers`
     : `${choices.pairing === 'optimal' ? 'optimal-transport' : 'independent'} pairs${choices.smooth ? ', smooth' : ''}`;
-  const others = common.filter(name => name !== 'own' && choices[name] !== now[name]).map(name =>
+  const others = common.filter(name => name !== 'own' && name !== 'length' && choices[name] !== now[name]).map(name =>
     name === 'set' ? choices.set.replaceAll('_', ' ') : name === 'by_class' ? (choices.by_class ? 'told classes' : 'not told classes')
       : `${name} ${choices[name]}`);
   return [what, ...others].join(', ');
@@ -35,4 +35,5 @@ export class Shelf {
   take(model) { this.models.splice(this.models.indexOf(model), 1); }
   find(choices) { return this.models.findLast(model => !model.file && same(model.choices, choices)); }
   get last() { return this.models.at(-1); }
+  turn() { this.models.unshift(this.models.pop()); }  // to the one before it
 }

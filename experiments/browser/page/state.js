@@ -5,7 +5,7 @@
 
 export const initial = {
   set: 'rings', own: '', maps: 'affine', couplings: 15, pairing: 'independent', by_class: 0,
-  which: 'both', batch: 128, rate: 0.001, length: 6000, seed: 1, smooth: 0,
+  which: 'both', batch: 256, rate: 0.004, length: 10000, seed: 1, smooth: 0,
   t: 1, solver: 'euler', steps: 32, x: -0.69, y: 1.05, label: 0, card: '',
   samples: 1, density: 0, arrows: 0, grid: 0, lines: 0,
 };
@@ -17,6 +17,9 @@ const whole = ['couplings', 'batch', 'length', 'seed', 'steps', 'label'];
 const choices = {maps: ['affine', 'spline'], pairing: ['independent', 'optimal'],
                  which: ['flow', 'matching', 'both'],
                  solver: ['euler', 'midpoint', 'heun', 'rk4']};
+
+// Where the slider of the solver's steps stops.
+export const solver_steps = [1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64];
 
 export const state = {...initial};
 

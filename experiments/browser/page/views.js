@@ -39,11 +39,11 @@ function at_time(which, answer) {
 const from_noise = states => ({K: states.length / 2 - 1, states: states.map((_, i) => states[states.length - 2 - i + 2 * (i % 2)])});
 
 // A picture of a model: asked for only if something that it is of has changed; and nobody's, if the model
-// has been displaced meanwhile.
+// has been displaced meanwhile. Asked by `of` alone: what is chosen may change, or a training end, before it is whole.
 async function picture(which, name, of, asked) {
-  const own = shown[which], key = JSON.stringify([shown.steps(which), of, label(), shown.training]);
+  const own = shown[which], key = JSON.stringify([shown.steps(which), of]);
   if (own[name] && own.keys?.[name] === key) return;
-  const answer = await asked();
+  const answer = await asked(of);
   if (shown[which] === own && answer !== undefined) Object.assign(own, {[name]: answer, keys: {...own.keys, [name]: key}});
 }
 
@@ -57,22 +57,12 @@ export const jobs = {
       (await ask('velocity', {points: arrow_places.slice(), t: Math.min(state.t, .999), ...label()})).v;
   },
   async samples() {
-    const labels = classes().length ? classes().map((_, i) => i) : [undefined];
-    const count = shown.training ? kSamples / 2 : kSamples;
-    const rounds = Math.ceil(count / kTogether / labels.length), n = Math.ceil(count / rounds / labels.length);
-    for (const which of models)  // of each class as many, and the same noise for both models
-      await picture(which, 'samples', [labels, solver()], async () => {
-        const parts = [];
-        for (let round = 0; round < rounds; ++round)
-          for (const label of labels)
-            parts.push({label, ...await ask('samples', {which, n, seed: 3 + parts.length, label, ...solver()})});
-        return parts;
-      });
+    for (const which of models) await picture(which, 'samples', samples_wanted(shown.training ? kSamples / 2 : kSamples), of => samples_of(which, of));
   },
   async grid() {
     for (const which of models)
       if (!state.grid) shown[which].grid = null;
-      else await picture(which, 'grid', solver(), () => warp(square_grid(kLines, kAlong, 2.6), carrying(which)));
+      else await picture(which, 'grid', looked_at_by(), of => warp(square_grid(kLines, kAlong, 2.6), carrying(which, of)));
   },
   async pairs() {
     shown.pairs = state.lines && await ask('pairing');
@@ -81,7 +71,7 @@ export const jobs = {
   async density() {
     for (const which of models)
       if (!state.density) shown[which].heat = null;
-      else await picture(which, 'heat', '', () => heat_of(which, shown.training ? kCells.training : kCells.first));
+      else await picture(which, 'heat', heat_wanted(shown.training ? kCells.training : kCells.first), of => heat_of(which, of));
   },
 };
 
@@ -91,34 +81,50 @@ export const finer_jobs = {
   async finer_grid() {
     const go_on = until_old();
     for (const which of models)
-      if (state.grid && shown[which].grid) await refine(shown[which].grid, carrying(which), go_on);
+      if (state.grid && shown[which].grid) await refine(shown[which].grid, carrying(which, looked_at_by()), go_on);
   },
   async finer_density() {
     const go_on = until_old();
     for (const n of kCells.finer)
       for (const which of models) {
-        const own = shown[which], heat = state.density && own.heat && !(own.heat.width >= n) && await heat_of(which, n, go_on);
+        const own = shown[which], heat = state.density && own.heat && !(own.heat.width >= n) && await heat_of(which, heat_wanted(n), go_on);
         if (heat && shown[which] === own) own.heat = heat;
       }
   },
 };
 
-// Before a model is put aside: a picture that may have been made in the haste of training.
+// Before a model is put aside: pictures that may have been made in the haste of training.
 export async function finish_picture(which) {
   const own = shown[which];
-  if (state.density && !(own.heat?.width >= kCells.aside)) own.heat = await heat_of(which, kCells.aside);
-  if (state.grid && own.grid) await refine(own.grid, carrying(which), () => true);
+  await picture(which, 'samples', samples_wanted(kSamples), of => samples_of(which, of));
+  if (state.density && !(own.heat?.width >= kCells.aside)) own.heat = await heat_of(which, heat_wanted(kCells.aside));
+  if (state.grid && own.grid) await refine(own.grid, carrying(which, looked_at_by()), () => true);
 }
 
-const carrying = which => points => ask('carry', {which, points, to: 'data', ...solver(), ...label()});
+const looked_at_by = () => ({...solver(), ...label()});
+const carrying = (which, of) => points => ask('carry', {which, points, to: 'data', ...of});
+
+// Of each class as many, and the same noise for both models.
+function samples_wanted(count) {
+  const labels = classes().length ? classes().map((_, i) => i) : [null];
+  const rounds = Math.ceil(count / kTogether / labels.length);
+  return {rounds, n: Math.ceil(count / rounds / labels.length), labels, solver: solver()};
+}
+async function samples_of(which, {rounds, n, labels, solver}) {
+  const parts = [];
+  for (let round = 0; round < rounds; ++round)
+    for (const label of labels) parts.push({label, ...await ask('samples', {which, n, seed: 3 + parts.length, label, ...solver})});
+  return parts;
+}
 
 // The density in n x n cells, in strips, so that other questions and the training go on in between.
-async function heat_of(which, n, go_on = () => true) {
+const heat_wanted = n => ({n, steps: n === kCells.training ? 4 : 6, label: null, ...label()});
+async function heat_of(which, {n, steps, label}, go_on = () => true) {
   const points = cells(n), log_p = new Float32Array(n * n), strip = Math.max(1, Math.floor(64 / n));
   for (let row = 0; row < n; row += strip) {
     if (!go_on()) return undefined;
     const part = points.slice(2 * n * row, 2 * n * Math.min(n, row + strip));
-    log_p.set((await ask('density', {which, points: part, steps: shown.training ? 4 : 6, ...label()})).log_p, n * row);
+    log_p.set((await ask('density', {which, points: part, steps, label})).log_p, n * row);
   }
   const densities = log_p.map(Math.exp).filter(Number.isFinite).sort();
   // The brightest hundredth of the cells would leave the rest dark.
@@ -150,17 +156,17 @@ function paint_data() {
   plane.dots(x0, color.ink, {size: 3, opacity: 1});
 }
 
-function paint_model(which, plane, {samples, grid, heat}) {
+function paint_model(which, plane, {samples, grid, heat}, stand_in = false) {
   const heat_seen = state.density && heat && state.t === 1;
   plane.begin();
   if (heat_seen) plane.heat(heat); else plane.axes();
   if (state.grid && grid) {
     const K = grid[0].paths[0].length / 2 - 1;
-    plane.lines(lines_at(grid, place_at_time(which, {K})), heat_seen ? '#ffffff' : color.guide, {width: .6, opacity: .75});
+    plane.lines(lines_at(grid, place_at_time(which, {K})), heat_seen ? '#ffffff' : color.guide, heat_seen ? {width: .4, opacity: .4} : {width: .6, opacity: .75});
   }
-  if ((state.samples || state.density && !heat_seen) && samples)
+  if ((state.samples || state.density && !heat_seen || stand_in) && samples)
     samples.forEach(part => plane.dots(at_time(which, part),
-      heat_seen ? '#ffffff' : part.label !== undefined ? class_color(part.label) : color.cloud, {opacity: heat_seen ? .5 : .6}));
+      heat_seen ? '#ffffff' : part.label === null ? color.cloud : class_color(part.label), {opacity: heat_seen ? .5 : .6}));
 }
 
 function paint_question(which) {  // what is asked of a model beside: arrows, and the point
@@ -174,18 +180,19 @@ function paint_question(which) {  // what is asked of a model beside: arrows, an
 }
 
 const kWait = 'computing ...';
-function empty(which) {  // of all that is to be seen, for now
+function empty(pictures) {  // of all that is to be seen, for now
   const wanted = [['samples', 'samples'], ['grid', 'grid'], ['density', 'heat']].filter(([choice]) => state[choice]);
-  return wanted.length > 0 && wanted.every(([, picture]) => !shown[which][picture]);
+  return wanted.length > 0 && wanted.every(([, picture]) => !pictures[picture]);
 }
 
 export function paint_panels() {
   paint_data();
   for (const which of models) {
     paint_model(which, squares[which], shown[which]);
-    if (empty(which)) squares[which].say(kWait);
+    if (empty(shown[which])) squares[which].say(kWait);
     paint_question(which);
-    if (shown.before[which]) paint_model(which, squares['before-' + which], shown.before[which]);
+    const before = shown.before[which];
+    if (before) paint_model(which, squares['before-' + which], before, empty(before));  // its points, whatever else it was never asked for
   }
 }
 export {nearest};

@@ -7,6 +7,7 @@ import {readFileSync} from 'node:fs';
 import {dirname, join} from 'node:path';
 import {fileURLToPath, pathToFileURL} from 'node:url';
 import {Browser} from './chromium.mjs';
+import {solver_steps} from '../../../experiments/browser/page/state.js';
 
 const [file, part = ''] = process.argv.slice(2);
 const url = pathToFileURL(file).href;
@@ -14,9 +15,13 @@ const weights = join(dirname(fileURLToPath(import.meta.url)), '../../browser/wei
 const browser = new Browser(process.env.CHROMIUM ?? '/usr/bin/chromium');
 const done = what => console.log(`ok: ${what}`);
 const click = (page, id) => page.run(`document.getElementById('${id}').click()`);
+function place_of(steps) {  // of the slider that has them
+  assert.ok(solver_steps.includes(steps), `${steps} steps`);
+  return solver_steps.indexOf(steps);
+}
 const choose = (page, name, value) => page.run(`(() => {
-  const field = document.querySelector('[name=${name}]');
-  if (field.type === 'checkbox') field.checked = ${JSON.stringify(value)}; else field.value = ${JSON.stringify(value)};
+  const field = document.querySelector('[name=${name}]'), place = ${JSON.stringify(name === 'steps' ? place_of(value) : value)};
+  if (field.type === 'checkbox') field.checked = place; else field.value = place;
   field.dispatchEvent(new Event(field.type === 'range' ? 'input' : 'change', {bubbles: true})); })()`);
 // A canvas in as many numbers as say whether it shows something else.
 const seen = (page, id) => page.run(`(() => { const c = document.getElementById('${id}');
@@ -37,7 +42,7 @@ const tests = {
     await idle(page);
     for (const id of ['data', 'flow', 'matching']) assert.ok((await seen(page, id)).kinds > 3, `${id} is empty`);
     assert.deepEqual(await page.run(`['flow', 'matching'].map(which => document.getElementById('say-' + which).textContent)`),
-      ['layer 15 of 15, untrained', 'time 1.00, 32 steps, untrained']);
+      ['layer 15 of 15, untrained', 'time 1.00, 32 solver steps, untrained']);
     await page.run('lab.shown.flow = {}');  // before there are samples
     assert.equal((await written(page, 'flow')).at(-1), 'computing ...');
     assert.equal(await page.run(`document.getElementById('say-flow').textContent`), 'untrained');
@@ -61,7 +66,7 @@ const tests = {
       await idle(page);
       for (const plot of ['nats', 'squares']) {
         const texts = await written(page, plot), end = await page.run('Math.max(lab.progress.flow.steps, lab.progress.matching.steps)');
-        assert.ok(texts.includes(`${end} steps`), `the axis ends where the training does, ${end}: ${texts}`);
+        assert.ok(texts.includes(`${end} training steps`), `the axis ends where the training does, ${end}: ${texts}`);
       }
       assert.ok(flow.loss < nats && matching.loss < error, `${set}: ${flow.loss} nats, ${matching.loss}`);
       console.log(`    ${set}: ${flow.steps} steps, ${flow.loss.toFixed(2)} nats; matching ${matching.loss.toFixed(2)}`);
@@ -123,7 +128,7 @@ const tests = {
     }
     const says = () => page.run(`document.getElementById('followed-by').textContent`);
     await choose(page, 'steps', 3); await choose(page, 'solver', 'heun'); await idle(page);
-    assert.equal(await says(), '3 steps of Heun');
+    assert.equal(await says(), '3 steps of Heun (both ends)');
     const log_p = () => page.run('lab.shown.point.matching.log_p'), before = await log_p();
     await choose(page, 'solver', 'euler'); await choose(page, 'steps', 32); await idle(page);
     assert.equal(await says(), '32 steps of Euler');
@@ -145,14 +150,14 @@ const tests = {
     const told = () => page.run(`[...document.querySelector('#costs tbody tr').cells].map(cell => cell.textContent)`);
     const [trained, asked, own, lost, folded] = await told();
     assert.match(trained, /^rings\nindependent\n[1-9]\d* steps$/);
-    assert.ok(parseFloat(own) > 1 && parseFloat(own) < 3.5, `the model itself: ${own} nats`);
+    assert.ok(Number(own) > 1 && Number(own) < 3.5, `the model itself: ${own} nats`);
     assert.equal(asked, 'euler\n8 steps');  // what was asked for, though Heun has been chosen since
     assert.ok(parseFloat(lost) > 0 && lost.endsWith('*') === (folded !== '0 %') && /^[\d.]+ %$/.test(folded), `${lost} nats, ${folded} folded`);
     await idle(page);
     await click(page, 'cost');
     await page.until(`document.querySelectorAll('#costs tbody tr').length === 2 && !document.getElementById('cost').disabled`, 'it is told again');
-    const [, method, , better] = await told();
-    assert.equal(method, 'heun\n8 steps');
+    const [, method, still, better] = await told();
+    assert.deepEqual([method, still], ['heun\n8 steps', own], 'the model is the same one, whatever its steps leave out');
     assert.ok(parseFloat(better) < parseFloat(lost), `Heun ${better}, Euler ${lost}`);
     const waits = await page.run(`(async () => { document.getElementById('cost').click(); await new Promise(resolve => setTimeout(resolve));
       return [...document.querySelector('#costs tbody tr').cells].at(-1).textContent; })()`);
@@ -161,6 +166,19 @@ const tests = {
     assert.equal(await page.run(`document.querySelectorAll('#costs tbody tr').length`), 2, 'in the place of its row');
     assert.ok(await page.run(`(t => t.scrollWidth <= t.parentElement.clientWidth)(document.getElementById('costs'))`), 'the table fits');
     await choose(page, 'solver', 'euler'); await idle(page);
+  },
+
+  // A training may end while the samples are asked for, of which there are fewer in haste.
+  async 'all samples are there when a training has ended'(page) {
+    await idle(page);
+    await page.run(`(async () => {
+      const again = () => { document.querySelector('[name=solver]').dispatchEvent(new Event('change', {bubbles: true})); return new Promise(r => setTimeout(r)); };
+      Object.assign(lab.shown, {flow: {}, matching: {}, training: true});
+      await again();
+      lab.shown.training = false;
+      await again(); })()`);
+    await idle(page);
+    assert.deepEqual(await page.run(`[lab.shown.flow, lab.shown.matching].map(({samples}) => samples.reduce((n, {states, K}) => n + states.length / 2 / (K + 1), 0))`), [900, 900]);
   },
 
   async 'every view draws something of its own'(page) {
@@ -187,7 +205,7 @@ const tests = {
     await page.until('!lab.progress.flow?.steps', 'new models');
     await click(page, 'train');
     await page.until('lab.progress.flow?.steps > 100', 'it trains');
-    await page.until(`/ a second, \\d+ (s|min) left$/.test(document.getElementById('clock').textContent)`, 'the time left is told');
+    await page.until(`/\\/s, \\d+ (s|min) left$/.test(document.getElementById('clock').textContent)`, 'the time left is told');
     await click(page, 'train');
     await page.until('!lab.shown.training', 'it pauses'); await idle(page);
     const affine = await hash(), drawn = await seen(page, 'flow');
@@ -196,7 +214,7 @@ const tests = {
     assert.match(await text('couplings-say'), /6 in place of 15/);
     assert.notEqual(spline.flow, affine.flow);
     assert.deepEqual([spline.matching, spline.steps], [affine.matching, {flow: 0, matching: affine.steps.matching}]);
-    assert.match(await text('was-flow'), new RegExp(`Before: affine, 15 couplings; ${affine.steps.flow} steps, [\\d.]+ nats`));
+    assert.match(await text('was-flow'), new RegExp(`Before: affine, 15 layers; ${affine.steps.flow} training steps, [\\d.]+ nats`));
     assert.ok((await seen(page, 'before-flow')).kinds > 3, 'the one before is seen');
     await choose(page, 'which', 'flow');
     await click(page, 'one');
@@ -205,7 +223,7 @@ const tests = {
     await click(page, 'back-flow'); await chosen('maps', 'affine');
     assert.equal((await hash()).flow, affine.flow);
     assert.equal((await seen(page, 'flow')).sum, drawn.sum);
-    assert.match(await text('was-flow'), /Before: splines, 6 couplings; 1 steps?,/);
+    assert.match(await text('was-flow'), /Before: splines, 6 layers; 1 training step,/);
     assert.equal(await page.run('lab.state.couplings'), 15);
     assert.equal(await text('couplings-say'), true, 'hidden again');
 
@@ -322,6 +340,21 @@ const tests = {
     await page.until(`lab.shown.data.points.length > ${first.length}`, 'a stroke more'); await idle(page);
     assert.deepEqual((await page.run('[...lab.shown.data.points]')).slice(0, first.length), first);
     assert.ok(Math.abs(first[0] - (.2 * 2 - 1) * 2.9) < .2 && Math.abs(first[1] - (1 - .3 * 2) * 2.9) < .2, `where it was drawn: ${first.slice(0, 2)}`);
+    // Models of the drawing before begin anew, and stay at hand.
+    const says = () => page.run(`document.getElementById('train').textContent`);
+    await choose(page, 'couplings', 3); await page.until(`lab.state.couplings === 3 && lab.idle`, 'few layers');
+    await click(page, 'one'); await page.until(`lab.progress.flow?.steps === 1 && lab.idle`, 'a step');
+    assert.equal(await says(), 'Train');
+    await page.drag('data', [[.1, .1], [.3, .1]]);
+    await page.until(`document.getElementById('train').textContent === 'Train anew'`, 'the models are of another drawing');
+    assert.match(await page.run(`document.getElementById('clock').textContent`), /before the last stroke/);
+    await click(page, 'train'); await page.until(`lab.shown.training && lab.progress.flow?.steps > 1`, 'it trains');
+    await click(page, 'train'); await page.until('!lab.shown.training && lab.idle', 'it pauses');
+    assert.equal(await says(), 'Train');
+    assert.match(await page.run(`document.getElementById('was-flow').textContent`), /3 layers; 1 training step,/);
+    await choose(page, 'length', 100); await page.until(`lab.state.length === 100 && lab.idle`, 'a short training');
+    await click(page, 'train'); await page.until(`!lab.shown.training && lab.progress.matching?.steps === 100 && lab.idle`, 'to its end');
+    assert.equal(await says(), 'Train anew');
     const drawn = await page.run('lab.state.own'), with_it = await seen(page, 'data');
     await click(page, 'wipe'); await idle(page);
     assert.ok((await seen(page, 'data')).sum !== with_it.sum, 'it is wiped from the panel');
@@ -380,7 +413,7 @@ const tests = {
     const phone = await browser.page(url + '#card=step', {width: 390, height: 844, phone: true});
     await idle(phone);
     const box = query => phone.run(`(({top, bottom, height}) => ({top, bottom, height}))(document.querySelector('${query}').getBoundingClientRect())`);
-    await phone.run(`document.getElementById('guide-on').click(); document.querySelector('#guide-step [data-place=steps]').click()`);
+    await phone.run(`document.getElementById('guide-on').click(); document.querySelector('#guide-step .now [data-place=steps]').click()`);
     await phone.until(`(({top, bottom}) => top > 0 && bottom < 844)(document.querySelector('[name=steps]').getBoundingClientRect())`, 'it is led to');
     for (const slider of ['#bar [name=t]', '[name=steps]']) {
       await phone.run(`document.querySelector('${slider}').scrollIntoView({block: 'center'})`);
@@ -390,6 +423,10 @@ const tests = {
       assert.ok(moved.top >= 0 && moved.bottom <= 844 && (moved.bottom <= models.top || moved.top >= models.bottom), `${slider}: ${JSON.stringify(moved)}`);
     }
     assert.ok(await phone.run('document.documentElement.scrollWidth <= 390'), 'nothing is wider than the screen');
+    await phone.run(`document.querySelectorAll('#controls details').forEach(part => part.open = true); document.getElementById('pen').scrollIntoView({block: 'end'})`);
+    await click(phone, 'pen');
+    await phone.until(`(({top, bottom}) => top > document.getElementById('bar').getBoundingClientRect().bottom && bottom < 844)(document.getElementById('data').getBoundingClientRect())`, 'where one draws is seen');
+    await click(phone, 'pen');
     await click(phone, 'one'); await phone.until('lab.progress.matching?.steps === 1 && lab.idle', 'a step');
     await phone.run(`document.querySelector('[data-card=transport] button').click()`);  // the model before stays in sight, too
     await phone.until(`!document.getElementById('was-matching').hidden && lab.progress.matching?.steps > 5`, 'a card');
@@ -405,19 +442,40 @@ const tests = {
       await page.until(`!document.getElementById('guide').hidden && ${check} && lab.shown.training && lab.progress.${id === 'threads' ? 'flow' : 'matching'}?.steps > 5`, id);
     }
     await click(page, 'train');
-    const step = () => page.run(`[document.getElementById('guide-at').textContent, document.getElementById('guide-step').textContent]`);
+    const step = () => page.run(`[document.getElementById('guide-at').textContent, document.querySelector('#guide-step .now').textContent, document.getElementById('panels').children[0].getBoundingClientRect().top - document.getElementById('guide').getBoundingClientRect().top]`);
     const first = await step();
     await click(page, 'guide-on');
     const second = await step();
     assert.ok(first[0] === '1 of 4' && second[0] === '2 of 4' && first[1] !== second[1], `${first}; ${second}`);
+    assert.equal(first[2], second[2], 'the panels stay where they are');
     await click(page, 'guide-end');
     assert.equal(await page.run(`document.getElementById('guide').hidden`), true);
   },
 
-  // Neither what a card trains nor for how long is of use then; what a reader has chosen since stays.
+  // Nothing that a card leads to takes the panels, or the card, out of sight; nor does a long table of costs.
+  async 'on a desktop, the panels, the card and what it leads to are seen together'(page) {
+    await page.run(`document.querySelector('[data-card=threads] button').click()`);
+    await page.until(`!document.getElementById('guide').hidden && lab.progress.flow?.steps > 5`, 'a card');
+    await click(page, 'train'); await page.until('!lab.shown.training && lab.idle', 'it pauses');
+    await page.run(`document.getElementById('costs').hidden = false;
+      for (let i = 0; i < 8; ++i) document.querySelector('#costs tbody').insertRow().innerHTML = '<td>rings<br>independent<br>10000 steps</td>'.repeat(5)`);
+    await click(page, 'guide-on');
+    for (const place of ['grid', 'density']) {
+      await page.run(`document.querySelector('#guide-step .now [data-place=${place}]').click()`);
+      const seen = () => page.run(`['#bar', '#guide', '#flow', '[name=${place}]'].map(query => (({top, bottom}) => [top, bottom])(document.querySelector(query).getBoundingClientRect()))`);
+      await page.until(`document.activeElement.name === '${place}'`, 'it is led to');
+      await page.until(`(({bottom}) => bottom > 0 && bottom < 900)(document.querySelector('[name=${place}]').getBoundingClientRect())`, 'it is seen');
+      const [[, bar], ...others] = await seen();
+      assert.ok(others.every(([top, bottom]) => top >= bar && bottom <= 900), `${place}: below ${bar}, ${JSON.stringify(others)}`);
+    }
+    await page.run(`document.querySelector('#costs tbody').replaceChildren(); document.getElementById('costs').hidden = true`);
+    await click(page, 'guide-end'); await idle(page);
+  },
+
+  // What it shows and trains goes back at once, what the models are made of with them; what a reader has chosen since stays.
   async 'own data leave a card'(page) {
     const choices = () => page.run(`(({card, set, which, batch, rate, length}) => ({card, set, which, batch, rate, length}))(lab.state)`);
-    const at_first = {card: '', which: 'both', batch: 128, rate: .001, length: 6000};
+    const at_first = {card: '', which: 'both', batch: 256, rate: .004, length: 10000};
     const open_card = async () => {
       await page.run(`document.querySelector('[data-card=step] button').click()`);
       await page.until(`!document.getElementById('guide').hidden && lab.state.set === 'rings' && lab.shown.training && lab.progress.matching?.steps > 5`, 'a card');
@@ -443,7 +501,15 @@ const tests = {
     await page.until(`lab.state.set === 'eight_gaussians' && lab.state.length === 4000 && !lab.progress.matching?.steps && lab.idle`, 'the quick one');
     assert.equal(await page.run(`document.getElementById('guide').hidden`), false);
     await click(page, 'paste'); await left();
-    assert.deepEqual(await choices(), {...at_first, set: 'own'});
+    assert.deepEqual(await choices(), {...at_first, set: 'own', batch: 64}, 'as it was chosen before the card');
+    await open_card();
+    assert.deepEqual(await page.run('[lab.state.arrows, lab.state.which]'), [1, 'matching']);
+    const steps = await page.run('lab.progress.matching.steps');
+    await click(page, 'guide-end'); await left();
+    assert.deepEqual(await page.run('[lab.state.arrows, lab.state.which, lab.state.length, lab.progress.matching.steps]'), [0, 'both', 15000, steps], 'the model stays');
+    await choose(page, 'set', 'moons');
+    await page.until(`lab.state.set === 'moons' && !lab.progress.matching?.steps && lab.idle`, 'another set');
+    assert.deepEqual(await choices(), {...at_first, set: 'moons', batch: 64});
     await open_card();
     await page.choose_file('open', join(weights, 'flow_matching.safetensors')); await left();
     assert.deepEqual([(await choices()).set, (await choices()).which], ['rings', 'both']);

@@ -10,7 +10,7 @@ import {lines_at, refine, square_grid, warp} from '../../../experiments/browser/
 import {Pace, duration} from '../../../experiments/browser/page/pace.js';
 import {cells, kReach} from '../../../experiments/browser/page/plane.js';
 import {Shelf, affected, choices_of, words} from '../../../experiments/browser/page/shelf.js';
-import {checked, from_address, initial, to_address} from '../../../experiments/browser/page/state.js';
+import {checked, from_address, initial, solver_steps, to_address} from '../../../experiments/browser/page/state.js';
 import {mkdtempSync, writeFileSync} from 'node:fs';
 import {tmpdir} from 'node:os';
 import {join} from 'node:path';
@@ -50,6 +50,12 @@ test('the address says what differs, and gives it back', () => {
   assert.equal(checked('steps', '2.6'), 3);
   assert.equal(checked('solver', 'none'), undefined);
   assert.equal(checked('constructor', '1'), undefined);
+});
+
+test('the scale of the solver\'s steps is one of factors, and has what the page speaks of', () => {
+  for (let i = 2; i < solver_steps.length; ++i)
+    assert.ok(solver_steps[i] / solver_steps[i - 1] >= 4 / 3 && solver_steps[i] / solver_steps[i - 1] <= 1.5, `${solver_steps[i]}`);
+  assert.ok([initial.steps, 1, 3, 4, 8, 64].every(n => solver_steps.includes(n) && checked('steps', n) === n));
 });
 
 test('a drawing is the same points after a way through the address', () => {
@@ -113,10 +119,10 @@ test('viridis has its ends, and stays there', () => {
 test('costs are told in three digits, and marked where data are left out', () => {
   assert.deepEqual([137.041, 2048.6, 12.34, 1.2345, .01234, 0, -3e-4, -.25, 3e6].map(short),
     ['137', '2049', '12.3', '1.23', '0.012', '0.000', '0.000', '-0.250', '3e+6']);
-  assert.deepEqual(cost_texts({nll_exact: 2.26, cost: .181, folded: 0}), ['2.26', '0.181', '0 %']);
-  assert.deepEqual(cost_texts({nll_exact: 2.32, cost: 549.35, folded: .692}), ['2.32*', '549*', '69 %']);
-  assert.deepEqual(cost_texts({nll_exact: 2, cost: 1, folded: .004}), ['2.00*', '1.00*', '0.4 %']);
-  assert.deepEqual(cost_texts({nll_exact: 0, cost: null, folded: 1}), ['-', '-', '100 %']);
+  assert.deepEqual(cost_texts({nll: 2.26, lost: .181, folded: 0}), ['2.26', '0.181', '0 %']);
+  assert.deepEqual(cost_texts({nll: 2.26, lost: 549.35, folded: .692}), ['2.26', '549*', '69 %']);
+  assert.deepEqual(cost_texts({nll: 2, lost: 1, folded: .004}), ['2.00', '1.00*', '0.4 %']);
+  assert.deepEqual(cost_texts({nll: 2, lost: null, folded: 1}), ['2.00', '-', '100 %']);
 });
 
 test('a curve is a running mean, and keeps a bounded number of points', () => {
@@ -179,10 +185,14 @@ test('a model is found again by its choices, and the one displaced last is the o
   assert.equal(shelf.find(of({set: 'moons'})), undefined);
   shelf.take(file);
   assert.equal(shelf.last, spline);
+  shelf.turn();
+  assert.equal(shelf.last, affine);
+  shelf.turn();
+  assert.equal(shelf.last, spline);
   for (let seed = 2; seed < 12; ++seed) shelf.put({choices: of({seed})});
   assert.ok(shelf.models.every(({place}) => place >= 0 && place < 8) && new Set(shelf.models.map(({place}) => place)).size === 8);
   assert.equal(shelf.find(of({})), undefined, 'the oldest gave way');
-  assert.equal(words('flow', of({maps: 'spline', couplings: 6, rate: .01, set: 'two_moons'}), initial), 'splines, 6 couplings, two moons, rate 0.01');
+  assert.equal(words('flow', of({maps: 'spline', couplings: 6, rate: .01, set: 'two_moons'}), initial), 'splines, 6 layers, two moons, rate 0.01');
   assert.equal(words('matching', choices_of('matching', {...initial, pairing: 'optimal'}), initial), 'optimal-transport pairs');
 });
 
