@@ -50,7 +50,7 @@ function joined(first) {
       if (names.has(declared)) throw new Error(`${name}: ${declared} is in ${names.get(declared)}, too`);
       names.set(declared, name);
     }
-    texts.push(`// --- ${name}\n${text}`);
+    texts.push(`// --- ${name}\n${text.replace(/^ *\/\/.*\n/gm, '')}`);  // comments stay in the sources
   };
   add(first);
   const script = `'use strict';\n${texts.join('\n')}`;

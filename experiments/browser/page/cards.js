@@ -64,8 +64,8 @@ export class Guide {
   }
   show(id) {  // that card; nothing for no card
     const card = cards.find(card => card.id === id);
-    if (card !== this.card) this.at = 0;
-    this.card = card;
+    if (card === this.card) return;
+    Object.assign(this, {card, at: 0});
     this.$('guide').hidden = !card;
     if (!card) return;
     // All steps, of which one is seen: the box is as high as the longest, and the panels stay where they are.

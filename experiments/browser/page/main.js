@@ -366,8 +366,7 @@ async function open_card(card) {
   $('guide-on').focus({preventScroll: true});
 }
 
-// What a card has chosen is lent, {name: [what was before, what it has chosen]}: it goes back when the card is left, where
-// nobody has chosen otherwise since.
+// What a card has chosen is lent, {name: [before, chosen]}: left, it goes back where nobody has chosen otherwise since.
 let lent = {};
 function lend(before) {
   lent = !state.card ? {} : Object.fromEntries(Object.keys(initial).filter(name => name !== 'card' && state[name] !== before[name])
@@ -382,7 +381,7 @@ function leave_card(names = Object.keys(lent)) {  // gives the names of what has
     return back;
   });
 }
-// Models outlive their card: what they are made of goes back with the data, the rest at once.
+// What the models are made of goes back with the data: they outlive their card.
 const close_card = () => leave_card(Object.keys(lent).filter(name => !affected([name]).length));
 
 // --- Drawing one's own data, and dragging the point ----------------------------------------------

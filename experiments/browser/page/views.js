@@ -161,8 +161,10 @@ function paint_model(which, plane, {samples, grid, heat}, stand_in = false) {
   plane.begin();
   if (heat_seen) plane.heat(heat); else plane.axes();
   if (state.grid && grid) {
-    const K = grid[0].paths[0].length / 2 - 1;
-    plane.lines(lines_at(grid, place_at_time(which, {K})), heat_seen ? '#ffffff' : color.guide, heat_seen ? {width: .4, opacity: .4} : {width: .6, opacity: .75});
+    const K = grid[0].paths[0].length / 2 - 1, lines = lines_at(grid, place_at_time(which, {K})), half = lines.length / 2;
+    // Where it is stretched much, both families lie along the stretch: only colours tell them apart.
+    for (const [family, colour] of [[lines.slice(0, half), color.guide], [lines.slice(half), color[which]]])
+      plane.lines(family, heat_seen ? '#ffffff' : colour, heat_seen ? {width: .4, opacity: .4} : {width: .6, opacity: .75});
   }
   if ((state.samples || state.density && !heat_seen || stand_in) && samples)
     samples.forEach(part => plane.dots(at_time(which, part),
