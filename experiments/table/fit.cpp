@@ -350,6 +350,10 @@ class Fit {
         facts_.on_test[c.kind] = mean_of(scores(c.architecture, c.flow, parts_.test));
     if (facts_.test > 0 && options_.given.empty()) facts_.on_test["kde"] = kernel_density();
     compare(candidates, best);
+    if (!std::isfinite(facts_.on_validation.at(best.kind).value))
+      facts_.warnings.push_back(
+          "all models hold a row of the validation part for impossible, so that none could be "
+          "chosen; leave out what lies far from all other rows");
     std::vector<double> ranks = log_prob(result, ranked_rows(best.kind), stream(kNoise));
     std::ranges::sort(ranks);
     result.ranks = Tensor(Shape{std::ssize(ranks)});

@@ -161,15 +161,13 @@ void warn_of_outliers(const Table& table, const std::vector<ColumnStatistics>& s
 }
 
 // Columns whose rows are evenly spaced: as they stand in the file, so it counts them.
-void warn_of_counts(const Table& table, const std::vector<ColumnStatistics>& statistics,
-                    std::vector<std::string>& warnings) {
+void warn_of_counts(const Table& table, std::vector<std::string>& warnings) {
   const Index N = table.rows(), D = table.columns();
   std::vector<std::string> names;
   for (Index c = 0; c < D; ++c) {
-    const ColumnStatistics& column = statistics[static_cast<std::size_t>(c)];
     const auto at = [&](Index i) { return double{table.values.data()[i * D + c]}; };
-    const double way = at(N - 1) - at(0), step = way / static_cast<double>(N - 1);
-    bool even = step != 0 && std::abs(way) == column.high - column.low;
+    const double step = (at(N - 1) - at(0)) / static_cast<double>(N - 1);
+    bool even = step != 0;
     for (Index i = 0; i < N && even; ++i)
       even = std::abs(at(i) - at(0) - static_cast<double>(i) * step) < 0.01 * std::abs(step);
     if (even) names.push_back(table.names[static_cast<std::size_t>(c)]);
@@ -465,7 +463,7 @@ std::vector<std::string> check_table(const Table& table, const CheckOptions& opt
   }
   if (!faults.empty()) return {};
   const Index own = D - options.given;
-  warn_of_counts(table, statistics, warnings);
+  warn_of_counts(table, warnings);
   if (!options.constant_allowed) warn_of_dependent(table, own, statistics, warnings);
   if (!options.constant_allowed) warn_of_repeats(table, static_cast<std::size_t>(own), warnings);
   warn_of_outliers(table, {statistics.begin(), statistics.begin() + own}, warnings);

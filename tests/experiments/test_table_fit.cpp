@@ -658,6 +658,8 @@ TEST_CASE("A row that models hold for impossible is told as such, and comes back
     CHECK(of->facts.on_validation.at("gaussian").error == kInfinite);
     CHECK(std::isfinite(of->facts.on_test.at("gaussian").value));
     CHECK(!of->facts.gain);
+    REQUIRE(of->facts.warnings.size() == 1);
+    CHECK(contains(of->facts.warnings[0], "none could be chosen"));
   }
   CHECK(again.hash() == model.hash());
 }

@@ -200,6 +200,11 @@ TEST_CASE("Rows in which something is missing are refused, or left out and count
     CHECK(as_text(table) == "a b | 1 2 | 5 6");
     CHECK(table.dropped == 1);
   }
+  // A word is not missing: its row is not left out.
+  const ReadOptions drop{.missing = Missing::drop};
+  CHECK(contains(error_of("a,b\n1,2\nx,\n", drop),
+                 "row 2 (line 3), column \"a\": \"x\" is no number"));
+  CHECK(!contains(error_of("a,b\n1,2\nx,\n", drop), "\"b\""));
 }
 
 TEST_CASE("Arrays of numpy", "[table]") {
