@@ -31,8 +31,9 @@ export function excerpt(source, {file, from, to, until, without_last}) {
 
 export function excerpts() {
   return JSON.parse(read(here, 'page/excerpts.json')).map(entry => {
-    const {line, text} = excerpt(read(root, entry.file), entry);
-    return {id: entry.id, title: entry.title, why: entry.why, file: entry.file, line, text};
+    const [first, ...more] = [entry, ...entry.and ?? []].map(part => ({...excerpt(read(root, part.file), part), file: part.file}));
+    const text = [first.text, ...more.map(part => `// --- ${part.file}, line ${part.line}\n${part.text}`)].join('\n\n');
+    return {id: entry.id, title: entry.title, why: entry.why, file: entry.file, line: first.line, text};
   });
 }
 

@@ -59,9 +59,10 @@ Tensor exchanged(const Tensor& points) {
 
 }  // namespace
 
-void Lab::set_data(Data raw, Index classes) {
+void Lab::set_data(Data raw, Index classes, bool standardised) {
   require<Error>(raw.size() >= kFewest, "data: {} points given; at least {}", raw.size(), kFewest);
-  const Standardize units = Standardize::of(raw.points);
+  const Standardize units = standardised ? Standardize::of(raw.points)
+                                         : Standardize(Tensor({2}, real{0}), Tensor({2}, real{1}));
   data_ = {units.to_latent(raw.points).points.value(), std::move(raw.labels)};
   units_ = units;
   classes_ = data_.labels.empty() ? 0 : classes;

@@ -3,7 +3,8 @@
 // The one idea: nothing here knows of a browser. The page is one front of it (engine.cpp), a test
 // that compares hashes with those of a native program another.
 //
-// All points are standardised ones, (n, 2): mean 0 and deviation 1, as the models see them.
+// All points are standardised ones, (n, 2): mean 0 and deviation 1, as the models see them; but a
+// drawing is seen as it was drawn.
 //
 // Read next: engine.cpp.
 #pragma once
@@ -40,8 +41,9 @@ struct Solver {
 
 class Lab {
  public:
-  // Points in their own units, with labels or none. Throws Error for fewer than 64.
-  void set_data(Data raw, Index classes);
+  // Points in their own units, with labels or none; to be standardised, or left as they are.
+  // Throws Error for fewer than 64.
+  void set_data(Data raw, Index classes, bool standardised = true);
   // New models, not trained; or one alone, if no other than its own options are different. Throws
   // Error if there is no data, or no classes to be told.
   void reset(const LabOptions& options, std::span<const Which> models = kBoth);

@@ -116,7 +116,8 @@ Json data(Lab& lab, const Json& args, Arrays& arrays) {
                      own.labels.size(), own.size());
     }
     for (Index k = 0; k < classes; ++k) names.push_back(fmt::format("{}", k));
-    lab.set_data(std::move(own), classes);
+    // With each stroke a drawing would have another mean and deviation, and move.
+    lab.set_data(std::move(own), classes, !args.value("drawn", false));
   }
   const Tensor &mean = lab.units().mean(), &deviation = lab.units().deviation();
   std::vector<float> labels(lab.data().labels.begin(), lab.data().labels.end());

@@ -65,6 +65,8 @@ test('points of one\'s own are learned, and too few are refused', async () => {
   const told = await worker.ask('data', {points});
   assert.equal(told.points.length, 400);
   assert.equal(told.floor, null);
+  const drawn = await worker.ask('data', {points, drawn: true});
+  assert.deepEqual([[...drawn.points], drawn.mean, drawn.std], [[...points], [0, 0], [1, 1]], 'a drawing stays where it is');
   await worker.ask('reset', {seed: 1});
   await worker.ask('step', {which: 'both', steps: 5});
   await assert.rejects(worker.ask('data', {points: points.slice(0, 126)}), /63 points given; at least 64/);

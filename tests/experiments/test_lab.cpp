@@ -309,6 +309,19 @@ TEST_CASE(
   CHECK(one.folded > 0.05);
 }
 
+TEST_CASE("lab: a drawing is seen where it was drawn, and any other data in its deviations") {
+  Tensor raw({64, 2});
+  for (Index i = 0; i < raw.size(); ++i) raw.mutable_data()[i] = real(i % 7) / 3;
+  Lab lab;
+  lab.set_data({raw, {}}, 0, false);
+  CHECK(largest_difference(lab.data().points, raw) == 0);
+  lab.set_data({raw, {}}, 0);
+  double sum = 0, square = 0;
+  for (const real x : lab.data().points.values()) sum += double{x}, square += double{x} * double{x};
+  CHECK(std::abs(sum / 128) < 1e-5);
+  CHECK(std::abs(square / 128 - 1) < 1e-5);
+}
+
 TEST_CASE("lab: questions that make no sense are refused") {
   Lab lab;
   CHECK_THROWS_AS(ask(lab, "reset"), Error);  // no data yet

@@ -6,6 +6,9 @@ const rings = {set: 'rings', seed: 1, by_class: 0, t: 1, samples: 1, density: 0,
 // Flow matching wants more of everything before its rings are thin.
 const longer = {...rings, which: 'matching', pairing: 'independent', batch: 256, length: 15000, rate: 0.005};
 
+// The name of a control, or of what is told, which leads to it.
+const at = (id, text) => `<button type="button" class="link" data-place="${id}">${text}</button>`;
+
 // What has no thin threads is learned sooner, and lost in the same way.
 const blobs = {...longer, arrows: 1, set: 'eight_gaussians', batch: 128, length: 4000};
 
@@ -16,22 +19,22 @@ export const cards = [
    steps: [
      'Let it train until the rings are there, which takes some ten thousand steps, or to its end. At 3 000 they are a blurred outline, of which 3 steps of the solver leave nothing. ' +
      `In a hurry? <a href="${to_address({...initial, ...blobs, card: 'step'})}">Eight blobs</a> are there after 4 000 (press <b>Train</b> if it has stopped), and larger steps lose them, too.`,
-     'Move <b>Steps from noise to data</b> from 32 down to 8, 3 and 1: fewer steps are larger ones. The points leave the rings and draw together; at 1 they all sit in the middle. <i>What does it cost?</i> says how many nats that is, and, below its table, what it means that large steps fold the plane.',
+     `Move ${at('steps', 'Steps from noise to data')} from 32 down to 8, 3 and 1: fewer steps are larger ones. The points leave the rings and draw together; at 1 they all sit in the middle. ${at('cost', 'What does it cost?')} says how many nats that is, and, below its table, what it means that large steps fold the plane.`,
      'Put 32 again and move the slider of time, at the top, to <b>noise</b>. Look at the arrows: all point to the middle. At the start nothing is known of where a point will end, so the velocity is the mean of all ways. Move it slowly to <b>data</b>: only later do the arrows turn to one ring or another.',
-     'So a large first step goes to the middle, and with one step there is no later one. <b>Midpoint</b> looks again halfway: with the same number of steps it keeps the rings longer (and asks the network twice a step).']},
+     `So a large first step goes to the middle, and with one step there is no later one. ${at('solver', 'Midpoint')} looks again halfway: with the same number of steps it keeps the rings longer (and asks the network twice a step).`]},
   {id: 'threads', title: 'Why does the affine flow leave threads between the rings?', code: 'affine',
    state: {...rings, which: 'flow', maps: 'affine', density: 1, samples: 0},
    steps: [
      'Let it train, and look at the colours: bright threads and smears join the rings, and cross their holes.',
-     'Switch <b>warped grid</b> on, and <b>density</b> off. The noise is a sheet with no hole, and a flow is a rubber map: it stretches the sheet but cannot tear it. The rings have holes, so some of the sheet always lies across them. Where it is stretched thin, that is a thread.',
-     'Switch <b>density</b> on again and drag the circle across a thread: log p falls off beside it, but p is nowhere quite 0.',
-     'Now choose <b>splines</b> (there are 6 of them then, not 15: each can bend more, and takes longer), and train: the affine flow stays below, as it was, and <b>Back to it</b> exchanges the two. An affine layer can only shift and stretch a whole line; a spline can be steep just between two rings. The threads get thinner, soon too thin to be seen; the circle still finds them.']},
+     `Switch ${at('grid', 'warped grid')} on, and ${at('density', 'density')} off. The noise is a sheet with no hole, and a flow is a rubber map: it stretches the sheet but cannot tear it. The rings have holes, so some of the sheet always lies across them. Where it is stretched thin, that is a thread.`,
+     `Switch ${at('density', 'density')} on again and drag the circle across a thread: ${at('place', 'log p')} falls off beside it, but p is nowhere quite 0.`,
+     `Now choose ${at('maps', 'splines')} (there are 6 of them then, not 15: each can bend more, and takes longer), and train: the affine flow stays below, as it was, and <b>Back to it</b> exchanges the two. An affine layer can only shift and stretch a whole line; a spline can be steep just between two rings. The threads get thinner, soon too thin to be seen; the circle still finds them.`]},
   {id: 'transport', title: 'What does optimal transport change?', code: 'pairing',
-   state: {...longer, batch: 128, length: 10000, lines: 1, steps: 16},
+   state: {...longer, batch: 128, length: 4000, lines: 1, steps: 4},
    steps: [
-     'The data panel shows lines from noise to data, as training sees them. They cross everywhere, so at one place the velocity is a mean of many directions. Let it train to its end and ask <i>What does it cost?</i> with 16 steps.',
-     'Choose <b>optimal transport</b> under <b>Models</b>: the same points, other partners, and the lines hardly cross any more. A new model begins; the one before stays below, and <b>Back to it</b> exchanges the two, lines and all.',
-     'Train to the end and ask again. The table has both numbers: with few steps much less is lost.',
+     `The ${at('data', 'data panel')} shows lines from noise to data, as training sees them. They cross everywhere, so at one place the velocity is a mean of many directions. Let it train to its end (the bar says how long that takes) and ask ${at('cost', 'What does it cost?')} with 4 steps of the solver.`,
+     `Choose ${at('pairing', 'optimal transport')} under <b>Models</b>: the same points, other partners, and the ${at('data', 'lines')} hardly cross any more. A new model begins; the one before stays below, and <b>Back to it</b> exchanges the two, lines and all.`,
+     `Press <b>Train</b>, wait for its end (finding the partners takes time, too), and ask ${at('cost', 'What does it cost?')} again. The table has both numbers: with few steps much less is lost.`,
      'Drag the circle: its path is nearly straight now, and a straight path needs few steps. With many steps, and trained long enough, either pairing gives the rings.']},
 ];
 

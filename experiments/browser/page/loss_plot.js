@@ -43,8 +43,9 @@ export function plot(canvas, curves, {floor = null, length, high, least = -Infin
   if (floor !== null) {
     pen.strokeStyle = color.guide; pen.setLineDash([5, 4]); pen.beginPath();
     pen.moveTo(34, Y(floor)); pen.lineTo(W - 8, Y(floor)); pen.stroke(); pen.setLineDash([]);
-    pen.textAlign = 'left';
-    pen.fillText(`no model can be below ${floor.toFixed(2)}`, 40, Y(floor) + 13);
+    const text = `no model can be below ${floor.toFixed(2)}`;
+    pen.fillStyle = color.paper; pen.fillRect(38, Y(floor) + 2, pen.measureText(text).width + 4, 15);  // no line strikes it through
+    pen.fillStyle = color.soft; pen.textAlign = 'left'; pen.fillText(text, 40, Y(floor) + 13);
   }
   let entry = 0;
   for (const {curve, colour, name} of curves) {

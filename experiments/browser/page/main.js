@@ -6,7 +6,7 @@ import {class_color, read_colors} from './colors.js';
 import {ask, on_progress, start} from './engine_link.js';
 import {excerpts} from './excerpts.js';
 import {Curve, plot} from './loss_plot.js';
-import {dabs, draw_line, dabs_text, drawn_points, read_dabs, read_table} from './own_data.js';
+import {dabs, draw_line, dabs_text, drawn_points, kFewestDabs, read_dabs, read_table} from './own_data.js';
 import {Pace, in_steps} from './pace.js';
 import {Refresher} from './refresh.js';
 import {Shelf, affected, choices_of, words} from './shelf.js';
@@ -23,10 +23,12 @@ const listed = (...parts) => parts.filter(Boolean).join(', ');
 const steps = which => progress[which]?.steps ?? 0;  // that a model has been trained
 shown.steps = steps;
 
-function trouble(error) {
-  $('trouble').textContent = error.message ?? String(error);
-  $('trouble').hidden = false;
+function announce(id, text) {  // where it is seen, however far down the page somebody is
+  $(id).textContent = text;
+  $(id).hidden = false;
+  $(id).scrollIntoView({block: 'nearest'});
 }
+const trouble = error => announce('trouble', error.message ?? String(error));
 const guarded = action => (...args) => Promise.resolve().then(() => action(...args)).catch(trouble);
 
 // --- Drawing -------------------------------------------------------------------------------------
@@ -70,8 +72,12 @@ async function nats() {
   curves.matching_nats.add(steps('matching'), sum / count);
 }
 
-// With optimal pairs next to nothing is left of it.
-const highest_error = () => 1.3 * Math.max(.1, ...curves.matching.points.map(([, error]) => error));
+// With optimal pairs next to nothing is left of it; and a wide drawing begins higher than data of deviation 1.
+function highest_error() {
+  const highest = Math.max(.1, ...curves.matching.points.map(([, error]) => error));
+  return state.pairing === 'optimal' ? 1.3 * highest : Math.max(2.2, highest);
+}
+const highest_nats = () => Math.max(3.2, Math.min(8, curves.flow.points[0]?.[1] ?? 0));
 
 function paint() {
   say();
@@ -79,9 +85,9 @@ function paint() {
   const length = Math.max(...models.map(steps)) || 500;  // the axis ends where the training does
   plot($('nats'), [{curve: curves.flow, colour: 'flow', name: 'flow'},
                    {curve: curves.matching_nats, colour: 'matching', name: 'matching'}],
-       {floor: shown.data?.floor ?? null, length, high: 3.2});
+       {floor: shown.data?.floor ?? null, length, high: highest_nats()});
   plot($('squares'), [{curve: curves.matching, colour: 'matching', name: 'error'}],
-       {floor: state.pairing === 'independent' ? shown.data?.matching_floor ?? null : null, length, high: state.pairing === 'optimal' ? highest_error() : 2.2, least: 0});
+       {floor: matching_floor(), length, high: highest_error(), least: 0});
 }
 
 function say() {
@@ -94,19 +100,23 @@ function say() {
     ? pairs_text(shown.pairs[state.pairing]) : `${shown.data.points.length / 2} points`;
   $('steps-said').textContent = state.steps;
   $('clock').textContent = clock_text();
+  $('rate-now').textContent = (learning_rate() ?? state.rate).toPrecision(2);
+  $('floor-says').hidden = shown.data?.floor == null;
+  $('matching-floor-says').hidden = matching_floor() === null;
   $('units').textContent = units_text();
+  $('followed-by').textContent = `${in_steps(state.steps)} of ${$('controls').elements.solver.selectedOptions[0].text}`;
   for (const which of models) say_before(which);
   $('place').textContent = `(${state.x.toFixed(2)}, ${state.y.toFixed(2)})`;
   models.forEach((which, i) => {
     const point = shown.point?.[which], cells = $('point-says').querySelectorAll('tbody tr')[i].cells;
     if (!point) return;
-    const n = point.states.length, end = Math.hypot(point.states[0] - state.x, point.states[1] - state.y) < 1e-3 ? n - 2 : 0;
     cells[1].textContent = point.log_p < -1000 ? 'below -1000' : point.log_p.toFixed(2);
-    cells[2].textContent = `(${point.states[end].toFixed(2)}, ${point.states[end + 1].toFixed(2)})`;
+    cells[2].textContent = `(${point.states[0].toFixed(2)}, ${point.states[1].toFixed(2)})`;
     cells[3].textContent = point.round_trip.toExponential(1);
   });
 }
 
+const matching_floor = () => state.pairing === 'independent' ? shown.data?.matching_floor ?? null : null;
 const pairs_text = ({x0, x1}) => {
   let sum = 0;
   for (let i = 0; i < x0.length; i += 2) sum += Math.hypot(x0[i] - x1[i], x0[i + 1] - x1[i + 1]);
@@ -116,20 +126,21 @@ const in_training = () => models.filter(which => state.which === 'both' || state
 
 // What is trained, how fast by the clock on the wall, and for how long still.
 function clock_text() {
-  const rate = progress[in_training()[0]]?.rate, done = rate === 0;
+  const done = learning_rate() === 0;
   const fast = shown.training && pace.rate, left = fast > 0 && pace.left(state.length - least_steps());
-  return `trained: flow ${steps('flow')}, matching ${steps('matching')} of ${state.length} steps` +
+  return `flow ${steps('flow')}, matching ${steps('matching')} of ${state.length} steps` +
     (left ? `; ${Math.round(fast)} a second, ${left} left` : '') +
-    (rate === undefined || left ? '' : done ? '; done, Reset begins anew' : `; rate ${rate.toPrecision(2)}`);
+    (done ? '; done, Reset begins anew' : '');
 }
+const learning_rate = () => progress[in_training()[0]]?.rate;
 const least_steps = () => Math.min(...in_training().map(steps));
 
 // Densities are of the panels' coordinates.
 function units_text() {
   if (!shown.data) return '';
   const {std, floor} = shown.data, shift = Math.log(std[0] * std[1]);
-  return 'log p is over the panels\' units (the data have mean 0 and deviation 1); over the data\'s own it is ' +
-    `${Math.abs(shift).toFixed(2)} nats ${shift < 0 ? 'higher' : 'lower'}.` +
+  return 'log p is over the panels\' units' + (shift === 0 ? '.' : ' (the data have mean 0 and deviation 1); over the data\'s own it is ' +
+    `${Math.abs(shift).toFixed(2)} nats ${shift < 0 ? 'higher' : 'lower'}.`) +
     (floor === null ? '' : ` No model's mean over the data is above ${(-floor).toFixed(2)}.`);
 }
 
@@ -151,8 +162,8 @@ async function load_data() {
   else {
     const own = pasted ?? drawn_points();
     if (own.points.length < 128) return;  // still too few: the models keep what they have
-    const labels = state.by_class && own.labels.length ? {labels: own.labels} : {};
-    answer = await ask('data', {points: own.points.slice(), ...labels});
+    const labels = state.by_class && own.labels.length ? {labels: Float32Array.from(own.labels)} : {};
+    answer = await ask('data', {points: own.points.slice(), drawn: !pasted, ...labels});
   }
   shown.data = answer;
   const names = classes();
@@ -165,6 +176,7 @@ async function load_data() {
 const by_class_name = name => state.by_class && sets.some(s => s.name === name + '_by_class') ? name + '_by_class' : name;
 
 const curves_of = {flow: ['flow'], matching: ['matching', 'matching_nats']};
+const named = set => set.replaceAll('_', ' ');
 const own_data = () => state.set !== 'own' ? '' : pasted ? `table ${pasted.number}` : 'drawn';
 const chosen = which => choices_of(which, {...made, own: made_data});
 let made = {...state}, made_data = '', made_table = null;  // what the present models were made with
@@ -340,6 +352,7 @@ async function open_card(card) {
   show_code(card.code);
   await train(true);
   $('guide').scrollIntoView({behavior: 'smooth'});
+  $('guide-on').focus({preventScroll: true});
 }
 
 // A card asks of its own data: on others neither what it trains nor for how long is of use. What is
@@ -357,6 +370,7 @@ function leave_card(set_by_it = ['which', 'batch', 'rate', 'length']) {
 function pens() {
   $('pen').setAttribute('aria-pressed', shown.drawing);
   document.body.classList.toggle('drawing', shown.drawing);
+  $('wipe').hidden = !shown.drawing;
   $('pens').hidden = !(shown.drawing && state.by_class);
   $('pens').replaceChildren(...[0, 1, 2, 3, 4].map(k => {
     const pen = document.createElement('button');
@@ -373,10 +387,16 @@ $('pen').onclick = guarded(async () => {
   shown.drawing = !shown.drawing;
   pens();
   if (shown.drawing && state.set !== 'own') { state.set = 'own'; pasted = null; show_choices(); }
-  if (!shown.drawing) await drawn();
+  if (!shown.drawing) await (dabs.length >= kFewestDabs ? drawn() : nothing_drawn());
   repaint();
 });
-$('wipe').onclick = () => { dabs.length = 0; state.own = ''; remember(); repaint(); };
+$('wipe').onclick = () => { dabs.length = 0; repaint(); };  // from the panel: the data change with the next stroke
+function nothing_drawn() {  // the data are as they were
+  read_dabs(state.own);
+  if (!state.own && !pasted) state.set = made.set;
+  show_choices();
+  remember();
+}
 async function drawn() {
   pasted = null;
   state.set = 'own';
@@ -410,7 +430,7 @@ function on_drag(plane, move, end = () => {}) {
   for (const name of ['pointerup', 'pointercancel']) canvas.addEventListener(name, end);
 }
 on_drag(planes.data, (x, y, last) => { if (shown.drawing && draw_line(last, [x, y], state.by_class ? pen_class : 0)) repaint(); },
-        guarded(async () => { if (shown.drawing && dabs.length >= 4) await drawn(); }));
+        guarded(async () => { if (shown.drawing && dabs.length >= kFewestDabs) await drawn(); }));
 function move_point(x, y) {
   const rounded = v => Math.round(v * 1e4) / 1e4;  // as the address will have it
   Object.assign(state, {x: checked('x', rounded(x)), y: checked('y', rounded(y))});
@@ -466,7 +486,8 @@ $('cost').onclick = guarded(async () => {
   $('cost').disabled = true;
   try {
     const {pairing, solver, steps: taken} = state;  // as they are now, whatever is changed before the answer
-    const asked = [`${pairing}\n${steps('matching')} steps`, `${solver}\n${in_steps(taken)}`];
+    const {matching: file} = from_file, trained = untrained('matching') || (file ? 'a file\'s, and ' : '') + in_steps(steps('matching'));
+    const asked = [[made_data || named(made.set), ...file ? [] : [pairing], trained].join('\n'), `${solver}\n${in_steps(taken)}`];
     const key = JSON.stringify([asked, chosen('matching'), from_file.matching]);
     $('costs').hidden = $('costs-say').hidden = false;
     await costs.ask(key, asked, () => ask('solver_cost', {solver, steps: taken}));
@@ -510,11 +531,10 @@ function say_opened(name, {which, model, of_table, kind, layers, depth, units, p
   const range = i => `${mean[i].toPrecision(3)} ± ${deviation[i].toPrecision(3)}`;
   const [x, y] = [0, 1].map(i => points.reduce((sum, v, k) => sum + (k % 2 === i ? v : 0), 0) / (points.length / 2));
   const foreign = Math.hypot(x, y) > .5 || !points.every(v => Math.abs(v) < 20);
-  $('opened').textContent = `Opened ${name}: ${of_table ? 'a table\'s ' : ''}${model}, ` +
+  announce('opened', `Opened ${name}: ${of_table ? 'a table\'s ' : ''}${model}, ` +
     `${size}${parameters} weights, for x of ${range(0)} and y of ${range(1)}. It is now the page's ${which}; Train goes on ` +
     'from it, Reset begins a new one.' +
-    (foreign ? ' The data shown are not those it was made for: choose or paste them first, then open it again.' : '');
-  $('opened').hidden = false;
+    (foreign ? ' The data shown are not those it was made for: choose or paste them first, then open it again.' : ''));
 }
 $('open').onchange = event => { if (event.target.files[0]) open_file(event.target.files[0]); };
 document.addEventListener('dragover', event => event.preventDefault());
@@ -540,9 +560,19 @@ for (const button of document.querySelectorAll('[data-code]'))
     $('code').scrollIntoView({behavior: 'smooth'});
   };
 deal($('deck'), guarded(open_card));
+document.addEventListener('click', event => {  // a place that a card names
+  const name = event.target.dataset?.place;
+  if (!name) return;
+  const field = $('controls').elements[name] ?? $(name);
+  for (let part = field; (part = part.parentElement.closest('details'));) part.open = true;
+  field.scrollIntoView({block: 'center', behavior: 'smooth'});
+  field.focus({preventScroll: true});
+});
 $('to-cards').onclick = () => $('cards').scrollIntoView({behavior: 'smooth'});
 matchMedia('(prefers-color-scheme: dark)').addEventListener('change', () => { read_colors(); repaint(); });
 addEventListener('resize', () => repaint());
+// On a phone they cover what is scrolled to.
+new ResizeObserver(() => document.documentElement.style.setProperty('--models', `${$('models').offsetHeight}px`)).observe($('models'));
 addEventListener('hashchange', guarded(() => take_state(from_address(location.hash))));
 if (innerWidth < 700) for (const part of document.querySelectorAll('#controls > details')) part.open = false;
 
@@ -550,7 +580,7 @@ guarded(async () => {
   repaint();
   await start();
   sets = await ask('sets');
-  $('sets').replaceChildren(...sets.filter(set => !set.name.endsWith('_by_class')).map(set => Object.assign(new Option(set.name.replaceAll('_', ' '), set.name), {title: set.title ?? ''})),
+  $('sets').replaceChildren(...sets.filter(set => !set.name.endsWith('_by_class')).map(set => Object.assign(new Option(named(set.name), set.name), {title: set.title ?? ''})),
                             new Option('your own', 'own'));
   Object.assign(state, from_address(location.hash));
   if (state.set !== 'own' && !sets.some(set => set.name === state.set)) state.set = initial.set;

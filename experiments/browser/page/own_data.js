@@ -6,6 +6,7 @@ import {kReach} from './plane.js';
 
 export const dabs = [];  // {x, y, label}
 const kPerDab = 16, kWidth = .13, kMost = 400;
+export const kFewestDabs = 4;  // that have the 64 points which are wanted at least
 
 export function add_dab(x, y, label) {
   const last = dabs.at(-1);
@@ -66,17 +67,21 @@ export function drawn_points() {
   return {points, labels};
 }
 
+// Of a row with semicolons or tabs a comma is that of a decimal fraction.
+const fields_of = row => /[;\t]/.test(row) ? row.split(/\s*[;\t]\s*/).map(field => field.replace(',', '.')) : row.split(/\s*,\s*|\s+/);
+const kLargest = 1e15;  // whose square, times a million, is a number of the library
+
 // Rows of two numbers, and a class if there is a third column: x, y[, class], separated by comma,
 // semicolon, tab or spaces. A first row that is no numbers is a head. Throws with the row's number.
 export function read_table(text) {
   const rows = text.split(/\r?\n/).map((row, i) => [row.trim(), i + 1]).filter(([row]) => row);
   const points = [], names = [], labels = [];
   rows.forEach(([row, number], k) => {
-    const fields = row.split(/\s*[,;\t]\s*|\s+/);
+    const fields = fields_of(row);
     const [x, y] = fields.slice(0, 2).map(field => field === '' ? NaN : Number(field));
     if (k === 0 && Number.isNaN(x) && Number.isNaN(y)) return;
-    if (!Number.isFinite(x) || !Number.isFinite(y))
-      throw new Error(`row ${number}: "${row.slice(0, 40)}" given; two numbers are wanted, e.g. "0.5, 1.2"`);
+    if (!(Math.abs(x) < kLargest && Math.abs(y) < kLargest) || fields.length > 3)
+      throw new Error(`row ${number}: "${row.slice(0, 40)}" given; two numbers under ${kLargest} are wanted, and perhaps a class, e.g. "0.5, 1.2"`);
     points.push(x, y);
     if (fields[2] !== undefined) {
       if (!names.includes(fields[2])) names.push(fields[2]);
@@ -84,9 +89,11 @@ export function read_table(text) {
     }
   });
   const count = points.length / 2;
-  if (count < 64) throw new Error(`${count} points given; at least 64 are wanted`);
+  if (count < 64) throw new Error(`${count} ${count === 1 ? 'point' : 'points'} given; at least 64 are wanted`);
   if (labels.length && labels.length < count)
     throw new Error(`${labels.length} of ${count} rows have a class; all or none`);
   names.sort();
-  return {points: Float32Array.from(points), labels: labels.map(l => names.indexOf(l))};
+  const numbers = Float32Array.from(points), constant = [0, 1].find(i => numbers.every((v, k) => k % 2 !== i || v === numbers[i]));
+  if (constant !== undefined) throw new Error(`column ${constant + 1} is ${points[constant]} in all rows; numbers that differ are wanted`);
+  return {points: numbers, labels: labels.map(l => names.indexOf(l))};
 }

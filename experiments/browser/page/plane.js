@@ -69,16 +69,23 @@ export class Plane {
     }
     pen.stroke();
   }
-  // States of one point, noise last or first: a line, marks coloured by time, a ring at the point.
-  trail(points, colour, time) {
+  // States of one point, from the noise to the data: a line, marks coloured by time.
+  trail(points, colour) {
     const {pen, dot} = this, last = points.length / 2 - 1;
     this.lines([points], color.paper, {width: 4});
     this.lines([points], colour, {width: 2});
     for (let k = 0; k <= last; ++k) {
-      pen.fillStyle = time_color(time(last ? k / last : 0));
+      pen.fillStyle = time_color(last ? k / last : 1);
       pen.beginPath();
       pen.arc(this.X(points[2 * k]), this.Y(points[2 * k + 1]), 2.4 * dot, 0, 7);
       pen.fill(); pen.strokeStyle = color.ink; pen.lineWidth = dot * .4; pen.stroke();
+    }
+  }
+  mark(x, y, colour) {  // where it is at the time that is shown
+    const {pen, dot} = this;
+    for (const [fill, radius] of [[color.paper, 6.2], [colour, 4.6]]) {
+      pen.fillStyle = fill; pen.beginPath();
+      pen.arc(this.X(x), this.Y(y), radius * dot, 0, 7); pen.fill();
     }
   }
   handle(x, y) {  // what can be dragged

@@ -35,6 +35,9 @@ function at_time(which, answer) {
   return a.map((v, i) => v + share * (b[i] - v));
 }
 
+// The states of one point that was carried to the noise, as all others are: from the noise to the data.
+const from_noise = states => ({K: states.length / 2 - 1, states: states.map((_, i) => states[states.length - 2 - i + 2 * (i % 2)])});
+
 // A picture of a model: asked for only if something that it is of has changed; and nobody's, if the model
 // has been displaced meanwhile.
 async function picture(which, name, of, asked) {
@@ -46,7 +49,8 @@ async function picture(which, name, of, asked) {
 
 export const jobs = {
   async point() {
-    shown.point = await ask('point', {x: [state.x, state.y], ...solver(), ...label()});
+    const answer = await ask('point', {x: [state.x, state.y], ...solver(), ...label()});
+    shown.point = Object.fromEntries(models.map(which => [which, {...answer[which], ...from_noise(answer[which].states)}]));
   },
   async velocity() {
     shown.velocity = state.arrows &&
@@ -164,11 +168,9 @@ function paint_question(which) {  // what is asked of a model beside: arrows, an
   if (which === 'matching' && state.arrows && shown.velocity)
     plane.arrows(arrow_places, shown.velocity, light ? '#ffffff' : color.guide);
   const point = shown.point?.[which];
-  if (point) {
-    const [x, y] = point.states, from_data = Math.hypot(x - state.x, y - state.y) < 1e-3;
-    plane.trail(point.states, color[which], share => from_data ? 1 - share : share);
-  }
+  if (point) plane.trail(point.states, color[which]);
   plane.handle(state.x, state.y);
+  if (point) plane.mark(...at_time(which, point), color[which]);
 }
 
 const kWait = 'computing ...';

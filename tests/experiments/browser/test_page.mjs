@@ -100,7 +100,7 @@ const tests = {
     const {flow, matching} = await page.run(`(({flow, matching}) => ({flow: {...flow, states: [...flow.states]},
       matching: {...matching, states: [...matching.states]}}))(lab.shown.point)`);
     for (const {states, log_p} of [flow, matching]) {
-      assert.ok(Math.hypot(states[0] - x, states[1] - y) < 1e-4, 'a path begins at the point');
+      assert.ok(Math.hypot(states.at(-2) - x, states.at(-1) - y) < 1e-4, 'a path ends at the point');
       assert.ok(Number.isFinite(log_p));
     }
     assert.ok(flow.round_trip < 1e-3, `the flow is undone: ${flow.round_trip}`);
@@ -108,6 +108,26 @@ const tests = {
     await page.key('ArrowRight');
     assert.ok(Math.abs(await page.run('lab.state.x') - x - .04) < 1e-6);
     await idle(page);
+  },
+
+  // A dot on the path, between two steps of the solver, or after a layer; and whose numbers these are.
+  async 'the dragged point follows the time'(page) {
+    const colour = await page.run(`['flow', 'matching'].map(which => getComputedStyle(document.documentElement).getPropertyValue('--' + which).trim())`);
+    for (const [t, layer] of [[0, 0], [.3, 5], [.5, 8], [1, 15]]) {
+      await choose(page, 't', t); await idle(page);
+      const seen = await page.run(`['flow', 'matching'].map((which, i) => { const canvas = document.getElementById(which), side = canvas.width / 5.8;
+        const {states, K} = lab.shown.point[which], place = which === 'flow' ? ${layer} : ${t} * K, k = Math.min(K - 1, Math.floor(place));
+        const [x, y] = [0, 1].map(j => states[2 * k + j] + (place - k) * (states[2 * k + 2 + j] - states[2 * k + j]));
+        return [...canvas.getContext('2d').getImageData((x + 2.9) * side, (2.9 - y) * side, 1, 1).data.slice(0, 3)]; })`);
+      assert.deepEqual(seen.map(rgb => '#' + rgb.map(v => v.toString(16).padStart(2, '0')).join('')), colour, `at ${t}`);
+    }
+    const says = () => page.run(`document.getElementById('followed-by').textContent`);
+    await choose(page, 'steps', 3); await choose(page, 'solver', 'heun'); await idle(page);
+    assert.equal(await says(), '3 steps of Heun');
+    const log_p = () => page.run('lab.shown.point.matching.log_p'), before = await log_p();
+    await choose(page, 'solver', 'euler'); await choose(page, 'steps', 32); await idle(page);
+    assert.equal(await says(), '32 steps of Euler');
+    assert.equal(await log_p(), before, 'as it says: exact, whatever the solver');
   },
 
   async 'few steps of Euler lose the rings, and cost nats'(page) {
@@ -124,7 +144,7 @@ const tests = {
     await page.until(`document.querySelector('#costs tbody tr') && !document.getElementById('cost').disabled`, 'the cost is told');
     const told = () => page.run(`[...document.querySelector('#costs tbody tr').cells].map(cell => cell.textContent)`);
     const [trained, asked, own, lost, folded] = await told();
-    assert.match(trained, /^independent\n[1-9]\d* steps$/);
+    assert.match(trained, /^rings\nindependent\n[1-9]\d* steps$/);
     assert.ok(parseFloat(own) > 1 && parseFloat(own) < 3.5, `the model itself: ${own} nats`);
     assert.equal(asked, 'euler\n8 steps');  // what was asked for, though Heun has been chosen since
     assert.ok(parseFloat(lost) > 0 && lost.endsWith('*') === (folded !== '0 %') && /^[\d.]+ %$/.test(folded), `${lost} nats, ${folded} folded`);
@@ -287,10 +307,27 @@ const tests = {
   },
 
   async 'an own drawing is learned, and comes back from the address'(page) {
+    const hidden = id => page.run(`document.getElementById('${id}').hidden`), set = await page.run('lab.state.set');
+    assert.ok(await hidden('wipe'), 'nothing is to be wiped');
+    await click(page, 'pen');
+    assert.ok(!await hidden('wipe'));
+    await click(page, 'pen'); await idle(page);
+    assert.equal(await page.run('lab.state.set'), set, 'who draws nothing has the set of before');
     await click(page, 'pen');
     await page.drag('data', [[.2, .3], [.5, .4], [.8, .6]]);  // fast: what is between is drawn, too
-    await page.until(`lab.state.own.length > 4 * 30 && lab.shown.data.points.length >= 128`, 'the drawing is data');
-    await click(page, 'pen');
+    await page.until(`lab.state.own.length > 4 * 30 && lab.shown.data.points.length >= 128`, 'the drawing is data'); await idle(page);
+    // Neither a stroke more nor putting the pen away moves what is there.
+    const first = await page.run('[...lab.shown.data.points]');
+    await page.drag('data', [[.1, .9], [.3, .9]]);
+    await page.until(`lab.shown.data.points.length > ${first.length}`, 'a stroke more'); await idle(page);
+    assert.deepEqual((await page.run('[...lab.shown.data.points]')).slice(0, first.length), first);
+    assert.ok(Math.abs(first[0] - (.2 * 2 - 1) * 2.9) < .2 && Math.abs(first[1] - (1 - .3 * 2) * 2.9) < .2, `where it was drawn: ${first.slice(0, 2)}`);
+    const drawn = await page.run('lab.state.own'), with_it = await seen(page, 'data');
+    await click(page, 'wipe'); await idle(page);
+    assert.ok((await seen(page, 'data')).sum !== with_it.sum, 'it is wiped from the panel');
+    await click(page, 'pen'); await idle(page);
+    assert.equal(await page.run('lab.state.own'), drawn, 'a drawing that nothing displaces is there again');
+    assert.ok(await hidden('wipe'));
     await choose(page, 'steps', 12);
     await idle(page);
     await new Promise(resolve => setTimeout(resolve, 400));  // the address waits for the last change
@@ -322,6 +359,43 @@ const tests = {
     assert.deepEqual(await now(), first);
     await click(page, 'back-flow'); await page.until('lab.idle', 'and forth');
     assert.deepEqual(await now(), second);
+    // What is refused leaves everything as it was; classes are learned, too.
+    const text = id => page.run(`document.getElementById('${id}').hidden || document.getElementById('${id}').textContent`);
+    await page.run(`document.getElementById('table').value = Array.from({length: 80}, (_, i) => i + ' 3').join('\\n')`);
+    await click(page, 'paste');
+    await page.until(`!document.getElementById('trouble').hidden`, 'a constant column is refused');
+    assert.match(await text('trouble'), /^column 2 is 3 in all rows/);
+    assert.deepEqual(await now(), second);
+    await page.run(`document.getElementById('table').value = Array.from({length: 80}, (_, i) => [Math.cos(i), Math.sin(3 * i), 'ab'[i % 2]].join('; ')).join('\\n')`);
+    await click(page, 'paste');
+    await choose(page, 'by_class', true);
+    await page.until(`lab.shown.data.classes?.length === 2 && lab.idle`, 'two classes');
+    assert.deepEqual([await text('trouble'), (await page.run('[...lab.shown.data.labels.slice(0, 3)]'))], [true, [0, 1, 0]]);
+    await choose(page, 'by_class', false);
+    await page.until(`!lab.state.by_class && lab.idle`, 'no classes');
+  },
+
+  // The panels stay in sight with whatever is moved; the bar is low.
+  async 'on a phone, a panel and its slider are seen together'() {
+    const phone = await browser.page(url + '#card=step', {width: 390, height: 844, phone: true});
+    await idle(phone);
+    const box = query => phone.run(`(({top, bottom, height}) => ({top, bottom, height}))(document.querySelector('${query}').getBoundingClientRect())`);
+    await phone.run(`document.getElementById('guide-on').click(); document.querySelector('#guide-step [data-place=steps]').click()`);
+    await phone.until(`(({top, bottom}) => top > 0 && bottom < 844)(document.querySelector('[name=steps]').getBoundingClientRect())`, 'it is led to');
+    for (const slider of ['#bar [name=t]', '[name=steps]']) {
+      await phone.run(`document.querySelector('${slider}').scrollIntoView({block: 'center'})`);
+      const [bar, models, moved] = [await box('#bar'), await box('#models'), await box(slider)];
+      assert.ok(bar.height < 100 && bar.top >= -1, `the bar: ${JSON.stringify(bar)}`);
+      assert.ok(models.top >= bar.bottom - 1 && models.bottom < 844, `the models: ${JSON.stringify(models)}`);
+      assert.ok(moved.top >= 0 && moved.bottom <= 844 && (moved.bottom <= models.top || moved.top >= models.bottom), `${slider}: ${JSON.stringify(moved)}`);
+    }
+    assert.ok(await phone.run('document.documentElement.scrollWidth <= 390'), 'nothing is wider than the screen');
+    await click(phone, 'one'); await phone.until('lab.progress.matching?.steps === 1 && lab.idle', 'a step');
+    await phone.run(`document.querySelector('[data-card=transport] button').click()`);  // the model before stays in sight, too
+    await phone.until(`!document.getElementById('was-matching').hidden && lab.progress.matching?.steps > 5`, 'a card');
+    await phone.until(`(gap => gap >= 0 && gap < 30)(document.getElementById('guide').getBoundingClientRect().top - document.getElementById('models').getBoundingClientRect().bottom)`, 'below them is what the card says');
+    assert.deepEqual(phone.errors, []);
+    await phone.close();
   },
 
   async 'the cards set their state'(page) {

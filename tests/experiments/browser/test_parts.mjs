@@ -95,6 +95,11 @@ test('a table is read, and its faults are named', () => {
   assert.throws(() => read_table([...rows, '1, two'].join('\n')), /row 71: "1, two" given/);
   assert.throws(() => read_table([...rows, '1, 2'].join('\n')), /70 of 71 rows have a class/);
   assert.throws(() => read_table([...rows, '1'].join('\n')), /row 71/);
+  assert.throws(() => read_table([...rows, '1; 1e300; a'].join('\n')), /row 71: .* numbers under 1000000000000000 are wanted/);
+  assert.throws(() => read_table([...rows, '1; 2; 3; 4'].join('\n')), /row 71/);
+  assert.throws(() => read_table(rows.map(row => row.replace(/;.*;/, '; 3;')).join('\n')), /column 2 is 3 in all rows/);
+  const german = read_table(rows.map(row => row.replaceAll('.', ',')).join('\n'));
+  assert.deepEqual([german.points, german.labels], [points, labels], 'a comma in a row with semicolons');
 });
 
 test('viridis has its ends, and stays there', () => {
