@@ -532,6 +532,12 @@ TEST_CASE("Whatever is wrong with a table is said at once, each with what mends 
     const bool options_help =
         has(words) || has(missing) || has(constant) || has(twice) || has(empty);
     CHECK(std::ranges::count(text, '\n') == (wrong < 2 ? 0 : wrong + (options_help ? 1 : 0)));
+    // Where rows may be left out, those are not that have other faults, too.
+    ReadOptions dropping = options;
+    dropping.missing = Missing::drop;
+    const std::string without = refusal_of(bytes, dropping);
+    for (const Wrong k : {words, constant, twice, unknown, fields})
+      if (!has(empty)) CHECK(contains(without, told[k]) == has(k));
     if (has(unknown) || has(fields)) continue;
     options.except = csv_fields(argument_of("--except", text));
     if (options.except == std::vector<std::string>{""}) options.except = {};
