@@ -344,6 +344,9 @@ TEST_CASE("What is written is read again: text and arrays, compressed or not", "
                    written(".npz", {{"a"}, {"a"}});
                  }),
                  "two columns are named \"a\""));
+  // What an .npz says of a member's comment, disk and attributes: nothing.
+  const std::string npz = npz_bytes({{"a", zeros({1})}});
+  CHECK(npz.substr(npz.find("PK\x01\x02") + 32, 10) == std::string(10, '\0'));
   // The numbers of an .npy begin at a multiple of 64 bytes, whatever its header says.
   for (const Index rows : {1, 1000, 100'000}) {
     const std::string bytes = npy_bytes(zeros({rows, 3}));
