@@ -76,7 +76,7 @@ void Weights::lay_together() {
   for (std::size_t k = 0; k < states_.size(); ++k) {
     const Tensor& value = states_[k]->value;
     if (value.size() != places_[k].size) refuse(*states_[k], places_[k].begin);
-    together &= value.data() == numbers_.data() + places_[k].begin;
+    together = together && value.data() == numbers_.data() + places_[k].begin;
   }
   if (together) return;
   Tensor numbers(Shape{count_});

@@ -202,7 +202,7 @@ std::string use_section(const TablePage& page) {
           : fmt::format("<p>It was made by</p><pre><code>{}</code></pre>", escape(page.command));
   std::string given;
   for (const Condition& condition : page.model.conditions.columns)
-    given += fmt::format(" --given {}=VALUE", escape(condition.name));
+    given += " --given " + escape(as_argument({condition.name + "=VALUE"}));
   return section(
       "use", "Use it",
       made +

@@ -129,9 +129,8 @@ Tensor Conditions::row(const std::map<std::string, std::string>& texts) const {
   Tensor row({1, std::ssize(columns)});
   for (std::size_t g = 0; g < columns.size(); ++g) {
     const auto text = texts.find(names[g]);
-    require<FileError>(text != texts.end(),
-                       "condition: {} is not given; hint: --given {}=VALUE, {}", names[g], names[g],
-                       possible(columns[g]));
+    require<FileError>(text != texts.end(), "condition: {} is not given; hint: --given {}, {}",
+                       names[g], as_argument({names[g] + "=VALUE"}), possible(columns[g]));
     row.mutable_data()[g] = static_cast<real>(value_of(columns[g], text->second));
   }
   return row;

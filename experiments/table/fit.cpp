@@ -73,6 +73,7 @@ class Fit {
                        parts.names.size(), G);
     if (options_.grid.empty()) options_.grid.assign(static_cast<std::size_t>(D_), 0.0);
     conditions_ = conditions_of(parts, options.given);
+    refuse_constant();
     choose_sizes();
   }
 
@@ -102,6 +103,22 @@ class Fit {
   }
 
  private:
+  // What differs in few rows may be constant in those of the training part.
+  void refuse_constant() const {
+    Faults faults("fit");
+    const std::vector<ColumnStatistics> statistics = statistics_of(parts_.training);
+    for (std::size_t c = 0; c < statistics.size(); ++c) {
+      const auto own = static_cast<std::size_t>(D_);
+      const bool standardised =
+          c < own ? options_.grid[c] == 0 : conditions_.columns[c - own].classes.empty();
+      if (standardised && statistics[c].deviation == 0)
+        faults.add(fmt::format("column \"{}\" is constant, {}, in all rows to train on",
+                               parts_.names[c], statistics[c].low),
+                   "leave it out with --except " + as_argument({parts_.names[c]}), parts_.names[c]);
+    }
+    faults.refuse();
+  }
+
   // Small data, small networks; and as many steps as make sense for data of any size.
   void choose_sizes() {
     const Index N = parts_.training.rows();
@@ -333,6 +350,10 @@ class Fit {
         facts_.on_test[c.kind] = mean_of(scores(c.architecture, c.flow, parts_.test));
     if (facts_.test > 0 && options_.given.empty()) facts_.on_test["kde"] = kernel_density();
     compare(candidates, best);
+    if (!std::isfinite(facts_.on_validation.at(best.kind).value))
+      facts_.warnings.push_back(
+          "all models hold a row of the validation part for impossible, so that none could be "
+          "chosen; leave out what lies far from all other rows");
     std::vector<double> ranks = log_prob(result, ranked_rows(best.kind), stream(kNoise));
     std::ranges::sort(ranks);
     result.ranks = Tensor(Shape{std::ssize(ranks)});
@@ -350,7 +371,9 @@ class Fit {
            facts_.on_validation.at(c.kind).value > facts_.on_validation.at(other->kind).value))
         other = &c;
     if (!other) return;
-    facts_.gain = difference(best.on_validation, other->on_validation);
+    const Estimate gain = difference(best.on_validation, other->on_validation);
+    if (!std::isfinite(gain.value)) return;  // of rows that one of them holds for impossible
+    facts_.gain = gain;
     facts_.gain_over = other->kind;
   }
   Tensor ranked_rows(const std::string& kind) const {

@@ -37,9 +37,16 @@ Json to_json(const std::map<std::string, Estimate>& all) {
   for (const auto& [kind, reached] : all) json[kind] = to_json(reached);
   return json;
 }
+// What JSON spells null was infinite: a row that a model holds for impossible.
+Estimate estimate_from(const Json& json) {
+  constexpr double kInfinite = std::numeric_limits<double>::infinity();
+  const Json &mean = json.at("mean"), &error = json.at("se");
+  return {mean.is_null() ? -kInfinite : mean.get<double>(),
+          error.is_null() ? kInfinite : error.get<double>()};
+}
 std::map<std::string, Estimate> reached_from(const Json& json) {
   std::map<std::string, Estimate> all;
-  for (const auto& [kind, r] : json.items()) all[kind] = {r.at("mean"), r.at("se")};
+  for (const auto& [kind, r] : json.items()) all[kind] = estimate_from(r);
   return all;
 }
 
@@ -78,7 +85,7 @@ Facts facts_from(const Json& json) {
               .gain = {},
               .warnings = json.at("warnings")};
   if (json.contains("gain")) {
-    facts.gain = Estimate{json["gain"].at("mean"), json["gain"].at("se")};
+    facts.gain = estimate_from(json["gain"]);
     facts.gain_over = json.at("gain_over");
   }
   for (const auto& [kind, text] : json.at("histories").items())

@@ -55,35 +55,56 @@ class Gathered {
   std::deque<Piece> pieces_ = {};
 };
 
-std::vector<std::string> columns_to_read(const RowReader& rows, const ReadOptions& options) {
-  std::vector<std::string> columns = options.columns;
-  if (!options.by_place) find_columns(rows, columns);
-  std::vector<bool> without(rows.names().size());
-  for (const Index i : find_columns(rows, options.except))
-    without[static_cast<std::size_t>(i)] = true;
-  for (const Index i : find_columns(rows, options.last))
-    without[static_cast<std::size_t>(i)] = true;
-  for (std::size_t i = 0; i < rows.names().size() && options.columns.empty(); ++i)
-    if (!without[i]) columns.push_back(rows.names()[i]);
+// 'column "a"', 'columns "a", "b"', 'columns "a", "b", "c" and 61 others': as many alike are told
+// once.
+std::string naming(const std::vector<std::string>& names) {
+  constexpr std::size_t kMost = 8;
+  const std::size_t shown = std::min(names.size(), kMost);
+  std::string text = names.size() == 1 ? "column " : "columns ";
+  for (std::size_t i = 0; i < shown; ++i)
+    text += fmt::format("{}\"{}\"", i > 0 ? ", " : "", names[i]);
+  if (names.size() > shown) text += fmt::format(" and {} others", names.size() - shown);
+  return text;
+}
+
+void note_unknown(const RowReader& rows, const std::vector<std::string>& names, Faults& faults) {
+  if (!names.empty())
+    faults.add(fmt::format("no {}; it has: {:.300}", naming(names),
+                           fmt::format("{}", fmt::join(rows.names(), ", "))));
+}
+
+// Those that are learned, in their order; then those that are to come last.
+std::vector<std::string> columns_to_read(const RowReader& rows, const ReadOptions& options,
+                                         Faults& faults) {
+  const std::unordered_set<std::string> there(rows.names().begin(), rows.names().end()),
+      last(options.last.begin(), options.last.end());
+  std::vector<std::string> unknown, columns;
+  for (const std::string& name : options.except) {
+    if (!there.contains(name)) unknown.push_back(name);
+    if (last.contains(name)) faults.add(fmt::format("column \"{}\" is left out and given", name));
+  }
+  note_unknown(rows, unknown, faults);
+  std::unordered_set<std::string> without = last;
+  without.insert(options.except.begin(), options.except.end());
+  std::ranges::copy_if(options.columns.empty() ? rows.names() : options.columns,
+                       std::back_inserter(columns),
+                       [&](const std::string& name) { return !without.contains(name); });
+  if (columns.empty()) faults.add("no columns are left");
   columns.insert(columns.end(), options.last.begin(), options.last.end());
-  require<FileError>(!columns.empty(), "read: {}: no columns are left", rows.source());
   return columns;
 }
 
-// The first number that is missing, infinite or beyond `real`: its place in the row and what it is.
-struct Unusable {
-  std::size_t place;
-  const char* what;
-};
-std::optional<Unusable> find_unusable(std::span<const double> row) {
-  constexpr double kLargest = std::numeric_limits<real>::max();
-  for (std::size_t i = 0; i < row.size(); ++i) {
-    if (std::abs(row[i]) <= kLargest) continue;
-    return Unusable{i, std::isnan(row[i])   ? "it is missing"
-                       : std::isinf(row[i]) ? "it is infinite"
-                                            : "it is too large"};
-  }
-  return {};
+bool is_usable(double x) { return std::abs(x) <= std::numeric_limits<real>::max(); }
+
+void note_missing(const RowReader& rows, Index column, double x, Faults& faults) {
+  constexpr auto kKind = Faults::Kind::missing;
+  if (faults.again(kKind, column)) return;
+  const std::string& name = rows.names()[static_cast<std::size_t>(column)];
+  faults.add(kKind, column, name,
+             fmt::format("{}, column \"{}\": it is {}", rows.place(), name,
+                         std::isnan(x)   ? "missing"
+                         : std::isinf(x) ? "infinite"
+                                         : "too large"));
 }
 
 // Sorted values of a column, of 100 000 rows at most: rows come in the order of a shuffle, or as
@@ -120,18 +141,6 @@ double smallest_gap(const std::vector<real>& sorted) {
   return gap;
 }
 
-// 'column "a"', 'columns "a", "b"', 'columns "a", "b", "c" and 61 others': as many alike are one
-// warning.
-std::string naming(const std::vector<std::string>& names) {
-  constexpr std::size_t kMost = 8;
-  const std::size_t shown = std::min(names.size(), kMost);
-  std::string text = names.size() == 1 ? "column " : "columns ";
-  for (std::size_t i = 0; i < shown; ++i)
-    text += fmt::format("{}\"{}\"", i > 0 ? ", " : "", names[i]);
-  if (names.size() > shown) text += fmt::format(" and {} others", names.size() - shown);
-  return text;
-}
-
 void warn_of_outliers(const Table& table, const std::vector<ColumnStatistics>& statistics,
                       std::vector<std::string>& warnings) {
   constexpr double kFar = 10;
@@ -151,6 +160,71 @@ void warn_of_outliers(const Table& table, const std::vector<ColumnStatistics>& s
         naming(names), names.size() == 1 ? "a value is" : "values are up to", farthest));
 }
 
+// Columns whose rows are evenly spaced: as they stand in the file, so it counts them.
+void warn_of_counts(const Table& table, std::vector<std::string>& warnings) {
+  const Index N = table.rows(), D = table.columns();
+  std::vector<std::string> names;
+  for (Index c = 0; c < D; ++c) {
+    const auto at = [&](Index i) { return double{table.values.data()[i * D + c]}; };
+    const double step = (at(N - 1) - at(0)) / static_cast<double>(N - 1);
+    bool even = step != 0;
+    for (Index i = 0; i < N && even; ++i)
+      even = std::abs(at(i) - at(0) - static_cast<double>(i) * step) < 0.01 * std::abs(step);
+    if (even) names.push_back(table.names[static_cast<std::size_t>(c)]);
+  }
+  if (!names.empty())
+    warnings.push_back(fmt::format(
+        "{}: the same step from row to row, as the number of a row has; --except {} leaves {} out",
+        naming(names), as_argument(names), names.size() == 1 ? "it" : "them"));
+}
+
+// The correlations of the first so many columns (own, own), row by row: of 20 000 rows at most,
+// from all parts of the table.
+std::vector<double> correlations(const Table& table, Index own,
+                                 const std::vector<ColumnStatistics>& statistics) {
+  constexpr Index kMost = 20'000;
+  const Index D = table.columns(), every = (table.rows() + kMost - 1) / kMost;
+  std::vector<double> all(static_cast<std::size_t>(own * own)), z(static_cast<std::size_t>(own));
+  for (Index i = 0; i < table.rows(); i += every)
+    for (Index c = 0; c < own; ++c) {
+      const ColumnStatistics& column = statistics[static_cast<std::size_t>(c)];
+      const auto at = static_cast<std::size_t>(c);
+      z[at] = (double{table.values.data()[i * D + c]} - column.mean) / column.deviation;
+      for (std::size_t k = 0; k <= at; ++k)
+        all[at * static_cast<std::size_t>(own) + k] += z[at] * z[k];
+    }
+  return all;
+}
+
+// Columns that the ones before them give, but for a millionth of their variance: less than which
+// the models here do not tell from nothing. By Cholesky's R = L L^T: L_cc^2 is what is left of
+// R_cc.
+void warn_of_dependent(const Table& table, Index own,
+                       const std::vector<ColumnStatistics>& statistics,
+                       std::vector<std::string>& warnings) {
+  constexpr double kNothing = 1e-6;
+  if (own > 128) return;  // so as not to take long
+  const auto D = static_cast<std::size_t>(own);
+  std::vector<double> L = correlations(table, own, statistics);
+  std::vector<std::string> names;
+  for (std::size_t c = 0; c < D; ++c) {
+    const double whole = L[c * D + c];
+    for (std::size_t k = 0; k <= c; ++k) {
+      for (std::size_t j = 0; j < k; ++j) L[c * D + k] -= L[c * D + j] * L[k * D + j];
+      if (k < c) L[c * D + k] = L[k * D + k] > 0 ? L[c * D + k] / L[k * D + k] : 0;
+    }
+    const double left = L[c * D + c];
+    const bool given = left < kNothing * whole;
+    if (given) names.push_back(table.names[c]);
+    L[c * D + c] = given ? 0 : std::sqrt(left);
+  }
+  if (!names.empty())
+    warnings.push_back(fmt::format(
+        "{}: given by the columns before, and a density may become as high as it likes; --except "
+        "{} leaves {} out",
+        naming(names), as_argument(names), names.size() == 1 ? "it" : "them"));
+}
+
 // Of the first so many columns, where they repeat values.
 void warn_of_repeats(const Table& table, std::size_t columns, std::vector<std::string>& warnings) {
   double most = 0, width = 0;
@@ -167,18 +241,40 @@ void warn_of_repeats(const Table& table, std::size_t columns, std::vector<std::s
     warnings.push_back(fmt::format(
         "{}: {}{:.1f} % of the values are the same number, and a density may become as high there "
         "as it likes; --dequantise adds noise of width {:.4g}; if it is a class, --given {}",
-        naming(names), names.size() == 1 ? "" : "up to ", 100 * most, width, names.front()));
+        naming(names), names.size() == 1 ? "" : "up to ", 100 * most, width,
+        as_argument({names.front()})));
 }
 
-[[noreturn]] void refuse_constant(const std::string& name, double value, bool given) {
+void note_constant(const std::string& name, double value, bool given, Faults& faults) {
   // So far from 0 that other digits may have been lost.
   const bool lost = std::abs(value) * std::numeric_limits<real>::epsilon() > 1e-3;
-  throw FileError(fmt::format(
-      "table: column \"{}\" is constant, {}; {}; hint: leave it out{}", name, value,
-      given ? "a condition must differ between rows" : "its density would be infinite",
-      lost ? fmt::format(", or, if it differs behind the digits of {} bytes, subtract {} first",
+  faults.add(
+      fmt::format("column \"{}\" is constant, {}; {}", name, value,
+                  given ? "a condition must differ between rows" : "its density would be infinite"),
+      lost ? fmt::format("leave it out, or, if it differs behind the digits of {} bytes, "
+                         "subtract {} first",
                          sizeof(real), value)
-           : fmt::format(" with --except {}", name)));
+           : "leave it out with --except " + as_argument({name}),
+      name);
+}
+
+constexpr Index kLeastRows = 20;
+
+// Sums, differences and quotients of numbers of `real` must tell them apart.
+void note_sizes(const std::string& name, const ColumnStatistics& column, Faults& faults) {
+  using Limits = std::numeric_limits<real>;
+  constexpr double kMargin = 1e6;
+  const double largest = std::max(std::abs(column.low), std::abs(column.high));
+  if (!std::isfinite(largest)) return;  // all of it is missing
+  if (largest > Limits::max() / kMargin || column.deviation < kMargin * Limits::min())
+    faults.add(fmt::format("column \"{}\": numbers of a size of {:.1g} are too {} to reckon with",
+                           name, largest, largest > 1 ? "large" : "small"),
+               "other units", name);
+  else if (column.deviation <= 100 * largest * Limits::epsilon())
+    faults.add(fmt::format("column \"{}\" has a deviation of {:.3g} about {:.9g}, which numbers "
+                           "of {} bytes do not resolve",
+                           name, column.deviation, column.mean, sizeof(real)),
+               fmt::format("subtract {:.9g}", column.mean));
 }
 
 // Rows in another order, in place: row i of the result is row order[i]. Each cycle of the
@@ -206,13 +302,45 @@ bool are_no_names(const std::vector<std::string>& names) {
   return true;
 }
 
+// Where columns of these names are. Notes what is not there, there twice, or asked for twice, and
+// takes it off the list.
+std::vector<Index> find_columns(const RowReader& rows, std::vector<std::string>& names,
+                                Faults& faults) {
+  std::unordered_map<std::string_view, std::vector<Index>> places;  // there may be many
+  for (std::size_t i = 0; i < rows.names().size(); ++i)
+    places[rows.names()[i]].push_back(static_cast<Index>(i));
+  std::vector<Index> found;
+  std::vector<std::string> kept, unknown;
+  std::unordered_set<std::string> asked_for;
+  for (const std::string& name : names) {
+    const auto at = places.find(name);
+    const std::size_t count = at == places.end() ? 0 : at->second.size();
+    const bool is_new = asked_for.insert(name).second;
+    if (is_new && count == 0) unknown.push_back(name);
+    if (is_new && count > 1)
+      faults.add(fmt::format("{} columns are named \"{}\"", count, name),
+                 faults.columns_may_go()
+                     ? fmt::format("--except {} leaves them out", as_argument({name}))
+                     : "",
+                 name);
+    if (!is_new && count == 1) faults.add(fmt::format("column \"{}\" is asked for twice", name));
+    if (!is_new || count != 1) continue;
+    found.push_back(at->second.front());
+    kept.push_back(name);
+  }
+  note_unknown(rows, unknown, faults);
+  names = std::move(kept);
+  return found;
+}
+
 // By name; by place, if that is all there is to go by.
-std::vector<Index> match_columns(const RowReader& rows, const std::vector<std::string>& names) {
+std::vector<Index> match_columns(const RowReader& rows, std::vector<std::string>& names,
+                                 Faults& faults) {
   const std::unordered_set<std::string_view> there(rows.names().begin(), rows.names().end());
   const auto is_there = [&](const std::string& name) { return there.contains(name); };
   const bool comparable = rows.has_names() && !are_no_names(names);
   if (comparable || names.size() != rows.names().size() || std::ranges::all_of(names, is_there))
-    return find_columns(rows, names);
+    return find_columns(rows, names, faults);
   std::vector<Index> all(names.size());
   std::iota(all.begin(), all.end(), 0);
   return all;
@@ -220,43 +348,36 @@ std::vector<Index> match_columns(const RowReader& rows, const std::vector<std::s
 
 }  // namespace
 
-std::vector<Index> find_columns(const RowReader& rows, const std::vector<std::string>& names) {
-  std::unordered_map<std::string_view, std::size_t> places;  // of the columns: there may be many
-  for (std::size_t i = 0; i < rows.names().size(); ++i) places.emplace(rows.names()[i], i);
-  std::vector<bool> asked_for(rows.names().size());
-  std::vector<Index> found;
-  for (const std::string& name : names) {
-    const auto at = places.find(name);
-    if (at == places.end())
-      throw FileError(fmt::format("read: {}: no column \"{}\"; it has: {:.300}", rows.source(),
-                                  name, fmt::format("{}", fmt::join(rows.names(), ", "))));
-    require<FileError>(!asked_for[at->second], "read: {}: column \"{}\" is asked for twice",
-                       rows.source(), name);
-    asked_for[at->second] = true;
-    found.push_back(static_cast<Index>(at->second));
-  }
-  return found;
-}
-
-void select_columns(RowReader& rows, const std::vector<std::string>& names,
-                    const std::map<std::string, std::vector<std::string>>& words) {
-  const std::vector<Index> places = match_columns(rows, names);
+void select_columns(RowReader& rows, std::vector<std::string>& names, const ReadOptions& options,
+                    Faults& faults) {
+  const std::vector<Index> places =
+      options.by_place ? match_columns(rows, names, faults) : find_columns(rows, names, faults);
   for (std::size_t i = 0; i < names.size(); ++i)
-    if (const auto found = words.find(names[i]); found != words.end())
+    if (const auto found = options.words.find(names[i]); found != options.words.end())
       rows.take_words(places[i], found->second);
   rows.select(places);
 }
 
-bool next_whole_row(RowReader& rows, std::span<double> row, Missing missing, Index& dropped) {
+bool next_row(RowReader& rows, std::span<double> row, Missing missing, Index& dropped,
+              Faults& faults) {
   while (rows.next(row)) {
-    const std::optional<Unusable> unusable = find_unusable(row);
-    if (!unusable) return true;
-    const auto column = static_cast<std::size_t>(rows.selected()[unusable->place]);
-    require<FileError>(missing == Missing::drop,
-                       "read: {}: {}, column \"{}\": {}; hint: --missing drop leaves such rows out",
-                       rows.source(), rows.place(), rows.names()[column], unusable->what);
-    ++dropped;
+    if (std::ranges::all_of(row, is_usable)) return true;
+    const std::vector<bool> noted = rows.note_strangers(faults);
+    const bool only_missing = std::ranges::find(noted, true) == noted.end();
+    if (missing == Missing::drop && only_missing) {
+      ++dropped;
+      continue;
+    }
+    for (std::size_t i = 0; i < row.size(); ++i) {
+      const Index column = rows.selected()[i];
+      if (is_usable(row[i])) continue;
+      if (missing == Missing::refuse && !noted[static_cast<std::size_t>(column)])
+        note_missing(rows, column, row[i], faults);
+      row[i] = kMissing;
+    }
+    return true;
   }
+  faults.count_rows(rows.row());
   return false;
 }
 
@@ -265,12 +386,20 @@ Table read_table(const std::string& path, const ReadOptions& options) {
 }
 
 Table read_table(Source source, const ReadOptions& options) {
+  Faults faults("read: " + source.name());
+  Table table = read_table(std::move(source), options, faults);
+  faults.refuse();
+  return table;
+}
+
+Table read_table(Source source, const ReadOptions& options, Faults& faults) {
   const auto rows = read_rows(std::move(source), options.array);
-  Table table{columns_to_read(*rows, options), {}, 0, {}};
-  select_columns(*rows, table.names, options.words);
+  Table table{columns_to_read(*rows, options, faults), {}, 0, {}};
+  select_columns(*rows, table.names, options, faults);
+  if (table.names.empty()) return table;
   std::vector<double> row(table.names.size());
   Gathered gathered(table.columns());
-  while (next_whole_row(*rows, row, options.missing, table.dropped)) gathered.add(row);
+  while (next_row(*rows, row, options.missing, table.dropped, faults)) gathered.add(row);
   table.values = gathered.take();
   for (std::size_t i = 0; i < table.names.size(); ++i)
     if (auto words = rows->words(rows->selected()[i]); !words.empty())
@@ -284,7 +413,8 @@ std::vector<ColumnStatistics> statistics_of(const Tensor& values) {
   require(N >= 1, "statistics_of: {} given; at least one row", values.shape());
   std::vector<ColumnStatistics> columns(static_cast<std::size_t>(D));
   const real* x = values.data();
-  for (Index c = 0; c < D; ++c) columns[static_cast<std::size_t>(c)] = {0, 0, x[c], x[c]};
+  constexpr double kFar = std::numeric_limits<double>::infinity();
+  for (ColumnStatistics& column : columns) column = {0, 0, kFar, -kFar};
   for (Index i = 0; i < N; ++i)
     for (ColumnStatistics& column : columns) {
       const double value = *x++;
@@ -305,25 +435,36 @@ std::vector<ColumnStatistics> statistics_of(const Tensor& values) {
 }
 
 std::vector<std::string> check_table(const Table& table, const CheckOptions& options) {
-  const Index N = table.rows(), D = table.columns(), least = std::max<Index>(20, 2 * D);
-  require<FileError>(N >= least, "table: {} rows given; {} columns need at least {}{}", N, D, least,
-                     table.dropped > 0 ? fmt::format(" ({} were dropped)", table.dropped) : "");
+  Faults faults("table");
+  std::vector<std::string> warnings = check_table(table, options, faults);
+  faults.refuse();
+  return warnings;
+}
+
+std::vector<std::string> check_table(const Table& table, const CheckOptions& options,
+                                     Faults& faults) {
+  const Index N = table.rows(), D = table.columns(), least = std::max(kLeastRows, 2 * D);
+  if (N < least)
+    faults.add(
+        fmt::format("{} rows given; {} columns need at least {}{}", N, D, least,
+                    table.dropped > 0 ? fmt::format(" ({} were dropped)", table.dropped) : ""),
+        table.dropped > 0 ? "without --missing drop it tells which columns lack numbers"
+        : N >= kLeastRows ? "--columns takes some of them alone"
+                          : "");
+  if (N < kLeastRows) return {};  // what is constant in three rows may be so by chance
   const std::vector<ColumnStatistics> statistics = statistics_of(table.values);
   std::vector<std::string> warnings;
   for (std::size_t c = 0; c < statistics.size(); ++c) {
-    const ColumnStatistics& column = statistics[c];
-    const std::string& name = table.names[c];
-    const bool constant = column.low == column.high;
     const bool given = static_cast<Index>(c) >= D - options.given;
-    if (constant && (given || !options.constant_allowed)) refuse_constant(name, column.low, given);
-    const double resolution = std::max(std::abs(column.low), std::abs(column.high)) *
-                              std::numeric_limits<real>::epsilon();
-    require<FileError>(constant || column.deviation > 100 * resolution,
-                       "table: column \"{}\" has a deviation of {:.3g} about {:.9g}, which numbers "
-                       "of {} bytes do not resolve; hint: subtract {:.9g}",
-                       name, column.deviation, column.mean, sizeof(real), column.mean);
+    if (statistics[c].low != statistics[c].high)
+      note_sizes(table.names[c], statistics[c], faults);
+    else if (given || !options.constant_allowed)
+      note_constant(table.names[c], statistics[c].low, given, faults);
   }
+  if (!faults.empty()) return {};
   const Index own = D - options.given;
+  warn_of_counts(table, warnings);
+  if (!options.constant_allowed) warn_of_dependent(table, own, statistics, warnings);
   if (!options.constant_allowed) warn_of_repeats(table, static_cast<std::size_t>(own), warnings);
   warn_of_outliers(table, {statistics.begin(), statistics.begin() + own}, warnings);
   if (N < 20 * D)

@@ -42,22 +42,27 @@ struct ReadOptions {
   std::map<std::string, std::vector<std::string>> words = {};
 };
 
-// From a file, "-" or an open source. Throws FileError, naming row and column, for what is missing
-// or not finite (unless such rows are dropped) and for numbers that `real` does not hold; if there
-// is no such column, or one is asked for twice; and as the readers do.
+// From a file, "-" or an open source. Throws FileError, all at once, naming rows and columns, for
+// what is no number, missing or not finite (unless such rows are dropped) and for numbers that
+// `real` does not hold; for columns that are not there, named twice or asked for twice; and as the
+// readers do.
 Table read_table(const std::string& path, const ReadOptions& options = {});
 Table read_table(Source source, const ReadOptions& options = {});
+// The same, but for faults, which are noted: more may be found in what was read. What is none of
+// its numbers is NaN.
+Table read_table(Source source, const ReadOptions& options, Faults& faults);
 
-// Where columns of these names are among all. Throws FileError, with a list, for one that is not.
-std::vector<Index> find_columns(const RowReader& rows, const std::vector<std::string>& names);
-// Selects the columns of these names, and lets those hold words that are among `words`. If the file
-// has no names, or these are none (x1, x2, ...), as many columns are taken in their order.
-void select_columns(RowReader& rows, const std::vector<std::string>& names,
-                    const std::map<std::string, std::vector<std::string>>& words);
+// Selects the columns of these names, and lets those hold words that are among `options.words`.
+// Where `options.by_place` allows it and the file has no names, or these are none (x1, x2, ...), as
+// many columns are taken in their order. Names that cannot be had are noted, and taken off the
+// list.
+void select_columns(RowReader& rows, std::vector<std::string>& names, const ReadOptions& options,
+                    Faults& faults);
 
-// The next row without anything missing: reads on until there is one, or throws FileError, as
-// `missing` says. False at the end. Counts what it leaves out.
-bool next_whole_row(RowReader& rows, std::span<double> row, Missing missing, Index& dropped);
+// The next row, or the next without anything missing, as `missing` says: the others are counted.
+// What is none of its numbers is noted and NaN. False at the end.
+bool next_row(RowReader& rows, std::span<double> row, Missing missing, Index& dropped,
+              Faults& faults);
 
 // What a column looks like.
 struct ColumnStatistics {
@@ -66,14 +71,17 @@ struct ColumnStatistics {
 };
 std::vector<ColumnStatistics> statistics_of(const Tensor& values);  // (N, D), at least one row
 
-// Throws FileError, naming the column, for one that is constant (a density would be infinite) or so
-// far from 0 that `real` cannot resolve it; and for fewer rows than sense: 20, or twice the
-// columns. Returns what a person should know, a line each: repeated values, outliers, many columns.
+// Throws FileError, or notes, naming the column, for one that is constant (a density would be
+// infinite) or so far from 0 that `real` cannot resolve it; and for fewer rows than sense: 20, or
+// twice the columns. Returns what a person should know, a line each: repeated values, outliers,
+// many columns.
 struct CheckOptions {
   bool constant_allowed = false;  // where noise will be added
   Index given = 0;                // so many of the last columns are conditions: they may repeat
 };
 std::vector<std::string> check_table(const Table& table, const CheckOptions& options = {});
+std::vector<std::string> check_table(const Table& table, const CheckOptions& options,
+                                     Faults& faults);
 
 // The grid on which a column's values lie: the smallest gap between two of them, if more than one
 // in a hundred rows has the same value; 0 where they do not repeat. That of a constant column is

@@ -116,7 +116,7 @@ refused "sample --given without need" "the model's conditions are: none"
 run "$gradflow" score bow.fit bow.csv
 check "score: quoted names stay quoted" [ "$(head -n 1 stdout)" = '"time [s]","b, of c",side,log_prob,rank' ]
 run "$gradflow" score bow.fit plain.csv
-refused "score: another table" 'no column "time [s]"; it has: a, b, side'
+refused "score: another table" 'no columns "time [s]", "b, of c"; it has: a, b, side'
 run "$gradflow" report bow.fit bow.csv --out page.html
 check "report: a page" grep -q "least likely rows" page.html
 
@@ -145,7 +145,7 @@ sed 's/right/up/' words.csv > other.csv
 run "$gradflow" score words other.csv
 refused "words: a row with another one" '"up" is none of: '
 run "$gradflow" fit words.csv --no-page --out refused
-refused "words without --given" 'is no number; hint: --except side leaves it out, --given side takes it for a class'
+refused "words without --given" 'is no number (and 1499 more rows); hint: --except side leaves it out, --given side takes it for a class'
 check "refused: no directory is left" [ ! -e refused ]
 
 for ending in npy npz safetensors npy.gz; do
@@ -218,10 +218,11 @@ refused "no such directory" "/no/such/directory/scores.csv"
 run "$gradflow" fit plain.csv --except side --model gaussian --out plain.csv
 refused "--out is a file" "plain.csv: cannot be made"
 
-printf 'a,b\n1,2\n3,\n' > missing.csv
+awk 'BEGIN { print "a,b"; for (i = 1; i < 30; ++i) print i "," (i == 2 ? "" : i * i) }' > missing.csv
 run "$gradflow" fit missing.csv
 refused "a missing number" 'row 2 (line 3), column "b": it is missing; hint: --missing drop'
-run "$gradflow" fit missing.csv --missing drop
+head -n 3 missing.csv > few.csv
+run "$gradflow" fit few.csv --missing drop
 refused "few rows" "1 rows given; 2 columns need at least 20 (1 were dropped)"
 run "$gradflow" fit /no/such.csv
 refused "no file" "/no/such.csv: No such file"
@@ -230,6 +231,67 @@ refused "no column" 'no column "c"; it has: a, b, side'
 awk 'NR == 1 { print $0 ",k" } NR > 1 { print $0 ",7" }' plain.csv > constant.csv
 run "$gradflow" fit constant.csv --except side
 refused "a constant column" 'column "k" is constant, 7'
+awk -F, 'NR == 1 { print "day," $0 ",k,n,n" }
+  NR > 1 { print "d" NR "," (NR == 5 || NR == 9 ? "" : $1) "," $2 "," $3 ",7,1,2" }' plain.csv > faults.csv
+run "$gradflow" fit faults.csv --out faults
+check "all faults at once: the code is 1, not $status" [ "$status" -eq 1 ]
+check "all faults at once: their number" says "gradflow: fit: faults.csv: 4 things are wrong:"
+check "all faults at once: no directory is left" [ ! -e faults ]
+# shellcheck disable=SC2046  # the options are words
+run "$gradflow" fit faults.csv $(sed -n 's/.*these do together: //p' stderr) --model gaussian --no-page --out faults
+check "all faults at once: the options that it tells mend all" [ "$status" -eq 0 ]
+check "all faults at once: what is left" says "faults.csv: 1498 rows of a, b, side; 2 more were dropped" stdout
+run "$gradflow" score plain faults.csv --missing drop
+check "score: faults of other columns do not matter" [ "$(wc -l < stdout)" -eq 1499 ]
+printf 'a,c\nx,1\n2,\ny,3\n' > lacking.csv
+for verb in score report; do
+  run "$gradflow" "$verb" plain lacking.csv --out lacking.out
+  check "$verb: all that is lacking at once: the code is 1, not $status" [ "$status" -eq 1 ]
+  check "$verb: a column that is not there" says "no column \"b\"; it has: a, c"
+  check "$verb: words, counted" says 'row 1 (line 2), column "a": "x" is no number (and 1 more row)'
+  check "$verb: no option that it has not" [ "$(grep -c -e --except stderr)" -eq 0 ]
+  check "$verb: nothing is written" [ ! -e lacking.out ]
+done
+printf 'time [s],"b, of c",side,note\n' > names.csv
+tail -n +2 bow.csv | sed 's/$/,x/' >> names.csv
+run "$gradflow" fit names.csv --except 'note,"b, of c"' --given side --model gaussian --no-page --out "two words"
+check "a name with a comma, in quotes" says "1500 rows of time [s], side" stdout
+run "$gradflow" info "two words"
+check "a directory with a blank" [ "$status" -eq 0 ]
+
+# MODEL and DATA
+mkdir hollow
+printf '\x89PNG\r\n\x1a\n\0\0\0\rIHDR' > picture.png
+: > void
+for other in plain.csv samples.npy samples.npz picture.png; do
+  run "$gradflow" info "$other"
+  refused "info $other" "load: $other: it is no model; gradflow fit makes one"
+  run "$gradflow" sample "$other"
+  refused "sample $other" "load: $other: it is no model"
+  for verb in score report; do
+    run "$gradflow" "$verb" "$other" plain
+    refused "$verb, swapped: $other" "load: $other: it is no model; gradflow fit makes one; hint: plain is one: MODEL comes first"
+    run "$gradflow" "$verb" "$other" plain.csv
+    refused "$verb, two tables: $other" "load: $other: it is no model"
+    check "$verb, two tables: $other: no wrong hint" [ "$(grep -c "comes first" stderr)" -eq 0 ]
+  done
+done
+run "$gradflow" score samples.safetensors plain
+refused "swapped: a table as safetensors" "hint: plain is one: MODEL comes first"
+run "$gradflow" info void
+refused "an empty file" "void: it is empty"
+run "$gradflow" info hollow
+refused "a directory without a model" "hollow: no model is in this directory; hint: gradflow fit DATA --out hollow"
+run "$gradflow" info nowhere
+refused "no such model" "nowhere: not there"
+run "$gradflow" fit plain/model.safetensors --out refused
+refused "a model as a table" 'it is no table, but a "gradflow table model 1"'
+run "$gradflow" score plain plain/model.safetensors
+refused "score: two models" 'it is no table, but a "gradflow table model 1"'
+mkdir -p torn/checkpoints
+cp plain.csv torn/checkpoints/maf.checkpoint.safetensors
+run "$gradflow" fit plain.csv --except side --model maf --epochs 3 --out torn --resume
+refused "--resume with a table for a checkpoint" "torn/checkpoints/maf.checkpoint.safetensors: "
 run "$gradflow" score missing.csv plain.csv
 refused "no model" "missing.csv"
 sed 's/"grid":"\[0.0,0.0\]"/"grid":"[0.0,0.5]"/' plain/model.safetensors > changed.safetensors
@@ -258,6 +320,23 @@ score plain plain.csv --top 0
 sample plain -n -5
 sample plain -n many
 END
+run "$gradflow" fti plain.csv
+check "a slip in a verb: what was meant" says 'there is no verb "fti"; hint: gradflow fit'
+run "$gradflow" fti --help
+check "a slip in a verb, --help: the code is 2, not $status" [ "$status" -eq 2 ]
+run "$gradflow" fit plain.csv --colums a
+check "a slip in an option: what was meant" says "hint: --columns"
+run "$gradflow" help fly
+check "help with what is no verb: the code is 2, not $status" [ "$status" -eq 2 ]
+check "help with what is no verb: which there are" says "one of: fit, score, sample, report, info"
+run "$gradflow" --help
+cp stdout about
+run "$gradflow" help
+check "help" cmp -s stdout about
+run "$gradflow" score --help
+cp stdout about
+run "$gradflow" help score
+check "help score" cmp -s stdout about
 for verb in '' fit score sample report info; do
   # shellcheck disable=SC2086  # none, or one
   run "$gradflow" $verb --help

@@ -620,6 +620,50 @@ TEST_CASE("A fit that is stopped goes on to the same bits", "[table]") {
   }
 }
 
+TEST_CASE("What is constant in the rows to train on is refused by name, all at once", "[table]") {
+  Rng rng(1);
+  Tensor values = rng.normal({100, 4});
+  for (Index i = 0; i < 100; ++i)
+    for (const Index column : {1, 3})
+      values.mutable_data()[4 * i + column] = i < 80 ? real(0.5) : static_cast<real>(i);
+  const Split parts{
+      {"a", "k", "b", "x"}, values.rows(0, 80), values.rows(80, 90), values.rows(90, 100), {}};
+  FitOptions options;
+  options.model = "gaussian";
+  options.given = {"x"};
+  const std::string said = message_of<FileError>([&] { fit(parts, options); });
+  CHECK(contains(said,
+                 "column \"k\" is constant, 0.5, in all rows to train on; hint: leave it out "
+                 "with --except k\n"));
+  CHECK(contains(said, "column \"x\" is constant, 0.5, in all rows to train on"));
+  CHECK(contains(said, "do together: --except k,x"));
+  options.grid = {0, 1, 0};  // with noise on it it is not
+  CHECK(!contains(message_of<FileError>([&] { fit(parts, options); }), "column \"k\""));
+}
+
+TEST_CASE("A row that models hold for impossible is told as such, and comes back from the file",
+          "[table]") {
+  Rng rng(1);
+  Tensor values = rng.normal({100, 2});
+  values.mutable_data()[2 * 85] = 10 * std::sqrt(std::numeric_limits<real>::max());
+  const Split parts{{"a", "b"}, values.rows(0, 80), values.rows(80, 90), values.rows(90, 100), {}};
+  FitOptions options;
+  options.model = "maf";
+  options.training.epochs = 1;
+  const TableModel model = fit(parts, options);
+  constexpr double kInfinite = std::numeric_limits<double>::infinity();
+  const TableModel again = model_in(decode_tensors(encode_tensors(file_of(model)), "m"), "m");
+  for (const TableModel* of : {&model, &again}) {
+    CHECK(of->facts.on_validation.at("gaussian").value == -kInfinite);
+    CHECK(of->facts.on_validation.at("gaussian").error == kInfinite);
+    CHECK(std::isfinite(of->facts.on_test.at("gaussian").value));
+    CHECK(!of->facts.gain);
+    REQUIRE(of->facts.warnings.size() == 1);
+    CHECK(contains(of->facts.warnings[0], "none could be chosen"));
+  }
+  CHECK(again.hash() == model.hash());
+}
+
 TEST_CASE("A limit of time is kept, about", "[table]") {
   const Split parts = split(without_class(bow(5000, 3)), {.seed = 1});
   FitOptions options = small_maf();

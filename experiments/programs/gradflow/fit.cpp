@@ -89,16 +89,22 @@ int run_fit(FitCommand command) {
                      "fit: {}: there is a model already; hint: --resume to go on, --overwrite to "
                      "begin anew, or another --out",
                      model_path.string());
-  const std::string name = command.data == "-" ? "standard input" : command.data;
   command.read.last = command.fit.given;
   for (const std::string& column : command.fit.given) command.read.words[column] = {};
-  Table table = read_table(command.data, command.read);
+  Source source = open_source(command.data);
+  const std::string name = source.name();
+  Faults faults("fit: " + name);
+  Table table = read_table(std::move(source), command.read, faults);
+  const Index given = std::ranges::count_if(table.names, [&](const std::string& column) {
+    return std::ranges::find(command.fit.given, column) != command.fit.given.end();
+  });
+  std::vector<std::string> warnings =
+      check_table(table, {.constant_allowed = command.dequantise, .given = given}, faults);
+  faults.refuse();
   const Claim claim(command.out);
   const Index dropped = table.dropped;
   say("{}: {} rows of {}{}\n", name, table.rows(), fmt::join(table.names, ", "),
       dropped > 0 ? fmt::format("; {} more were dropped", dropped) : "");
-  std::vector<std::string> warnings = check_table(
-      table, {.constant_allowed = command.dequantise, .given = std::ssize(command.fit.given)});
   if (command.dequantise) {
     command.fit.grid = grid_of(table);
     command.fit.grid.resize(table.names.size() - command.fit.given.size());

@@ -6,6 +6,7 @@
 
 #include "experiments/programs/gradflow/verbs.h"
 #include "experiments/run/say.h"
+#include "experiments/table/read/tensor_rows.h"
 
 namespace gradflow {
 namespace {
@@ -60,8 +61,45 @@ std::vector<OutColumn> columns_of(const TableModel& model, const std::vector<std
 }
 
 int run_info(const std::filesystem::path& model) {
-  say("{}", description_of(load_model(model_file(model))));
+  say("{}", description_of(given_model(model)));
   return 0;
+}
+
+namespace {
+
+TableModel load_given(const std::filesystem::path& given) {
+  const std::filesystem::path path = model_file(given);
+  require<FileError>(path == given || std::filesystem::exists(path),
+                     "load: {}: no model is in this directory; hint: gradflow fit DATA --out {}",
+                     given.string(), shell_word(given.string()));
+  if (std::filesystem::is_regular_file(path)) {
+    const std::string start(open_source(path.string()).peek(16));
+    require<FileError>(!start.empty(), "load: {}: it is empty, and no model", path.string());
+    require<FileError>(looks_like_safetensors(start),
+                       "load: {}: it is no model; gradflow fit makes one", path.string());
+  }
+  return load_model(path);
+}
+
+bool is_model(const std::filesystem::path& given) {
+  try {
+    load_given(given);
+  } catch (const std::exception&) {
+    return false;
+  }
+  return true;
+}
+
+}  // namespace
+
+TableModel given_model(const std::filesystem::path& given, const std::string& data) {
+  try {
+    return load_given(given);
+  } catch (const FileError& error) {
+    if (data.empty() || data == "-" || !is_model(data)) throw;
+    throw FileError(
+        fmt::format("{}; hint: {} is one: MODEL comes first, then DATA", error.what(), data));
+  }
 }
 
 std::filesystem::path model_file(const std::filesystem::path& given) {

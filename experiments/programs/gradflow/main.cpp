@@ -3,13 +3,17 @@
 //
 // Read next: verbs.h.
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 
 #include "experiments/programs/gradflow/verbs.h"
+#include "experiments/run/nearest.h"
 #include "experiments/run/options.h"
 #include "experiments/run/say.h"
 #include "experiments/run/signals.h"
+#include "experiments/table/read/csv.h"
 #include "tensor/threads/parallel.h"
 
 namespace gradflow {
@@ -30,7 +34,9 @@ constexpr const char* kAbout =
 // What stands below the options of a verb.
 constexpr const char* kFitHelp =
     "It leaves model.safetensors, fit.json (how good each model is) and report.html (a page) in\n"
-    "--out. Ctrl-C ends it with the best so far.\n\n"
+    "--out. Ctrl-C ends it with the best so far. A name with a comma stands in quotes, and these "
+    "in\n"
+    "others, for the shell: --except 'id,\"length, in cm\"'.\n\n"
     "  gradflow fit measured.csv\n"
     "  gradflow fit flowers.csv --given species --except id --time 5m --out flowers\n"
     "  zcat big.csv.gz | gradflow fit - --columns x,y --model spline\n";
@@ -77,9 +83,17 @@ void add_missing(CLI::App& verb, Missing& missing) {
 void add_array(CLI::App& verb, std::string& array) {
   verb.add_option("--array", array, "Of an archive with several arrays: its name");
 }
-// Names that commas separate: one word, so that DATA may follow it. It may be there several times.
-void add_list(CLI::App& verb, const char* name, std::vector<std::string>& list, const char* help) {
-  verb.add_option(name, list, help)->delimiter(',')->allow_extra_args(false)->type_name("A,B");
+// Names that commas separate, in quotes if they have some themselves: one word, so that DATA may
+// follow it. It may be there several times.
+CLI::Option* add_list(CLI::App& verb, const char* name, std::vector<std::string>& list,
+                      const char* help) {
+  const auto take = [&list](const std::vector<std::string>& words) {
+    for (const std::string& word : words)
+      std::ranges::copy(csv_fields(word), std::back_inserter(list));
+  };
+  return verb.add_option_function<std::vector<std::string>>(name, take, help)
+      ->allow_extra_args(false)
+      ->type_name("A,B");
 }
 void add_model(CLI::App& verb, std::filesystem::path& model) {
   verb.add_option("MODEL", model, "A model, or the directory where fit has left it")->required();
@@ -166,9 +180,7 @@ void add_sample(CLI::App& verb, SampleCommand& c) {
   verb.add_option("-n", c.count, "How many rows")
       ->check(CLI::Range(0, 1'000'000'000))
       ->capture_default_str();
-  verb.add_option("--given", c.given, "A condition; once for each that the model has")
-      ->delimiter(',')
-      ->allow_extra_args(false)
+  add_list(verb, "--given", c.given, "A condition; once for each that the model has")
       ->type_name("NAME=VALUE");
   verb.add_option("--out", c.out, kOutHelp)->capture_default_str();
   add_seed(verb, c.seed);
@@ -188,9 +200,43 @@ std::string command_of(int argc, char** argv) {
   for (int i = 0; i < argc; ++i) {
     const std::string word = argv[i];
     if (word == "--resume" || word == "--overwrite") continue;
-    text += (i > 0 ? " " : "") + word;
+    text += (i > 0 ? " " : "") + shell_word(word);
   }
   return text;
+}
+
+// What a line says that could not be read, and what was probably meant.
+std::string complaint(const CLI::App& app, const CLI::ParseError& error) {
+  const std::vector<std::string> extra = app.remaining(/*recurse=*/true);
+  std::vector<std::string> names;
+  std::vector<const CLI::App*> asked{&app};
+  for (const CLI::App* verb : app.get_subcommands()) asked.push_back(verb);
+  for (const CLI::App* one : asked)
+    for (const CLI::Option* option : one->get_options())
+      for (const std::string& name : option->get_lnames()) names.push_back("--" + name);
+  for (const std::string& word : extra)
+    if (const std::string meant = nearest(word, names); word.starts_with('-') && !meant.empty())
+      return fmt::format("there is no option {:.40}; hint: {}", word, meant);
+  return error.what();
+}
+
+// "help fit" is "fit --help". Throws for a verb that is none.
+std::vector<std::string> words_of(int argc, char** argv, const CLI::App& app) {
+  std::vector<std::string> words(argv + std::min(argc, 1), argv + argc), verbs;
+  if (!words.empty() && words.front() == "help") {
+    words.erase(words.begin());
+    words.push_back("--help");
+  }
+  for (const CLI::App* verb : app.get_subcommands({})) verbs.push_back(verb->get_name());
+  const std::string first = words.empty() ? "" : words.front();
+  if (first.empty() || first.starts_with('-') || std::ranges::find(verbs, first) != verbs.end())
+    return words;
+  const std::string meant = nearest(first, verbs);
+  throw CLI::RuntimeError(
+      fmt::format("there is no verb \"{:.40}\"; {}", first,
+                  meant.empty() ? fmt::format("one of: {}", fmt::join(verbs, ", "))
+                                : "hint: gradflow " + meant),
+      2);
 }
 
 int run(int argc, char** argv) {
@@ -224,7 +270,9 @@ int run(int argc, char** argv) {
   add_report(report_verb, report);
   add_model(info_verb, info);
   try {
-    app.parse(argc, argv);
+    std::vector<std::string> words = words_of(argc, argv, app);
+    std::ranges::reverse(words);  // as CLI11 wants them
+    app.parse(words);
     if (app.get_subcommands().empty())
       throw CLI::RuntimeError("a verb is required: fit, score, sample, report or info", 2);
   } catch (const CLI::ParseError& error) {
@@ -233,7 +281,7 @@ int run(int argc, char** argv) {
         if (verb->parsed()) return say("{}", verb->help(app.get_name())), 0;
       return say("{}", app.help()), 0;
     }
-    complain("gradflow: {}\nTry --help, or gradflow VERB --help.\n", error.what());
+    complain("gradflow: {}\nTry --help, or gradflow VERB --help.\n", complaint(app, error));
     return 2;
   }
   if (threads > 0) set_threads(threads);

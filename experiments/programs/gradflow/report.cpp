@@ -10,15 +10,20 @@ namespace gradflow {
 
 int run_report(const ReportCommand& command) {
   const std::filesystem::path path = model_file(command.model);
-  const TableModel model = load_model(path);
+  const TableModel model = given_model(command.model, command.data);
   TablePage page{.model = model};
   if (!command.data.empty()) {
-    page.rows = read_table(command.data, {.columns = model.all_columns(),
-                                          .by_place = true,
-                                          .missing = command.missing,
-                                          .array = command.array,
-                                          .words = model.words()})
+    Source source = open_source(command.data);
+    Faults faults("report: " + source.name(), /*columns_may_go=*/false);
+    page.rows = read_table(std::move(source),
+                           {.columns = model.all_columns(),
+                            .by_place = true,
+                            .missing = command.missing,
+                            .array = command.array,
+                            .words = model.words()},
+                           faults)
                     .values;
+    faults.refuse();
     require<FileError>(page.rows.rows() >= 1, "report: {}: it has no rows", command.data);
   }
   page.held_out = page.rows;

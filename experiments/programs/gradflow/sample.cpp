@@ -23,7 +23,7 @@ std::map<std::string, std::string> named(const std::vector<std::string>& texts) 
 }  // namespace
 
 int run_sample(const SampleCommand& command) {
-  const TableModel model = load_model(model_file(command.model));
+  const TableModel model = given_model(command.model);
   const Tensor condition = model.conditions.row(named(command.given));
   if (condition.size() > 0) model.conditions.encode(condition);  // or throws, with nothing written
   const auto out = write_rows(command.out, columns_of(model, model.all_columns()));

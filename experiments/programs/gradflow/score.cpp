@@ -27,19 +27,26 @@ struct Scored {
 class Scorer {
  public:
   Scorer(const TableModel& model, RowReader& rows, const ScoreCommand& command)
-      : model_(model), rows_(rows), command_(command) {
-    select_columns(rows_, model.all_columns(), model.words());
+      : model_(model),
+        rows_(rows),
+        command_(command),
+        faults_("score: " + rows.source(), /*columns_may_go=*/false) {
+    std::vector<std::string> columns = model.all_columns();
+    select_columns(rows_, columns, {.by_place = true, .words = model.words()}, faults_);
   }
 
-  // The next ones; none at the end.
+  // The next ones; none at the end. Where something is wrong it reads on, to say all of it.
   std::vector<Scored> next() {
     std::vector<double> row(rows_.selected().size());
     std::vector<real> numbers;
     std::vector<Scored> block;
-    while (std::ssize(block) < kBlock && next_whole_row(rows_, row, command_.missing, dropped_)) {
+    while (std::ssize(block) < kBlock &&
+           next_row(rows_, row, command_.missing, dropped_, faults_)) {
+      if (!faults_.empty()) continue;
       for (const double x : row) numbers.push_back(static_cast<real>(x));
       block.push_back({0, rows_.text(), {numbers.end() - std::ssize(row), numbers.end()}});
     }
+    faults_.refuse();
     if (block.empty()) return block;
     const Tensor values({std::ssize(block), std::ssize(row)}, numbers);
     const auto log_p = log_prob(model_, values, Rng(command_.seed).fork(blocks_++));
@@ -55,6 +62,7 @@ class Scorer {
   const TableModel& model_;
   RowReader& rows_;
   const ScoreCommand& command_;
+  Faults faults_;
   std::uint64_t blocks_ = 0;
   Index dropped_ = 0;
   std::vector<double> all_;
@@ -122,7 +130,7 @@ void summarise(const TableModel& model, const Scorer& scorer) {
 }  // namespace
 
 int run_score(const ScoreCommand& command) {
-  const TableModel model = load_model(model_file(command.model));
+  const TableModel model = given_model(command.model, command.data);
   const auto rows = read_rows(open_source(command.data), command.array);
   Scorer scorer(model, *rows, command);
   Scores out(model, *rows, command.out);

@@ -53,6 +53,9 @@ int run_info(const std::filesystem::path& model);
 
 // A directory or a file: what fit has been told, or has left, names the model.
 std::filesystem::path model_file(const std::filesystem::path& given);
+// That model. Throws FileError where there is none, and says so if the table, which stands behind
+// it on the command line, is one.
+TableModel given_model(const std::filesystem::path& given, const std::string& data = "");
 
 // Columns of these names, with the words of those that the model knows by words.
 std::vector<OutColumn> columns_of(const TableModel& model, const std::vector<std::string>& names);

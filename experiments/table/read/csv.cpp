@@ -7,7 +7,6 @@
 #include <charconv>
 #include <cstdlib>
 #include <cstring>
-#include <set>
 #include <utility>
 
 namespace gradflow {
@@ -89,7 +88,23 @@ char delimiter_of(std::string_view line) {
   return field_end(inner, 0, ' ') < inner.size() ? ' ' : ',';
 }
 
+// What columns are called; one without a name by its place, so that an option can tell it.
+std::vector<std::string> names_in(std::string_view line, char delimiter) {
+  std::vector<std::string> names;
+  split(line, delimiter, [&](Index i, std::string_view field) {
+    names.push_back(unquoted(field));
+    if (names.back().empty()) names.back() = fmt::format("x{}", i + 1);
+  });
+  return names;
+}
+
 }  // namespace
+
+std::vector<std::string> csv_fields(std::string_view line) {
+  std::vector<std::string> fields;
+  split(line, ',', [&](Index, std::string_view field) { fields.push_back(unquoted(field)); });
+  return fields;
+}
 
 std::optional<double> number_of(std::string_view field) {
   field = trimmed(field);
@@ -112,41 +127,39 @@ CsvReader::CsvReader(Source source) : bytes_(std::move(source)), buffer_(kPiece)
     std::array<char, 3> mark{};
     bytes_.read(mark.data(), mark.size());
   }
-  require<FileError>(next_record(), "read: {}: it has no line", source_);
-  require<FileError>(record_.find('\0') == record_.npos,
+  std::optional<std::string> heading;  // the last of the lines that begin with #
+  bool there = next_record();
+  for (; there && record_.starts_with('#'); there = next_record()) heading = record_.substr(1);
+  require<FileError>(there || heading, "read: {}: it has no line", source_);
+  const std::string line(there ? record_ : *heading);
+  require<FileError>(line.find('\0') == line.npos,
                      "read: {}: it is no table: a zero byte in its first line", source_);
-  std::string_view line = record_;
-  const bool comment = line.starts_with('#');
-  if (comment) line.remove_prefix(1);
   delimiter_ = delimiter_of(line);
-  bool numbers = !comment;
-  split(line, delimiter_, [&](Index, std::string_view field) {
-    names_.push_back(unquoted(field));
+  bool numbers = true;
+  const Index count = split(line, delimiter_, [&](Index, std::string_view field) {
     numbers &= number_of(field).has_value();
   });
-  pending_ = numbers;
-  if (numbers) {
-    const Index count = std::ssize(names_);
-    names_.clear();
+  if (heading) names_ = names_in(*heading, delimiter_);
+  const bool is_named = std::ssize(names_) == count;  // else it was a comment
+  pending_ = there && (is_named || numbers);
+  if (is_named) return;
+  names_.clear();
+  if (numbers)
     name_columns(count);
-  }
-  std::set<std::string> seen;
-  for (const std::string& name : names_)
-    require<FileError>(seen.insert(name).second, "read: {}: two columns are named \"{}\"", source_,
-                       name);
+  else
+    names_ = names_in(line, delimiter_);
 }
 
 bool CsvReader::next(std::span<double> row) {
   if (!std::exchange(pending_, false) && !next_record()) return false;
   ++row_;
   const Index columns = std::ssize(names_);
-  const Index fields = split(record_, delimiter_, [&](Index i, std::string_view field) {
+  fields_ = split(record_, delimiter_, [&](Index i, std::string_view field) {
     if (i >= columns) return;
     const Index place = places_[static_cast<std::size_t>(i)];
     if (place >= 0) row[static_cast<std::size_t>(place)] = number(field, i);
   });
-  require<FileError>(fields == columns, "read: {}: {} has {} fields; {} are required, as in line 1",
-                     source_, place(), fields, columns);
+  if (fields_ != columns) std::ranges::fill(row, kMissing);
   return true;
 }
 
@@ -162,31 +175,61 @@ double CsvReader::number(std::string_view field, Index column) {
   if (!words_.empty())
     if (const auto found = words_.find(column); found != words_.end())
       return word(field, column, found->second);
-  const std::optional<double> value = number_of(field);
-  if (value) return *value;
-  const bool decimal_comma = delimiter_ != ',' && field.find(',') != field.npos;
-  if (decimal_comma)
-    throw FileError(
-        fmt::format("read: {}: {} is no number; hint: decimals need a point, not a comma", source_,
-                    about(field, column)));
-  const std::vector<std::string> columns = columns_without_number();
-  const std::string names = fmt::format("{}", fmt::join(columns, ","));
-  const bool one = columns.size() == 1;
-  throw FileError(
-      fmt::format("read: {}: {} is no number; hint: --except {} leaves {} out, --given {} takes {}",
-                  source_, about(field, column), names, one ? "it" : "them", names,
-                  one ? "it for a class" : "them for classes"));
+  return number_of(field).value_or(kMissing);
 }
 
-// Of those in this row, so that a person is told once.
-std::vector<std::string> CsvReader::columns_without_number() const {
-  std::vector<std::string> names;
-  split(record_, delimiter_, [&](Index i, std::string_view field) {
-    if (i < std::ssize(names_) && places_[static_cast<std::size_t>(i)] >= 0 &&
-        !words_.contains(i) && !number_of(field))
-      names.push_back(names_[static_cast<std::size_t>(i)]);
-  });
-  return names;
+std::vector<bool> CsvReader::note_strangers(Faults& faults) const {
+  constexpr auto kKind = Faults::Kind::fields;
+  const Index columns = std::ssize(names_);
+  std::vector<bool> noted(names_.size(), fields_ != columns);
+  if (fields_ == columns)
+    split(record_, delimiter_, [&](Index i, std::string_view field) {
+      if (!is_selected(i) || !is_stranger(field, i)) return;
+      noted[static_cast<std::size_t>(i)] = true;
+      note_stranger(field, i, faults);
+    });
+  else if (!faults.again(kKind, -1))
+    faults.add(
+        kKind, -1, "",
+        fmt::format("{} has {} fields; {} are required, as in line 1", place(), fields_, columns));
+  return noted;
+}
+
+// Neither a number, or one of the words that are taken, nor missing.
+bool CsvReader::is_stranger(std::string_view field, Index column) const {
+  const auto words = words_.find(column);
+  if (words == words_.end()) return !number_of(field);
+  const std::string text = unquoted(field);
+  const std::vector<std::string>& known = words->second.known;
+  return !means_missing(text) && std::ranges::find(known, text) == known.end();
+}
+
+void CsvReader::note_stranger(std::string_view field, Index column, Faults& faults) const {
+  const auto words = words_.find(column);
+  const bool of_words = words != words_.end();
+  const Faults::Kind kind = of_words ? Faults::Kind::no_word : Faults::Kind::no_number;
+  if (faults.again(kind, column)) return;
+  const std::string name = names_[static_cast<std::size_t>(column)], what = about(field, column),
+                    list = as_argument({name}),
+                    except = faults.columns_may_go() ? "--except " + list + " leaves it out" : "";
+  if (of_words && words->second.closed)
+    return faults.add(kind, column, "",
+                      fmt::format("{} is none of: {:.200}", what,
+                                  fmt::format("{}", fmt::join(words->second.known, ", "))));
+  if (of_words)
+    return faults.add(
+        kind, column, name,
+        fmt::format("{} is one more word than the {} that a class may have", what, kMostWords),
+        except);
+  if (delimiter_ != ',' && field.find(',') != field.npos)
+    return faults.add(kind, column, "", what + " is no number",
+                      "decimals need a point, not a comma: tr , . < FILE");
+  const bool throughout = row_ == 1 && faults.columns_may_go();  // so does its first field
+  faults.add(kind, column, name, what + " is no number",
+             except + (throughout ? fmt::format(", --given {} takes it for a class of at most {} "
+                                                "words",
+                                                list, kMostWords)
+                                  : ""));
 }
 
 // What the first field is, a word or a number, all are.
@@ -199,13 +242,7 @@ double CsvReader::word(std::string_view field, Index column, Words& words) {
   }
   const auto found = std::ranges::find(words.known, text);
   if (found != words.known.end()) return static_cast<double>(found - words.known.begin());
-  require<FileError>(!words.closed, "read: {}: {} is none of: {:.200}", source_,
-                     about(field, column), fmt::format("{}", fmt::join(words.known, ", ")));
-  require<FileError>(words.known.size() < kMostWords,
-                     "read: {}: {} is one more word than the {} that a class may have; hint: "
-                     "--except {} leaves it out",
-                     source_, about(field, column), kMostWords,
-                     names_[static_cast<std::size_t>(column)]);
+  if (words.closed || words.known.size() == kMostWords) return kMissing;
   words.known.push_back(text);
   return static_cast<double>(words.known.size() - 1);
 }

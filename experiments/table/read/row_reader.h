@@ -14,8 +14,8 @@
 #include <string>
 #include <vector>
 
+#include "experiments/table/read/faults.h"
 #include "experiments/table/read/source.h"
-#include "tensor/real.h"
 
 namespace gradflow {
 
@@ -34,16 +34,20 @@ class RowReader {
   const std::vector<Index>& selected() const { return selected_; }
   // Whether the names are the file's own; if not, they are x1, x2, ...
   bool has_names() const { return has_names_; }
-  // A column of words: next() gives the place of each among these, and refuses others. Without
+  // A column of words: next() gives the place of each among these, NaN for others. Without
   // words they are those that are met, up to kMostWords, if the first one is no number.
   void take_words(Index column, std::vector<std::string> words = {});
   // Those of a column, as far as they were met; empty for a column of numbers.
   std::vector<std::string> words(Index column) const;
   static constexpr std::size_t kMostWords = 50;
 
-  // The next row, one number for each selected column: NaN where it is missing. False at the end.
-  // Throws FileError, naming row and column, for what is no number.
+  // The next row, one number for each selected column: NaN where it is missing, or is none. False
+  // at the end.
   virtual bool next(std::span<double> row) = 0;
+  // Notes what is no number in that row, naming row and column. For each column: whether it is.
+  virtual std::vector<bool> note_strangers(Faults&) const {
+    return std::vector<bool>(names_.size(), false);
+  }
   Index row() const { return row_; }  // the number of rows that next() has given
   // Where that row is, for messages: "row 16 (line 17)".
   virtual std::string place() const;

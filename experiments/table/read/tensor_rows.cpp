@@ -24,6 +24,10 @@ TensorRows::TensorRows(Source source, const std::string& tensor) {
 }
 
 std::string TensorRows::only_tensor(const TensorFile& file) const {
+  const std::string format =
+      file.metadata.contains("format") ? file.metadata.at("format") : std::string();
+  require<FileError>(!format.starts_with("gradflow "), "read: {}: it is no table, but a \"{:.40}\"",
+                     source_, format);
   std::vector<std::string> names;
   for (const auto& [name, x] : file.tensors) names.push_back(name);
   require<FileError>(names.size() == 1,

@@ -12,7 +12,10 @@ namespace {
 
 // A number of so many bytes, the lowest first.
 std::string number(std::uint64_t value, std::size_t width) {
-  return {reinterpret_cast<const char*>(&value), width};
+  std::string bytes(width, '\0');
+  for (std::size_t i = 0; i < width && value > 0; ++i, value >>= 8)
+    bytes[i] = static_cast<char>(value & 0xff);
+  return bytes;
 }
 
 std::string text_of(const Shape& shape) {
