@@ -133,7 +133,7 @@ const in_training = () => models.filter(which => state.which === 'both' || state
 function clock_text() {
   const fast = shown.training && pace.rate, left = fast > 0 && pace.left(state.length - least_steps());
   return `flow ${steps('flow')}, matching ${steps('matching')}\nof ${state.length} training steps` +
-    (left ? `; ${Math.round(fast)}/s, ${left} left` : shown.training ? '' : of_before() ? ', before the last stroke' : done() ? ': done' : '');
+    (left ? `; ${Math.round(fast)}/s, ${left} left` : shown.training ? '' : of_before() ? ', old drawing' : done() ? ': done' : '');
 }
 // More of the same is of no use then: Train begins anew.
 const done = () => in_training().every(which => progress[which]?.rate === 0);
