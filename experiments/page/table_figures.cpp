@@ -104,9 +104,9 @@ std::optional<LineFigure> losses_figure(const Facts& facts) {
       .name = "losses", .x_label = "epoch", .y_label = "negative log-likelihood, nats a row"};
   for (const auto& [kind, history] : facts.histories) {
     if (kind == "flow-matching") continue;  // its loss is of another kind
-    const auto numbers = [&](auto number) {
+    const auto numbers = [&epochs = history.epochs](auto number) {
       std::vector<double> all;
-      for (const Epoch& epoch : history.epochs) all.push_back(number(epoch));
+      for (const Epoch& epoch : epochs) all.push_back(number(epoch));
       return all;
     };
     const auto epochs = numbers([](const Epoch& e) { return static_cast<double>(e.number); });

@@ -10,8 +10,9 @@ Tensor one_hot(Index B, Index i, Index D) { return kernel::pad(ones({B, 1}), 1, 
 
 void check(const Var& y, const Var& t) {
   require(y.shape().rank() == 2, "divergence: y {} given; (B, D) is required", y.shape());
-  const bool tracked = Recorder::tracks("divergence", y) | Recorder::tracks("divergence", t);
-  require<GraphError>(!tracked,
+  const bool y_tracked = Recorder::tracks("divergence", y),
+             t_tracked = Recorder::tracks("divergence", t);  // both: either may throw
+  require<GraphError>(!y_tracked && !t_tracked,
                       "divergence: y or t on a tape given; it is a number; hint: "
                       "with_divergence() of a network has a gradient");
 }

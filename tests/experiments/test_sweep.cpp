@@ -20,7 +20,7 @@ TEST_CASE("sweep: recipes, sets and seeds", "[.][sweep]") {
   Index trained = 0;
   for (const std::string& name : distinct_sets()) {
     const DataSet set = data_set(name);
-    for (const std::uint64_t seed : {0, 1, 2, 3, 4})
+    for (std::uint64_t seed = 0; seed < 5; ++seed)
       for (const Recipe& known : kRecipes) {
         CAPTURE(name, known.name, seed);
         Rng rng(seed);

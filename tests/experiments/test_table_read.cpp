@@ -495,12 +495,11 @@ TEST_CASE("Whatever is wrong with a table is said at once, each with what mends 
   constexpr int kRows = 60;
   enum Wrong { words, missing, constant, twice, empty, unknown, fields, kinds };
   const char* const told[] = {
-      "row 1 (line 2), column \"day\": \"d1\" is no number (and 59 more rows); hint: --except "
-      "day "
-      "leaves it out, --given day takes it for a class of at most 50 words",
+      ("row 1 (line 2), column \"day\": \"d1\" is no number (and 59 more rows); hint: --except "
+       "day leaves it out, --given day takes it for a class of at most 50 words"),
       "row 3 (line 4), column \"b\": it is missing (and 1 more row); hint: --missing drop",
-      "column \"k\" is constant, 7; its density would be infinite; hint: leave it out with "
-      "--except k",
+      ("column \"k\" is constant, 7; its density would be infinite; hint: leave it out with "
+       "--except k"),
       "2 columns are named \"n\"; hint: --except n leaves them out",
       "row 1 (line 2), column \"e\": it is missing (and 59 more rows); hint: --except e",
       "no columns \"y\", \"z\"; it has: a, b",

@@ -286,7 +286,7 @@ std::vector<Interpolant> interpolants() {
 TEST_CASE("an interpolant's slopes are its derivatives, and it leads from noise to data") {
   for (const Interpolant& path : interpolants()) {
     CAPTURE(path.name);
-    const Tensor times({5, 1}, {0.05, 0.3, 0.5, 0.8, 0.99});
+    const Tensor times({5, 1}, {real(0.05), real(0.3), real(0.5), real(0.8), real(0.99)});
     Tape tape;
     const Var t = tape.variable(times);
     const Coefficients c = path.clamped_at(t);

@@ -219,7 +219,8 @@ TEST_CASE("the worst point decides on the steps, however many others there are")
 
 TEST_CASE("the first step, the norm and the factor are those of the book") {
   const Adaptive allowed{.relative = 0.1, .absolute = 0.01};
-  const Tensor e({{0.3, 0}, {0.11, 0.22}}), y({{-2, 1}, {1, 0}}), y_1({{1, 1}, {-1, 2.1}});
+  const Tensor e({{real(0.3), 0}, {real(0.11), real(0.22)}}), y({{-2, 1}, {1, 0}});
+  const Tensor y_1({{1, 1}, {-1, real(2.1)}});
   // Rows: .3/.21 and 0; .11/.11 and .22/.22. Root mean squares 1.0102 and 1.
   CHECK(close(real(largest_row_error(e, y, y_1, allowed)), 0.3 / 0.21 / std::sqrt(2.0), 20));
   CHECK(std::isnan(largest_row_error(Tensor({{std::nanf(""), 0}, {1, 1}}), y, y_1, allowed)));

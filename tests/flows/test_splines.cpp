@@ -63,7 +63,8 @@ struct Curve {
   }
 };
 
-const Tensor kGolden({{0.3, -0.2, 0.5, 0.1, -0.4, 0.2, 0.1, 0.6, 0.5, -0.3, 0.2}});
+const Tensor kGolden({{real(0.3), real(-0.2), real(0.5), real(0.1), real(-0.4), real(0.2),
+                       real(0.1), real(0.6), real(0.5), real(-0.3), real(0.2)}});
 constexpr SplineOptions kGoldenOptions{.bins = 4, .box = 3};
 
 std::vector<Univariate> both_forms(const SplineOptions& options, Ends ends = Ends::straight) {

@@ -113,7 +113,7 @@ TEST_CASE("residual blocks add to what they are given") {
     return plain_linear(h, network.layers[l]);
   };
   Reference h = layer(1, bent(layer(0, reference(x))));
-  for (const std::size_t l : {2, 4}) {
+  for (std::size_t l = 2; l <= 4; l += 2) {
     const Reference added = layer(l + 1, bent(layer(l, bent(h))));
     for (std::size_t i = 0; i < h.values.size(); ++i) h.values[i] += added.values[i];
   }

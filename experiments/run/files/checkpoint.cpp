@@ -127,10 +127,11 @@ TrainingState restore_checkpoint(const TensorFile& file, const std::string& name
     state.epochs = parse_epochs(lookup(file, "epochs"));
     state.lengths = parse_lengths(lookup(file, "lengths"));
     const auto steps = parse<Index>(lookup(file, "optimizer_steps"));
-    const Index begun = epoch + (state.step > 0),
+    const bool in_range =
+        std::ssize(state.epochs) == epoch && state.step >= 0 && state.step <= run.steps;
+    const Index begun = in_range ? epoch + (state.step > 0) : 0,
                 length = state.lengths.empty() ? 0 : state.lengths.back();
-    require<FileError>(std::ssize(state.epochs) == epoch && begun <= length && state.step >= 0 &&
-                           state.step <= run.steps && steps == epoch * run.steps + state.step,
+    require<FileError>(in_range && begun <= length && steps == epoch * run.steps + state.step,
                        "its epoch {}, step {} and optimizer_steps {} contradict each other, its {} "
                        "epochs or the {} steps in an epoch of this run",
                        epoch, state.step, steps, length, run.steps);
