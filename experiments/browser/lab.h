@@ -70,12 +70,11 @@ class Lab {
   Tensor velocity(const Tensor& points, real t, Label label) const;
   // Exact, but for the solver's error of Runge-Kutta's method: (n).
   Tensor log_density(Which which, const Tensor& points, Index steps, Label label) const;
-  // Means over points of the data. Where a step turns space inside out its steps make no density:
-  // `lost` is over the others.
+  // Means over points of the data: of -log p of the field, which is the same whatever the solver;
+  // and of how much more it is of what this solver's steps make of the field. Where a step turns
+  // space inside out there is no such density: `lost` is over the others, 0 without any.
   struct Cost {
-    double exact;  // -log p of the field: whatever the solver, the same
-    double
-        lost;  // how much more it is of what this solver's steps make of it; 0, if all are folded
+    double exact, lost;
     double folded;  // the share of the points that are left out
   };
   Cost cost(const Solver& solver) const;

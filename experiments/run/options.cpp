@@ -6,14 +6,14 @@
 #include <algorithm>
 
 #include "experiments/run/say.h"
+#include "experiments/run/shell.h"
 
 namespace gradflow {
 namespace {
 
 constexpr Index kQuickPoints = 25'000, kQuickEpochs = 6;
-// Characters that a shell leaves alone.
-constexpr const char* kPlain =
-    "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-+=./,:@%";
+// A program that says how to go on adds the one or the other.
+constexpr std::string_view kGoingOn[] = {"--resume", "--figures-only"};
 
 void add(CLI::App& app, const Setting& setting) {
   if (!setting.flag.empty()) {
@@ -40,25 +40,6 @@ void add_drawing(CLI::App& app, RunOptions& o) {
   app.add_option("--out", o.out, "Directory for figures, weights and logs");
   app.add_flag("--svg", o.svg, "Write each figure as SVG too");
   app.add_flag("--pdf", o.pdf, "Write each figure as PDF too");
-}
-
-// The command as it can be given to a shell again, but for --resume and --figures-only: a program
-// that says how to go on adds the one or the other.
-std::string command_line(int argc, char** argv) {
-  std::string text;
-  for (int i = 0; i < argc; ++i) {
-    const std::string word = argv[i];
-    if (word == "--resume" || word == "--figures-only") continue;
-    if (i > 0) text += ' ';
-    if (!word.empty() && word.find_first_not_of(kPlain) == std::string::npos) {
-      text += word;
-      continue;
-    }
-    text += '\'';
-    for (const char c : word) text += c == '\'' ? "'\\''" : std::string(1, c);
-    text += '\'';
-  }
-  return text;
 }
 
 std::string program_name(char** argv) { return std::filesystem::path(argv[0]).filename().string(); }
@@ -95,7 +76,7 @@ Settings settings_of(RunOptions& options) {
 std::optional<int> parse_options(int argc, char** argv, const std::string& description,
                                  RunOptions& options, const Settings& of_model) {
   options.program = program_name(argv);
-  options.command = command_line(argc, argv);
+  options.command = command_line(argc, argv, kGoingOn);
   CLI::App app(description, options.program);
   app.option_defaults()->always_capture_default();
   for (const Setting& setting : settings_of(options) + of_model) add(app, setting);
@@ -121,7 +102,7 @@ std::optional<int> parse_options(int argc, char** argv, const std::string& descr
 std::optional<int> parse_drawing_options(int argc, char** argv, const std::string& description,
                                          RunOptions& options) {
   options.program = program_name(argv);
-  options.command = command_line(argc, argv);
+  options.command = command_line(argc, argv, kGoingOn);
   CLI::App app(description, options.program);
   app.option_defaults()->always_capture_default();
   add_drawing(app, options);

@@ -173,9 +173,9 @@ void warn_of_counts(const Table& table, std::vector<std::string>& warnings) {
     if (even) names.push_back(table.names[static_cast<std::size_t>(c)]);
   }
   if (!names.empty())
-    warnings.push_back(fmt::format(
-        "{}: the same step from row to row, as the number of a row has; --except {} leaves {} out",
-        naming(names), as_argument(names), names.size() == 1 ? "it" : "them"));
+    warnings.push_back(
+        fmt::format("{}: the same step from row to row, as the number of a row has; {}",
+                    naming(names), leaving_out(names)));
 }
 
 // The correlations of the first so many columns (own, own), row by row: of 20 000 rows at most,
@@ -220,9 +220,8 @@ void warn_of_dependent(const Table& table, Index own,
   }
   if (!names.empty())
     warnings.push_back(fmt::format(
-        "{}: given by the columns before, and a density may become as high as it likes; --except "
-        "{} leaves {} out",
-        naming(names), as_argument(names), names.size() == 1 ? "it" : "them"));
+        "{}: given by the columns before, and a density may become as high as it likes; {}",
+        naming(names), leaving_out(names)));
 }
 
 // Of the first so many columns, where they repeat values.

@@ -9,6 +9,7 @@
 #include <cstring>
 
 #include "experiments/run/files/safetensors.h"
+#include "experiments/run/shell.h"
 #include "experiments/table/read/csv.h"
 #include "experiments/table/read/npy.h"
 #include "experiments/table/table.h"

@@ -9,7 +9,7 @@ import {Curve, plot} from './loss_plot.js';
 import {dabs, draw_line, dabs_text, drawn_points, kFewestDabs, read_dabs, read_table} from './own_data.js';
 import {Pace, in_steps} from './pace.js';
 import {Refresher} from './refresh.js';
-import {Shelf, affected, choices_of, words} from './shelf.js';
+import {Shelf, affected, choices_of, named, words} from './shelf.js';
 import {checked, from_address, initial, remember, solver_steps, state} from './state.js';
 import {TapeView} from './tape_view.js';
 import {classes, finer_jobs, finish_picture, jobs, models, nearest, paint_panels, shown, take_canvases} from './views.js';
@@ -184,7 +184,6 @@ async function load_data() {
 const by_class_name = name => state.by_class && sets.some(s => s.name === name + '_by_class') ? name + '_by_class' : name;
 
 const curves_of = {flow: ['flow'], matching: ['matching', 'matching_nats']};
-const named = set => set.replaceAll('_', ' ');
 const own_data = () => state.set !== 'own' ? '' : pasted ? `table ${pasted.number}` : 'drawn';
 const chosen = which => choices_of(which, {...made, own: made_data});
 let made = {...state}, made_data = '', made_table = null;  // what the present models were made with
@@ -574,6 +573,7 @@ for (const which of models) {
 }
 const guide = new Guide($);
 $('guide-end').onclick = guarded(() => { const left = close_card(); show_choices(); return changed(...left); });
+$('controls').elements.steps.max = solver_steps.length - 1;
 $('ticks').replaceChildren(...solver_steps.map(n => Object.assign(document.createElement('span'), {textContent: n})));
 const tape = new TapeView($);
 const record = guarded(async () => tape.show((await ask('tape', {which: $('tape-of').value})).nodes));

@@ -13,12 +13,14 @@ export const affected = names => Object.keys(made_with).filter(which => names.so
 export const choices_of = (which, state) => Object.fromEntries(made_with[which].map(name => [name, state[name]]));
 const same = (a, b) => Object.keys(a).every(name => a[name] === b[name]);
 
+export const named = set => set.replaceAll('_', ' ');  // as a reader reads it
+
 // In a few words, with what is not as it is now.
 export function words(which, choices, now) {
   const what = which === 'flow' ? `${choices.maps === 'affine' ? 'affine' : 'splines'}, ${choices.couplings} layers`
     : `${choices.pairing === 'optimal' ? 'optimal-transport' : 'independent'} pairs${choices.smooth ? ', smooth' : ''}`;
   const others = common.filter(name => name !== 'own' && name !== 'length' && choices[name] !== now[name]).map(name =>
-    name === 'set' ? choices.set.replaceAll('_', ' ') : name === 'by_class' ? (choices.by_class ? 'told classes' : 'not told classes')
+    name === 'set' ? named(choices.set) : name === 'by_class' ? (choices.by_class ? 'told classes' : 'not told classes')
       : `${name} ${choices[name]}`);
   return [what, ...others].join(', ');
 }

@@ -6,6 +6,7 @@
 
 #include "experiments/programs/gradflow/verbs.h"
 #include "experiments/run/say.h"
+#include "experiments/run/shell.h"
 #include "experiments/table/read/tensor_rows.h"
 
 namespace gradflow {

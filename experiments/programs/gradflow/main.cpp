@@ -12,6 +12,7 @@
 #include "experiments/run/nearest.h"
 #include "experiments/run/options.h"
 #include "experiments/run/say.h"
+#include "experiments/run/shell.h"
 #include "experiments/run/signals.h"
 #include "experiments/table/read/csv.h"
 #include "tensor/threads/parallel.h"
@@ -34,9 +35,8 @@ constexpr const char* kAbout =
 // What stands below the options of a verb.
 constexpr const char* kFitHelp =
     "It leaves model.safetensors, fit.json (how good each model is) and report.html (a page) in\n"
-    "--out. Ctrl-C ends it with the best so far. A name with a comma stands in quotes, and these "
-    "in\n"
-    "others, for the shell: --except 'id,\"length, in cm\"'.\n\n"
+    "--out. Ctrl-C ends it with the best so far. A name with a comma stands in quotes, and\n"
+    "these in others, for the shell: --except 'id,\"length, in cm\"'.\n\n"
     "  gradflow fit measured.csv\n"
     "  gradflow fit flowers.csv --given species --except id --time 5m --out flowers\n"
     "  zcat big.csv.gz | gradflow fit - --columns x,y --model spline\n";
@@ -195,16 +195,6 @@ void add_report(CLI::App& verb, ReportCommand& c) {
   add_seed(verb, c.seed);
 }
 
-std::string command_of(int argc, char** argv) {
-  std::string text;
-  for (int i = 0; i < argc; ++i) {
-    const std::string word = argv[i];
-    if (word == "--resume" || word == "--overwrite") continue;
-    text += (i > 0 ? " " : "") + shell_word(word);
-  }
-  return text;
-}
-
 // What a line says that could not be read, and what was probably meant.
 std::string complaint(const CLI::App& app, const CLI::ParseError& error) {
   const std::vector<std::string> extra = app.remaining(/*recurse=*/true);
@@ -240,7 +230,9 @@ std::vector<std::string> words_of(int argc, char** argv, const CLI::App& app) {
 }
 
 int run(int argc, char** argv) {
-  FitCommand fit{.command = command_of(argc, argv)};
+  // To go on with --resume is added.
+  constexpr std::string_view kOnce[] = {"--resume", "--overwrite"};
+  FitCommand fit{.command = command_line(argc, argv, kOnce)};
   ScoreCommand score;
   SampleCommand sample;
   ReportCommand report;

@@ -210,8 +210,7 @@ void CsvReader::note_stranger(std::string_view field, Index column, Faults& faul
   const Faults::Kind kind = of_words ? Faults::Kind::no_word : Faults::Kind::no_number;
   if (faults.again(kind, column)) return;
   const std::string name = names_[static_cast<std::size_t>(column)], what = about(field, column),
-                    list = as_argument({name}),
-                    except = faults.columns_may_go() ? "--except " + list + " leaves it out" : "";
+                    except = faults.columns_may_go() ? leaving_out({name}) : "";
   if (of_words && words->second.closed)
     return faults.add(kind, column, "",
                       fmt::format("{} is none of: {:.200}", what,
@@ -228,7 +227,7 @@ void CsvReader::note_stranger(std::string_view field, Index column, Faults& faul
   faults.add(kind, column, name, what + " is no number",
              except + (throughout ? fmt::format(", --given {} takes it for a class of at most {} "
                                                 "words",
-                                                list, kMostWords)
+                                                as_argument({name}), kMostWords)
                                   : ""));
 }
 

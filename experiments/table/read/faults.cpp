@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "experiments/run/shell.h"
 #include "experiments/table/write/output.h"
 
 namespace gradflow {
@@ -88,16 +89,9 @@ std::string as_argument(const std::vector<std::string>& names) {
   return shell_word(list);
 }
 
-std::string shell_word(const std::string& word) {
-  const auto plain = [](unsigned char c) {
-    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
-           c >= 0x80 ||
-           std::string_view("_-+=.,:/@%").find(static_cast<char>(c)) != std::string_view::npos;
-  };
-  if (!word.empty() && std::ranges::all_of(word, plain)) return word;
-  std::string quoted = "'";
-  for (const char c : word) quoted += c == '\'' ? std::string("'\\''") : std::string(1, c);
-  return quoted + "'";
+std::string leaving_out(const std::vector<std::string>& names) {
+  return fmt::format("--except {} leaves {} out", as_argument(names),
+                     names.size() == 1 ? "it" : "them");
 }
 
 }  // namespace gradflow

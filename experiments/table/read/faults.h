@@ -59,7 +59,7 @@ class Faults {
 
 // Names as an option such as --except takes them, for a shell: a,'"b, of c"'.
 std::string as_argument(const std::vector<std::string>& names);
-// A word of a command line as a shell wants it: in quotes if need be.
-std::string shell_word(const std::string& word);
+// What those of these columns are told who do not want them: "--except a,b leaves them out".
+std::string leaving_out(const std::vector<std::string>& names);
 
 }  // namespace gradflow
