@@ -6,10 +6,28 @@
 
 namespace gradflow {
 
+namespace {
+std::atomic<std::uint64_t> changes = 1;
+}  // namespace
+
+std::uint64_t parameter_changes() { return changes.load(std::memory_order_relaxed); }
+
 void require_not_moved(bool there, const char* what) {
   require<GraphError>(
       there, "{}: one that has been moved away given; hint: use the model that it was moved to",
       what);
+}
+
+Parameter::Parameter(Tensor value) : state_(std::make_shared<State>(std::move(value))) {
+  ++changes;
+}
+
+Parameter::Parameter(Parameter&& other) noexcept : state_(std::move(other.state_)) { ++changes; }
+
+Parameter& Parameter::operator=(Parameter&& other) noexcept {
+  state_ = std::move(other.state_);
+  ++changes;
+  return *this;
 }
 
 const Tensor& Parameter::value() const {
@@ -20,6 +38,7 @@ const Tensor& Parameter::value() const {
 Parameter& Parameter::operator=(Tensor value) {
   if (!state_) return *this = Parameter(std::move(value));
   state_->value = std::move(value);
+  ++changes;
   return *this;
 }
 
@@ -41,6 +60,7 @@ Weights::Weights(const Parameters& parameters) {
     states_.push_back(parameter->state_);
     count_ += shape.size();
   }
+  ++changes;
 }
 
 // For a parameter that Weights which were made later know, too, and remember in it.
@@ -73,11 +93,14 @@ const std::string& Weights::name_at(Index number) const {
 // next step find them in one piece. Nobody else may share that tensor, for it will be written to.
 void Weights::lay_together() {
   bool together = numbers_.owners() == 1 + std::ssize(states_);
+  const std::uint64_t now = parameter_changes();
+  if (together && laid_ == now) return;
   for (std::size_t k = 0; k < states_.size(); ++k) {
     const Tensor& value = states_[k]->value;
     if (value.size() != places_[k].size) refuse(*states_[k], places_[k].begin);
     together = together && value.data() == numbers_.data() + places_[k].begin;
   }
+  if (together) laid_ = now;
   if (together) return;
   Tensor numbers(Shape{count_});
   first_ = numbers.mutable_data();
@@ -88,6 +111,7 @@ void Weights::lay_together() {
     const auto& [name, begin, size, shape] = places_[k];
     states_[k]->value = numbers_.rows(begin, begin + size).reshaped(states_[k]->value.shape());
   }
+  ++changes;
 }
 
 const Tensor& Weights::numbers() {

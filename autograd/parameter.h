@@ -30,14 +30,19 @@ namespace gradflow {
 // empty, and its model is elsewhere.
 void require_not_moved(bool there, const char* what);
 
+// Grows whenever a parameter, on any thread, is made, moved, given other numbers in another place,
+// or listed in Weights. What was found out about where parameters are holds for as long as it
+// stays.
+std::uint64_t parameter_changes();
+
 class Parameter {
  public:
   Parameter() : Parameter(Tensor()) {}  // no numbers yet
   // These numbers.
-  Parameter(Tensor value) : state_(std::make_shared<State>(std::move(value))) {}
+  Parameter(Tensor value);
   Parameter(const Parameter& other) : Parameter(other.value()) {}  // the same numbers
-  Parameter(Parameter&&) noexcept = default;                       // the same parameter
-  Parameter& operator=(Parameter&&) noexcept = default;
+  Parameter(Parameter&&) noexcept;                                 // the same parameter
+  Parameter& operator=(Parameter&&) noexcept;
   ~Parameter() = default;
   // Other numbers for the same parameter.
   Parameter& operator=(Tensor value);
@@ -107,8 +112,9 @@ class Weights {
   std::vector<Place> places_;
   std::vector<std::shared_ptr<Parameter::State>> states_;  // of each place
   Index count_ = 0;
-  Tensor numbers_;         // of which the parameters' values are views
-  real* first_ = nullptr;  // of them, to be written to
+  Tensor numbers_;          // of which the parameters' values are views
+  std::uint64_t laid_ = 0;  // parameter_changes() when they were seen to be
+  real* first_ = nullptr;   // of them, to be written to
 };
 
 }  // namespace gradflow

@@ -70,29 +70,39 @@ std::optional<Index> Recorder::place(const Tape& tape, const Parameter& paramete
   return tape.weights_ ? tape.weights_->find(parameter) : std::nullopt;
 }
 
-std::optional<Var> side_by_side(std::span<const Parameter* const> parameters) {
-  Tape* tape = Recorder::recording();
-  Index n = 0;
-  std::optional<Index> begin;
-  const real* first = nullptr;
-  bool together = true;  // in memory, too, as after the first step of an optimiser
-  for (const Parameter* parameter : parameters) {
+const Weights* Recorder::weights() {
+  const Tape* tape = recording();
+  return tape ? tape->weights_ : nullptr;
+}
+
+std::optional<SideBySide> SideBySide::find(std::vector<const Parameter*> parameters) {
+  const Tape* tape = Recorder::recording();
+  SideBySide found{.parameters = std::move(parameters), .count = 0, .begin = {}, .first = nullptr};
+  bool together = true;  // in memory, as after the first step of an optimiser
+  for (const Parameter* parameter : found.parameters) {
     const auto place = tape ? Recorder::place(*tape, *parameter) : std::nullopt;
     const Tensor& value = parameter->value();
-    if (n == 0) begin = place, first = value.data();
-    if (place != (begin ? std::optional(*begin + n) : std::nullopt)) return std::nullopt;
-    together &= value.data() == first + n;
-    n += value.size();
+    if (found.count == 0) found.begin = place, found.first = value.data();
+    if (place != (found.begin ? std::optional(*found.begin + found.count) : std::nullopt))
+      return std::nullopt;
+    together &= value.data() == found.first + found.count;
+    found.count += value.size();
   }
-  Tensor numbers(Shape{n});
-  real* out = numbers.mutable_data();
-  if (together)
-    std::copy_n(first, n, out);
+  if (!together) found.first = nullptr;
+  return found;
+}
+
+Var SideBySide::numbers() const {
+  Tensor all(Shape{count});
+  real* out = all.mutable_data();
+  if (first)
+    std::copy_n(first, count, out);
   else
     for (const Parameter* parameter : parameters)
       out = std::copy_n(parameter->value().data(), parameter->value().size(), out);
-  return begin ? Recorder::weights_leaf(*tape, "parameters", std::move(numbers), *begin)
-               : Var(std::move(numbers));
+  return begin
+             ? Recorder::weights_leaf(*Recorder::recording(), "parameters", std::move(all), *begin)
+             : Var(std::move(all));
 }
 
 std::uint32_t Recorder::node_of(const Var& x) { return x.node_; }

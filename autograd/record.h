@@ -75,6 +75,8 @@ struct Recorder {
     return tape.add_node(op, std::move(value));
   }
   static std::uint32_t node_of(const Var& x);
+  // The Weights of the tape on which is being recorded, or null.
+  static const Weights* weights();
   // Where the parameter is among the tape's Weights, if it is; and a leaf for numbers of theirs.
   static std::optional<Index> place(const Tape& tape, const Parameter& parameter);
   static Var weights_leaf(Tape& tape, const char* op, Tensor value, Index begin);
@@ -190,10 +192,19 @@ std::array<Var, R> record_fused(const char* op, std::array<Tensor, R> values,
   return y;
 }
 
-// For a fused operation that reads many parameters: their numbers, copied one after another, as one
-// argument of shape (n). On the tape if all of them are, side by side, among its Weights; a
-// constant if none of them is, or nothing records. Nothing if it is neither: then the operation has
-// to be composed of others.
-std::optional<Var> side_by_side(std::span<const Parameter* const> parameters);
+// For a fused operation that reads many parameters: their numbers as one argument of shape (n).
+// What is found holds until parameter_changes() or the recording tape's Weights are others.
+struct SideBySide {
+  // Nothing unless all of them are side by side among the Weights of the tape that records, or none
+  // is among them: then the operation has to be composed of others.
+  static std::optional<SideBySide> find(std::vector<const Parameter*> parameters);
+  // Copied, one after another: on the tape if they are among its Weights, else a constant.
+  Var numbers() const;
+
+  std::vector<const Parameter*> parameters;
+  Index count;                 // of the numbers
+  std::optional<Index> begin;  // among the Weights
+  const real* first;           // in memory, where they lie side by side, too; or null
+};
 
 }  // namespace gradflow

@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <numeric>
+#include <unordered_map>
 
 #include "flows/coupling.h"
 #include "flows/linear/permutation.h"
@@ -26,7 +27,7 @@ struct Step {
   Order from;  // own coordinate i is coordinate from[i] of the step before, or column of the points
   Index kept = 0, moved = 0, context = 0;
   std::shared_ptr<const Univariate> map = nullptr;
-  std::pmr::vector<PlainMlp> networks;
+  std::span<const PlainMlp> networks{};
   Index begin = 0;  // the row of the memory where its own begin
 
   // Of its coordinates: those that move come first, so that the networks' input is in one piece.
@@ -52,6 +53,22 @@ struct Step {
   }
 };
 
+// The networks of some couplings, and where their numbers are. To find that out takes as long as
+// several products of small networks: a thread keeps it, until one of them may have changed.
+struct Networks {
+  // Those of these couplings, in the order in which parameters are visited: from the latent side
+  // to the data side.
+  explicit Networks(std::span<const Coupling* const> couplings);
+  // Whether they are just these, and as they were.
+  bool fit(std::span<const Coupling* const> couplings) const;
+
+  std::vector<PlainMlp> plain;
+  Index numbers = 0, widest = 0;         // of their parameters; of a layer
+  std::optional<SideBySide> parameters;  // nothing: they have to be composed
+  std::uint64_t changes = parameter_changes();
+  const Weights* weights = Recorder::weights();
+};
+
 struct Run {
   Run(Way going, const Shape& shape) : way(going), points(shape[0]), dim(shape[1]) {}
 
@@ -61,9 +78,10 @@ struct Run {
   Index context = 0;                     // its size
   std::pmr::vector<Step> steps{&lists};  // in the order in which they are applied
   Index rows = 0;                        // of the memory
-  Index numbers = 0, widest = 0;         // of the networks: of their parameters; of a layer
-  Tensor weights{};                      // those numbers
-  Tensor memory{};                       // (rows, B): the turned context, and each step's rows
+  std::shared_ptr<const Networks> networks{};
+  Tensor weights{};  // a copy of their numbers, if something is recorded
+  Tensor memory{};   // (rows, B): the turned context, and each step's rows
+  const real* block() const { return weights.size() > 0 ? weights.data() : nullptr; }
 };
 
 const Coupling* fusible(const Bijection& layer) {
@@ -88,8 +106,8 @@ Order permuted(const Order& order, const Permutation& permutation, Way way) {
   return after;
 }
 
-// The couplings among the first `layers`, with the orders between them; and the number of layers
-// that could be taken.
+// The couplings among the first `layers`, from the latent side to the data side, with the orders
+// between them; and the number of layers that could be taken.
 struct Found {
   std::pmr::vector<const Coupling*> couplings;
   std::size_t layers = 0;
@@ -109,36 +127,56 @@ Found find_steps(std::span<const Bijection* const> layers, Run& run) {
                            .kept = coupling->kept(),
                            .moved = run.dim - coupling->kept(),
                            .context = coupling->context(),
-                           .map = coupling->shared_univariate(),
-                           .networks = std::pmr::vector<PlainMlp>(&run.lists)});
+                           .map = coupling->shared_univariate()});
     } else {
       break;
     }
     ++found.layers;
   }
-  run.steps.push_back({.from = std::move(order),
-                       .moved = run.dim,
-                       .networks = std::pmr::vector<PlainMlp>(&run.lists)});
+  run.steps.push_back({.from = std::move(order), .moved = run.dim});
+  if (run.way == Way::to_latent) std::reverse(found.couplings.begin(), found.couplings.end());
   return found;
 }
 
-// Lays out the couplings' networks, in the order in which parameters are visited: from the latent
-// side to the data side. Returns those parameters.
-std::vector<const Parameter*> add_networks(Run& run, std::span<const Coupling* const> couplings) {
-  std::vector<const Parameter*> parameters;
-  parameters.reserve(16 * couplings.size());
-  for (std::size_t k = 0; k < couplings.size(); ++k) {
-    const std::size_t at = run.way == Way::to_data ? k : couplings.size() - 1 - k;
-    auto& networks = run.steps[at].networks;
-    networks.reserve(couplings[at]->networks().size());
-    for (const Mlp& network : couplings[at]->networks()) {
-      networks.emplace_back(network, run.numbers, &run.lists);
-      run.numbers = networks.back().end();
-      run.widest = std::max(run.widest, networks.back().widest());
-      append_parameters(network, parameters);
+Networks::Networks(std::span<const Coupling* const> couplings) {
+  std::vector<const Parameter*> list;
+  for (const Coupling* coupling : couplings)
+    for (const Mlp& network : coupling->networks()) {
+      plain.emplace_back(network, numbers);
+      numbers = plain.back().end();
+      widest = std::max(widest, plain.back().widest());
+      append_parameters(network, list);
     }
+  parameters = SideBySide::find(std::move(list));
+}
+
+bool Networks::fit(std::span<const Coupling* const> couplings) const {
+  if (changes != parameter_changes() || weights != Recorder::weights()) return false;
+  std::size_t n = 0;
+  for (const Coupling* coupling : couplings)
+    for (const Mlp& network : coupling->networks())
+      if (n == plain.size() || !plain[n++].fits(network)) return false;
+  return n == plain.size();
+}
+
+std::shared_ptr<const Networks> networks_of(std::span<const Coupling* const> couplings) {
+  constexpr std::size_t kMost = 256;  // of as many runs: a large model, or several
+  thread_local std::unordered_map<const Mlp*, std::shared_ptr<const Networks>> known;
+  if (known.size() > kMost) known.clear();
+  auto& networks = known[couplings[0]->networks().data()];
+  if (!networks || !networks->fit(couplings)) networks = std::make_shared<Networks>(couplings);
+  return networks;
+}
+
+// Gives each step its networks.
+void add_networks(Run& run, std::span<const Coupling* const> couplings) {
+  run.networks = networks_of(couplings);
+  std::span<const PlainMlp> rest = run.networks->plain;
+  for (std::size_t k = 0; k < couplings.size(); ++k) {
+    const std::size_t n = couplings[k]->networks().size();
+    run.steps[run.way == Way::to_data ? k : couplings.size() - 1 - k].networks = rest.first(n);
+    rest = rest.subspan(n);
   }
-  return parameters;
 }
 
 // Gives each step its rows: all of them at once if they are kept for the way back; else the rows of
@@ -164,13 +202,12 @@ void write_column(const real* row, Index B, Index n, Index column, real* points)
 // One coupling: from its own rows to those of the next step.
 void apply(const Run& run, const Step& step, const Step& next, Index B, real* memory,
            real* log_det) {
-  const auto slopes = run.weights.size() > 0 ? PlainMlp::Slopes::yes : PlainMlp::Slopes::no;
   real *const own = memory + step.begin * B, *const raw = own + step.raw_row() * B;
   std::copy_n(memory, step.context * B, own + step.context_row() * B);
   const Index outputs = step.networks[0].out() * B;
   for (std::size_t r = 0; r < step.networks.size(); ++r)
-    step.networks[r].forward(B, own + step.row(0) * B, own + step.network_row(r) * B,
-                             raw + static_cast<Index>(r) * outputs, slopes);
+    step.networks[r].forward(B, own + step.row(0) * B, run.block(), own + step.network_row(r) * B,
+                             raw + static_cast<Index>(r) * outputs);
   for (Index to = 0; to < run.dim; ++to) {
     const Index i = next.from[static_cast<std::size_t>(to)];
     real* const out = memory + (next.begin + next.row(to)) * B;
@@ -209,7 +246,7 @@ struct Gradient {
 
 // From what is after a coupling to what is before it.
 void go_back(const Run& run, const Step& step, const Step& next, bool want_inputs, Gradient& g) {
-  const Index B = run.points;
+  const Index B = run.points, widest = run.networks->widest;
   const real *const memory = run.memory.data(), *const own = memory + step.begin * B;
   for (Index to = 0; to < run.dim; ++to) {
     const Index i = next.from[static_cast<std::size_t>(to)];
@@ -219,12 +256,12 @@ void go_back(const Run& run, const Step& step, const Step& next, bool want_input
       step.map->plain->backward(run.way, B, own + step.row(i) * B,
                                 memory + (next.begin + next.row(to)) * B,
                                 own + step.map_row(i - step.kept) * B, d, g.log_det,
-                                step.raw_of(i - step.kept, B, g.of_raw, run.widest * B));
+                                step.raw_of(i - step.kept, B, g.of_raw, widest * B));
   }
   for (std::size_t r = 0; r < step.networks.size(); ++r) {
     const real* const inputs = step.networks[r].backward(
-        B, own + step.row(0) * B, own + step.network_row(r) * B,
-        g.of_raw + static_cast<Index>(r) * run.widest * B, g.spare, want_inputs, g.numbers);
+        B, own + step.row(0) * B, run.block(), own + step.network_row(r) * B,
+        g.of_raw + static_cast<Index>(r) * widest * B, g.spare, want_inputs, g.numbers);
     if (!inputs) continue;
 #pragma omp simd
     for (Index k = 0; k < step.kept * B; ++k) g.before[k] += inputs[k];
@@ -237,12 +274,12 @@ void go_back(const Run& run, const Step& step, const Step& next, bool want_input
 // The gradients of points (B, D), context (B, C) and the networks' numbers, as far as wanted.
 std::array<Tensor, 3> backward(const Run& run, const Tensor& dy, const Tensor* d_log_det,
                                const std::array<bool, 3>& wanted) {
-  const Index B = run.points, D = run.dim, C = run.context;
+  const Index B = run.points, D = run.dim, C = run.context, widest = run.networks->widest;
   Index most = 0;  // networks of a coupling
   for (const Step& step : run.steps) most = std::max<Index>(most, std::ssize(step.networks));
   Tensor dx({wanted[0] ? B : 0, D}), d_context({wanted[1] ? B : 0, C}),
-      numbers(Shape{wanted[2] ? run.numbers : 0});
-  Tensor scratch(Shape{(2 * D + C + (most + 1) * run.widest) * B});
+      numbers(Shape{wanted[2] ? run.networks->numbers : 0});
+  Tensor scratch(Shape{(2 * D + C + (most + 1) * widest) * B});
   real* const rows = scratch.mutable_data();
   Gradient g{.d = rows,
              .before = rows + D * B,
@@ -250,7 +287,7 @@ std::array<Tensor, 3> backward(const Run& run, const Tensor& dy, const Tensor* d
              .context = rows + 2 * D * B,
              .numbers = wanted[2] ? numbers.mutable_data() : nullptr,
              .of_raw = rows + (2 * D + C) * B,
-             .spare = rows + (2 * D + C + most * run.widest) * B,
+             .spare = rows + (2 * D + C + most * widest) * B,
              .want_points = wanted[0] || wanted[1]};
   std::fill_n(g.context, C * B, real{0});
   for (Index i = 0; i < D; ++i) read_column(dy.data(), B, D, i, g.d + i * B);
@@ -298,8 +335,6 @@ Mapped unrecorded(const Run& run, const Tensor& x, const Tensor& context, LogDet
 Mapped recorded(const std::shared_ptr<Run>& given, const Var& x, const Var& context,
                 const Var& block, LogDet log_det) {
   given->weights = block.value();
-  for (Step& step : given->steps)
-    for (PlainMlp& network : step.networks) network.use_copy(given->weights.data());
   given->memory = Tensor({given->rows, given->points});
   Tensor y(x.shape()), total = zeros(Shape{log_det == LogDet::yes ? given->points : 0});
   forward(*given, given->points, x.value().data(), context.value().data(),
@@ -337,14 +372,14 @@ std::optional<FusedRun> fused_run(std::span<const Bijection* const> layers, Way 
   const auto run = std::make_shared<Run>(way, points.shape());
   const auto [couplings, count] = find_steps(layers, *run);
   if (couplings.empty()) return std::nullopt;
-  const std::vector<const Parameter*> parameters = add_networks(*run, couplings);
+  add_networks(*run, couplings);
   const Var& context = run->context == 0 ? no_context : given;
   const bool records = Recorder::recording() != nullptr;
   lay_out(*run, records);
   if (!records) return FusedRun{unrecorded(*run, points.value(), context.value(), log_det), count};
-  const std::optional<Var> block = side_by_side(parameters);
-  if (!block) return std::nullopt;
-  return FusedRun{recorded(run, points, context, *block, log_det), count};
+  const auto& parameters = run->networks->parameters;
+  if (!parameters) return std::nullopt;
+  return FusedRun{recorded(run, points, context, parameters->numbers(), log_det), count};
 }
 
 }  // namespace gradflow

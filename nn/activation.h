@@ -23,6 +23,7 @@ struct Activation {
   void (*plain)(Index n, real* v, real* slopes) = nullptr;
 
   Var operator()(const Var& x) const { return function(x); }  // of any shape
+  bool operator==(const Activation&) const = default;
 };
 
 namespace activations {

@@ -16,6 +16,7 @@ struct Pass {
   std::vector<PlainMlp> networks;
   Tensor memory{};   // x (in, B), and behind it what each network keeps
   Tensor weights{};  // a copy of all parameters' numbers, if something is recorded
+  const real* block() const { return weights.size() > 0 ? weights.data() : nullptr; }
   Index in() const { return networks.front().in(); }
   Index out() const { return networks.front().out(); }
   Index numbers() const { return networks.back().end(); }  // of all parameters
@@ -31,8 +32,7 @@ Pass plan(std::span<const Mlp> networks, Index points) {
   pass.networks.reserve(networks.size());
   Index rows = networks[0].in();
   for (const Mlp& network : networks) {
-    pass.networks.emplace_back(network, pass.networks.empty() ? 0 : pass.numbers(),
-                               std::pmr::new_delete_resource());
+    pass.networks.emplace_back(network, pass.networks.empty() ? 0 : pass.numbers());
     rows += pass.networks.back().kept();
   }
   pass.memory = Tensor(Shape{rows * points});
@@ -42,7 +42,7 @@ Pass plan(std::span<const Mlp> networks, Index points) {
 // The row of network r's k-th output among all outputs, (M R, B): it is a column of y.
 Index row_of(Index k, Index R, Index r) { return k * R + r; }
 
-Tensor forward(Pass& pass, const Tensor& x, PlainMlp::Slopes slopes) {
+Tensor forward(Pass& pass, const Tensor& x) {
   const Index B = pass.points, M = pass.out(), R = std::ssize(pass.networks);
   Tensor y({B, M * R}), outputs({2, M * R * B});
   real* const in_turn = outputs.mutable_data();  // (M R, B)
@@ -54,7 +54,7 @@ Tensor forward(Pass& pass, const Tensor& x, PlainMlp::Slopes slopes) {
     const PlainMlp& network = pass.networks[static_cast<std::size_t>(r)];
     const bool in_place = M == 1 || R == 1;  // this network's rows are neighbours
     real* const own = in_turn + (in_place ? row_of(0, R, r) : M * R) * B;  // (M, B)
-    network.forward(B, x_turned, memory, own, slopes);
+    network.forward(B, x_turned, pass.block(), memory, own);
     memory += network.kept() * B;
     for (Index k = 0; k < M && !in_place; ++k)
       std::copy_n(own + k * B, B, in_turn + row_of(k, R, r) * B);
@@ -77,8 +77,9 @@ std::array<Tensor, 2> backward(const Pass& pass, const Tensor& dy,
   for (Index r = 0; r < R; ++r) {
     const PlainMlp& network = pass.networks[static_cast<std::size_t>(r)];
     for (Index k = 0; k < M; ++k) std::copy_n(outputs.data() + row_of(k, R, r) * B, B, d + k * B);
-    const real* const own = network.backward(B, x, kept, d, d + B * pass.widest(), want_dx,
-                                             want_weights ? gradients.mutable_data() : nullptr);
+    const real* const own =
+        network.backward(B, x, pass.block(), kept, d, d + B * pass.widest(), want_dx,
+                         want_weights ? gradients.mutable_data() : nullptr);
     kept += network.kept() * B;
     if (!want_dx) continue;
     real* const dx = dx_turned.mutable_data();
@@ -103,19 +104,19 @@ std::optional<Var> fused_interleaved(const Var& x, std::span<const Mlp> networks
     return std::nullopt;
   Recorder::tracks("Mlp", x);
   Pass pass = plan(networks, x.rows());
-  if (!Recorder::recording()) return forward(pass, x.value(), PlainMlp::Slopes::no);
+  if (!Recorder::recording()) return forward(pass, x.value());
   // A copy of the weights: the model may change before its gradient is asked for, and threads that
   // share a tensor would have to take turns at counting its owners.
   std::vector<const Parameter*> parameters;
   for (const Mlp& network : networks) append_parameters(network, parameters);
-  const std::optional<Var> block = side_by_side(parameters);
-  if (!block) return std::nullopt;
-  pass.weights = block->value();
-  for (PlainMlp& network : pass.networks) network.use_copy(pass.weights.data());
-  Tensor y = forward(pass, x.value(), PlainMlp::Slopes::yes);
+  const std::optional<SideBySide> found = SideBySide::find(std::move(parameters));
+  if (!found) return std::nullopt;
+  const Var block = found->numbers();
+  pass.weights = block.value();
+  Tensor y = forward(pass, x.value());
   const auto kept = std::make_shared<const Pass>(std::move(pass));
   return record_fused(
-      "mlp", std::array{std::move(y)}, std::array{x, *block},
+      "mlp", std::array{std::move(y)}, std::array{x, block},
       [kept](const std::array<Var, 2>& of) { return std::array{composed_of(*kept, of[0], of[1])}; },
       [kept](const std::array<Tensor, 1>& dy, const std::array<bool, 2>& wanted) {
         return backward(*kept, dy[0], wanted);

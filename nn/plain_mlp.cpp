@@ -51,8 +51,8 @@ void append_parameters(const Mlp& network, std::vector<const Parameter*>& list) 
   }
 }
 
-PlainMlp::PlainMlp(const Mlp& network, Index begin, std::pmr::memory_resource* memory)
-    : layers_(memory), activation_(network.activation), begin_of_next_(begin) {
+PlainMlp::PlainMlp(const Mlp& network, Index begin)
+    : first_(network.layers.data()), activation_(network.activation), begin_of_next_(begin) {
   layers_.reserve(network.layers.size());
   for (const Linear& linear : network.layers) {
     const Tensor &W = linear.W.value(), &b = linear.b.value();
@@ -67,15 +67,8 @@ PlainMlp::PlainMlp(const Mlp& network, Index begin, std::pmr::memory_resource* m
   for (std::size_t l = layers_.size(); l-- > 1;) layers_[l].given = layers_[l - 1].given;
 }
 
-void PlainMlp::use_copy(const real* block) {
-  for (Layer& layer : layers_) {
-    layer.W = block + layer.at;
-    layer.b = block + layer.b_at();
-  }
-}
-
 // h_0 = x,   h_{l+1} = activation(W_l h_l + b_l),   y = W_{L-1} h_{L-1} + b_{L-1}
-void PlainMlp::forward(Index B, const real* x, real* kept, real* y, Slopes wanted) const {
+void PlainMlp::forward(Index B, const real* x, const real* block, real* kept, real* y) const {
   const real* h = x;
   for (std::size_t l = 0; l < layers_.size(); ++l) {
     const Layer& layer = layers_[l];
@@ -84,10 +77,10 @@ void PlainMlp::forward(Index B, const real* x, real* kept, real* y, Slopes wante
     const Epilogue epilogue{
         !last && activation_.slope ? Epilogue::Kind::leaky_relu : Epilogue::Kind::none,
         activation_.slope.value_or(0)};
-    kernel::gemm(layer.out, B, layer.in, {layer.W, layer.in, 1}, {h, B, 1},
-                 {Bias::Kind::per_row, layer.b}, next, epilogue);
+    kernel::gemm(layer.out, B, layer.in, {layer.W(block), layer.in, 1}, {h, B, 1},
+                 {Bias::Kind::per_row, layer.b(block)}, next, epilogue);
     if (!last && !activation_.slope)
-      activation_.plain(layer.out * B, next, wanted == Slopes::yes ? next + hidden_ * B : nullptr);
+      activation_.plain(layer.out * B, next, block ? next + hidden_ * B : nullptr);
     h = next;
   }
 }
@@ -96,8 +89,8 @@ void PlainMlp::forward(Index B, const real* x, real* kept, real* y, Slopes wante
 // activation:
 //   dW_l = d h_l^T      db_l = d summed over the batch      d <- (W_l^T d) activation'(h_l)
 // (A leaky h_l has the sign of what the activation was given, so the slope can be read off it.)
-const real* PlainMlp::backward(Index B, const real* x, const real* kept, real* d, real* spare,
-                               bool want_dx, real* gradients) const {
+const real* PlainMlp::backward(Index B, const real* x, const real* block, const real* kept, real* d,
+                               real* spare, bool want_dx, real* gradients) const {
   for (std::size_t l = layers_.size(); l-- > 0;) {
     const Layer& layer = layers_[l];
     const real* const h = l == 0 ? x : kept + layer.given * B;
@@ -111,7 +104,8 @@ const real* PlainMlp::backward(Index B, const real* x, const real* kept, real* d
                               : activation_.slope
                                   ? Epilogue{leaky_relu_gradient, *activation_.slope, h}
                                   : Epilogue{times, 0, h + hidden_ * B};
-    kernel::gemm(layer.in, B, layer.out, {layer.W, 1, layer.in}, {d, B, 1}, {}, spare, epilogue);
+    kernel::gemm(layer.in, B, layer.out, {layer.W(block), 1, layer.in}, {d, B, 1}, {}, spare,
+                 epilogue);
     std::swap(d, spare);
   }
   return d;

@@ -11,7 +11,6 @@
 // Read next: plain_mlp.cpp.
 #pragma once
 
-#include <memory_resource>
 #include <vector>
 
 #include "nn/mlp.h"
@@ -26,11 +25,15 @@ void append_parameters(const Mlp& network, std::vector<const Parameter*>& list);
 
 class PlainMlp {
  public:
-  // Of this network as it is now. Its numbers are the network's own, which must stay as they are,
-  // until use_copy() has shown others: in a block of numbers in which those of this network begin
-  // at `begin`, each layer's weights before its biases, as parameters are visited. What it needs
-  // of memory it takes from `memory`, which outlives it.
-  PlainMlp(const Mlp& network, Index begin, std::pmr::memory_resource* memory);
+  // Of this network as it is now. Its numbers are the network's own, or those in a block in which
+  // they begin at `begin`, each layer's weights before its biases, as parameters are visited.
+  PlainMlp(const Mlp& network, Index begin);
+
+  // Whether it still says what this network is, if parameter_changes() is as it was.
+  bool fits(const Mlp& network) const {
+    return first_ == network.layers.data() && layers_.size() == network.layers.size() &&
+           activation_ == network.activation;
+  }
 
   // Whether it has no residual blocks, and an activation that can be done on plain memory, and is
   // worth it: wide layers are little but their products, which gain nothing, and a slope kept
@@ -52,18 +55,15 @@ class PlainMlp {
   }                                         // rows of B numbers, from forward to backward
   Index widest() const { return widest_; }  // layer's size, input and output included
 
-  // Its numbers are those in this block from now on.
-  void use_copy(const real* block);
-
-  enum class Slopes { no, yes };  // of the activations: whether they are wanted for the way back
-  // y (out, B) of x (in, B). What is kept (kept(), B) is for the way back.
-  void forward(Index B, const real* x, real* kept, real* y, Slopes wanted) const;
+  // y (out, B) of x (in, B), with the numbers of the block. What is kept (kept(), B) is for the way
+  // back. Without a block, by the network's own numbers, and there is no way back.
+  void forward(Index B, const real* x, const real* block, real* kept, real* y) const;
 
   // The gradient of x from that of y, which is in d (out, B); and, unless `gradients` is null, that
   // of the block, in its place there. d and `spare`, (widest(), B) each, are both written to.
   // Returns where the gradient of x (in, B) is: in one of them, or null if it is not wanted.
-  const real* backward(Index B, const real* x, const real* kept, real* d, real* spare, bool want_dx,
-                       real* gradients) const;
+  const real* backward(Index B, const real* x, const real* block, const real* kept, real* d,
+                       real* spare, bool want_dx, real* gradients) const;
 
   // What it means, for the numbers of a block: x (B, in) -> (B, out).
   Var composed(const Var& x, const Var& block) const;
@@ -74,11 +74,14 @@ class PlainMlp {
     Index at;     // of its numbers in the block: W (out, in), then b (out)
     Index given;  // the row of what is kept where its input begins; not of the first layer's.
                   // hidden_ rows behind are the slopes of the activation that it came from
-    const real *W, *b;
+    const real *own_W, *own_b;
     Index b_at() const { return at + in * out; }
+    const real* W(const real* block) const { return block ? block + at : own_W; }
+    const real* b(const real* block) const { return block ? block + b_at() : own_b; }
   };
 
-  std::pmr::vector<Layer> layers_;
+  const Linear* first_;  // of the network's layers
+  std::vector<Layer> layers_;
   Activation activation_;
   Index begin_of_next_, widest_ = 0;
   Index hidden_ = 0;  // units in all hidden layers

@@ -244,6 +244,56 @@ TEST_CASE("a chain that was changed after it was recorded keeps its gradient") {
   CHECK(difference(gradient(true), before) == "");
 }
 
+// What a thread remembers of a run of couplings must not outlive any change of them: after each,
+// the fused form is compared with the composed one again.
+TEST_CASE("couplings that were changed between two uses are used as they are now") {
+  Rng rng(12);
+  Chain chain = couplings_in_orders(3, affine(), kFree, {}, rng);
+  const auto networks = [&](Index k) { return dynamic_cast<Coupling&>(*chain[k]).networks(); };
+  const auto check = [&] {
+    check_fused(chain, 5);
+    check_fused(chain, 5);  // as remembered
+  };
+  check();
+  SECTION("other numbers in another place") {
+    for (const auto& [name, parameter] : parameters(chain))
+      *parameter = rng.normal(parameter->shape());
+  }
+  SECTION("another activation") { networks(1)[0].activation = activations::tanh; }
+  SECTION("layers taken away") {
+    auto& layers = networks(4)[1].layers;
+    layers.erase(layers.begin() + 1);
+    REQUIRE(layers[0].W.shape()[0] == layers[1].W.shape()[1]);
+  }
+  SECTION("networks that changed places, and no parameter moved") {
+    std::swap(networks(1)[0].layers, networks(4)[0].layers);
+  }
+  SECTION("layers that changed places") {
+    auto& layers = networks(1)[0].layers;
+    std::swap(layers[1], layers[2]);
+  }
+  SECTION("another coupling in the place of one") {
+    dynamic_cast<Coupling&>(*chain[4]) =
+        Coupling(3, affine(), {.hidden = {4}, .start_as_identity = false}, rng);
+  }
+  SECTION("a network in another's place in memory") {
+    Mlp& network = networks(5)[0];
+    const std::vector<Index> sizes{network.in(), 6, network.out()};
+    std::destroy_at(&network);
+    std::construct_at(&network, sizes, rng);
+  }
+  SECTION("an optimiser's weights") {
+    Weights weights(parameters(chain));
+    check();
+    real* const numbers = weights.mutable_numbers();  // moves them side by side
+    check();
+    for (Index i = 0; i < weights.count(); ++i) numbers[i] /= 2;  // in place
+  }
+  check();
+  Chain moved = std::move(chain);
+  check_fused(moved, 5);
+}
+
 TEST_CASE("a coupling keeps the first half and scales and shifts the rest, by its formula") {
   Rng rng(7);
   Coupling layer(3, affine(), kFree, rng);
