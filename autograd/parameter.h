@@ -46,7 +46,10 @@ class Parameter {
   ~Parameter() = default;
   // Other numbers for the same parameter.
   Parameter& operator=(Tensor value);
-  Parameter& operator=(const Parameter& other) { return *this = other.value(); }
+  Parameter& operator=(const Parameter& other) {
+    if (this != &other) *this = other.value();
+    return *this;
+  }
 
   // As they are now. Throws GraphError for a parameter that has been moved away.
   const Tensor& value() const;

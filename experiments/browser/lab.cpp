@@ -218,7 +218,7 @@ Tensor Lab::mixed(Label label, const F& log_p) const {
   Tensor result(parts[0].shape());
   real* out = result.mutable_data();
   for (Index i = 0; i < result.size(); ++i) {
-    double largest = -INFINITY, sum = 0;
+    double largest = -std::numeric_limits<double>::infinity(), sum = 0;
     for (const Tensor& part : parts) largest = std::max(largest, double{part.data()[i]});
     for (const Tensor& part : parts) sum += std::exp(double{part.data()[i]} - largest);
     out[i] = static_cast<real>(largest + std::log(sum / static_cast<double>(classes_)));

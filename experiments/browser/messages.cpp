@@ -61,7 +61,7 @@ Tensor points_of(const Json& reference, const Arrays& arrays) {
   const Index n = std::ssize(xy) / 2;
   require<Error>(std::ssize(xy) == 2 * n && n >= 1 && n <= kMostPoints,
                  "points: {} numbers given; pairs, of 1 to {} points", xy.size(), kMostPoints);
-  const Tensor points({n, 2}, xy);
+  Tensor points({n, 2}, xy);
   require<Error>(all_finite(points), "points: one of them is not finite");
   return points;
 }

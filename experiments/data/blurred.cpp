@@ -49,8 +49,9 @@ DataSet described(std::string name, std::vector<std::string> classes, Spread spr
 
 // A point is at `place(part, u)`, u uniform on (0, 1), and the noise. Labels take turns; without
 // them the part is drawn, so that any few points stand for all.
+using Place = std::function<Point2(Index part, double u)>;
 std::function<Data(Index n, Rng& rng)> sampler(Index parts, double noise, bool labelled,
-                                               std::function<Point2(Index part, double u)> place) {
+                                               const Place& place) {
   return [=](Index n, Rng& rng) {
     const Tensor u = rng.uniform(Shape{n});
     Data data{rng.normal({n, 2}), {}};

@@ -28,9 +28,11 @@ double expectation(const Function& g) {
 // All values of f + noise within reach.
 Interval range_of(const Function& f, double c) {
   Interval range{std::numeric_limits<double>::infinity(), -std::numeric_limits<double>::infinity()};
-  for (double u = -kReach; u <= kReach; u += 0.01) {
+  double u = -kReach;
+  while (u <= kReach) {
     range.low = std::min(range.low, f(u) - kReach * c);
     range.high = std::max(range.high, f(u) + kReach * c);
+    u += 0.01;
   }
   return range;
 }

@@ -113,10 +113,11 @@ Data sample_pixels(const Pixels& pixels, Index n, Rng& rng) {
         std::upper_bound(pixels.sums.begin(), pixels.sums.end(), pick * pixels.sums.back()) -
         pixels.sums.begin();
     const Index pixel = std::min<Index>(found, std::ssize(pixels.sums) - 1);
-    const double column = static_cast<double>(pixel % pixels.width) + at[0],
-                 row = static_cast<double>(pixel / pixels.width) + at[1];
-    at[0] = static_cast<real>(pixels.limits().x.low + pixels.side * column);
-    at[1] = static_cast<real>(pixels.limits().y.high - pixels.side * row);
+    const Index column = pixel % pixels.width, row = pixel / pixels.width;
+    const double right = static_cast<double>(column) + at[0],
+                 down = static_cast<double>(row) + at[1];
+    at[0] = static_cast<real>(pixels.limits().x.low + pixels.side * right);
+    at[1] = static_cast<real>(pixels.limits().y.high - pixels.side * down);
   }
   return data;
 }
@@ -126,8 +127,9 @@ void set_moments(DataSet& set, const Pixels& pixels) {
   Point2 mean{0, 0}, square{0, 0};
   for (std::size_t i = 0; i < pixels.chance.size(); ++i) {
     const Index k = static_cast<Index>(i);
-    const Point2 middle{pixels.limits().x.low + pixels.side * (double(k % pixels.width) + 0.5),
-                        pixels.limits().y.high - pixels.side * (double(k / pixels.width) + 0.5)};
+    const Index column = k % pixels.width, row = k / pixels.width;
+    const Point2 middle{pixels.limits().x.low + pixels.side * (double(column) + 0.5),
+                        pixels.limits().y.high - pixels.side * (double(row) + 0.5)};
     for (const std::size_t axis : {0u, 1u}) {
       mean[axis] += pixels.chance[i] * middle[axis];
       square[axis] += pixels.chance[i] * middle[axis] * middle[axis];

@@ -65,7 +65,7 @@ DensityModel kernel_density(const Tensor& points) {
                   1 / static_cast<double>(centres.rows()));
     return spread;
   };
-  const auto log_density = [](std::shared_ptr<const Spread> spread) {
+  const auto log_density = [](const std::shared_ptr<const Spread>& spread) {
     return at_each_point([spread](double x, double y) { return spread->log_density(x, y); });
   };
   const double width = choose_width(1, [&, &checked = checked](double tried) {

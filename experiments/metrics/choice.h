@@ -63,11 +63,11 @@ auto choose_mixture(const MixtureSearch& search, const Fit& fit, const Score& sc
 template <class Score>
 double choose_width(double widest, const Score& score) {
   double best = widest, highest = -std::numeric_limits<double>::infinity();
-  for (double width = widest; width > 0.01; width /= 1.2) {
+  double width = widest;
+  while (width > 0.01) {
     const double reached = score(width);
-    if (reached < highest) continue;
-    highest = reached;
-    best = width;
+    if (reached >= highest) highest = reached, best = width;
+    width /= 1.2;
   }
   return best;
 }

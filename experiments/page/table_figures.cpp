@@ -75,8 +75,9 @@ HeatMap density_of(const TablePage& page, Index x, Index y, const Limits& over,
   if (exact) {
     Tensor middles({cells * cells, 2});
     for (Index k = 0; k < cells * cells; ++k) {
-      const double at_x = over.x.low + (static_cast<double>(k % cells) + 0.5) * width;
-      const double at_y = over.y.low + (static_cast<double>(k / cells) + 0.5) * height;
+      const Index column = k % cells, row = k / cells;
+      const double at_x = over.x.low + (static_cast<double>(column) + 0.5) * width;
+      const double at_y = over.y.low + (static_cast<double>(row) + 0.5) * height;
       middles.mutable_data()[2 * k + x] = static_cast<real>(at_x);
       middles.mutable_data()[2 * k + y] = static_cast<real>(at_y);
     }
@@ -106,6 +107,7 @@ std::optional<LineFigure> losses_figure(const Facts& facts) {
     if (kind == "flow-matching") continue;  // its loss is of another kind
     const auto numbers = [&epochs = history.epochs](auto number) {
       std::vector<double> all;
+      all.reserve(epochs.size());
       for (const Epoch& epoch : epochs) all.push_back(number(epoch));
       return all;
     };

@@ -145,7 +145,7 @@ template <class T>
   const T size = extreme ? limit : power_of_finite(extreme ? T(1) : a, extreme ? T(1) : y);
   T result = odd && std::signbit(x) ? -size : size;
   result = x < 0 && !whole && a != kInfinity<T> ? kNaN<T> : result;
-  result = x != x || y != y ? x + y : result;
+  result = std::isunordered(x, y) ? x + y : result;
   return x == 1 || y == 0 ? T(1) : result;
 }
 
