@@ -278,12 +278,24 @@ TEST_CASE("couplings that were changed between two uses are used as they are now
     layers.erase(layers.begin() + 1);
     REQUIRE(layers[0].W.shape()[0] == layers[1].W.shape()[1]);
   }
+  SECTION("the last layer taken away, and no parameter moved") {
+    const ConditionerOptions options{.hidden = {4, 2}, .start_as_identity = false};
+    dynamic_cast<Coupling&>(*chain[4]) = Coupling(3, affine(), options, rng);
+    check();
+    networks(4)[0].layers.pop_back();
+  }
   SECTION("networks that changed places, and no parameter moved") {
     std::swap(networks(1)[0].layers, networks(4)[0].layers);
   }
   SECTION("layers that changed places") {
     auto& layers = networks(1)[0].layers;
     std::swap(layers[1], layers[2]);
+  }
+  SECTION("a parameter moved into another") {
+    Linear& layer = networks(1)[0].layers[1];
+    Parameter W(rng.normal(layer.W.shape()));
+    check();
+    layer.W = std::move(W);
   }
   SECTION("a layer that was taken out for a while") {
     Linear& layer = networks(1)[0].layers[1];
@@ -308,6 +320,7 @@ TEST_CASE("couplings that were changed between two uses are used as they are now
       for (Linear& layer : copy.layers) layer.W = rng.normal(layer.W.shape());
       return copy;
     }();
+    check();
     std::destroy_at(&network);
     std::construct_at(&network, other);
   }
