@@ -271,47 +271,59 @@ TEST_CASE("couplings that were changed between two uses are used as they are now
   SECTION("other numbers in another place") {
     for (const auto& [name, parameter] : parameters(chain))
       *parameter = rng.normal(parameter->shape());
+    check();
   }
-  SECTION("another activation") { networks(1)[0].activation = activations::tanh; }
+  SECTION("another activation") {
+    networks(1)[0].activation = activations::tanh;
+    check();
+  }
   SECTION("layers taken away") {
     auto& layers = networks(4)[1].layers;
     layers.erase(layers.begin() + 1);
     REQUIRE(layers[0].W.shape()[0] == layers[1].W.shape()[1]);
+    check();
   }
   SECTION("the last layer taken away, and no parameter moved") {
     const ConditionerOptions options{.hidden = {4, 2}, .start_as_identity = false};
     dynamic_cast<Coupling&>(*chain[4]) = Coupling(3, affine(), options, rng);
     check();
     networks(4)[0].layers.pop_back();
+    check();
   }
   SECTION("networks that changed places, and no parameter moved") {
     std::swap(networks(1)[0].layers, networks(4)[0].layers);
+    check();
   }
   SECTION("layers that changed places") {
     auto& layers = networks(1)[0].layers;
     std::swap(layers[1], layers[2]);
+    check();
   }
   SECTION("a parameter moved into another") {
     Linear& layer = networks(1)[0].layers[1];
     Parameter W(rng.normal(layer.W.shape()));
     check();
     layer.W = std::move(W);
+    check();
   }
   SECTION("a layer that was taken out for a while") {
     Linear& layer = networks(1)[0].layers[1];
     Linear taken = std::move(layer);
     CHECK_THROWS_AS(used(), GraphError);
     layer = std::move(taken);
+    check();
   }
   SECTION("another coupling in the place of one") {
     dynamic_cast<Coupling&>(*chain[4]) =
         Coupling(3, affine(), {.hidden = {4}, .start_as_identity = false}, rng);
+    check();
   }
   SECTION("a network in another's place in memory") {
     Mlp& network = networks(5)[0];
     const std::vector<Index> sizes{network.in(), 6, network.out()};
     std::destroy_at(&network);
     std::construct_at(&network, sizes, rng);
+    check();
   }
   SECTION("a copy of another network there, in whose memory its layers may lie") {
     Mlp& network = networks(5)[0];
@@ -323,13 +335,14 @@ TEST_CASE("couplings that were changed between two uses are used as they are now
     check();
     std::destroy_at(&network);
     std::construct_at(&network, other);
+    check();
   }
   SECTION("an optimiser's weights") {
     real* const numbers = weights.mutable_numbers();  // moves them side by side
     check();
     for (Index i = 0; i < weights.count(); ++i) numbers[i] /= 2;  // in place
+    check();
   }
-  check();
 }
 
 TEST_CASE("a coupling keeps the first half and scales and shifts the rest, by its formula") {
