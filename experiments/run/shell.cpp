@@ -21,7 +21,8 @@ std::string command_line(int argc, char** argv, std::span<const std::string_view
   for (int i = 0; i < argc; ++i) {
     const std::string word = argv[i];
     if (std::ranges::find(without, word) != without.end()) continue;
-    text += (i > 0 ? " " : "") + shell_word(word);
+    if (i > 0) text += ' ';
+    text += shell_word(word);
   }
   return text;
 }
