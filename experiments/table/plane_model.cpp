@@ -81,7 +81,7 @@ Architecture sizes_in(const NamedTensors& all, const std::string& kind,
 }
 
 Standardize take_units(NamedTensors& all, const std::string& prefix) {
-  const Standardize units(tensor_of(all, prefix + "mean"), tensor_of(all, prefix + "deviation"));
+  Standardize units(tensor_of(all, prefix + "mean"), tensor_of(all, prefix + "deviation"));
   require<FileError>(units.dim() == 2, "it is of {} coordinates; of 2, a plane, is required",
                      units.dim());
   all.erase(prefix + "mean");

@@ -57,6 +57,7 @@ std::string description_of(const TableModel& model) {
 std::vector<OutColumn> columns_of(const TableModel& model, const std::vector<std::string>& names) {
   auto words = model.words();
   std::vector<OutColumn> columns;
+  columns.reserve(names.size());
   for (const std::string& name : names) columns.push_back({name, words[name]});
   return columns;
 }

@@ -75,9 +75,10 @@ std::string header_text(Source& bytes) {
   const std::size_t got = bytes.read(start.data(), kStart);
   require<FileError>(got == kStart && start.starts_with(kNpyMagic),
                      "it does not begin as .npy does");
-  const int version = start[6];
+  const int version = static_cast<unsigned char>(start[6]);
   require<FileError>(version >= 1 && version <= 3 && start[7] == 0,
-                     "it is of version {}.{}; 1.0, 2.0 and 3.0 are read", version, int{start[7]});
+                     "it is of version {}.{}; 1.0, 2.0 and 3.0 are read", version,
+                     static_cast<unsigned char>(start[7]));
   std::uint32_t length = 0;
   const std::size_t digits = version == 1 ? 2 : 4;
   require<FileError>(bytes.read(reinterpret_cast<char*>(&length), digits) == digits,
