@@ -100,8 +100,10 @@ void Weights::lay_together() {
     if (value.size() != places_[k].size) refuse(*states_[k], places_[k].begin);
     together = together && value.data() == numbers_.data() + places_[k].begin;
   }
-  if (together) laid_ = now;
-  if (together) return;
+  if (together) {
+    laid_ = now;
+    return;
+  }
   Tensor numbers(Shape{count_});
   first_ = numbers.mutable_data();
   for (std::size_t k = 0; k < states_.size(); ++k)

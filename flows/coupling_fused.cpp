@@ -79,9 +79,8 @@ struct Run {
   std::pmr::vector<Step> steps{&lists};  // in the order in which they are applied
   Index rows = 0;                        // of the memory
   std::shared_ptr<const Networks> networks{};
-  Tensor weights{};  // a copy of their numbers, if something is recorded
+  Tensor weights{};  // a copy of their numbers; without any, nothing is recorded
   Tensor memory{};   // (rows, B): the turned context, and each step's rows
-  const real* block() const { return weights.size() > 0 ? weights.data() : nullptr; }
 };
 
 const Coupling* fusible(const Bijection& layer) {
@@ -206,8 +205,8 @@ void apply(const Run& run, const Step& step, const Step& next, Index B, real* me
   std::copy_n(memory, step.context * B, own + step.context_row() * B);
   const Index outputs = step.networks[0].out() * B;
   for (std::size_t r = 0; r < step.networks.size(); ++r)
-    step.networks[r].forward(B, own + step.row(0) * B, run.block(), own + step.network_row(r) * B,
-                             raw + static_cast<Index>(r) * outputs);
+    step.networks[r].forward(B, own + step.row(0) * B, run.weights.data(),
+                             own + step.network_row(r) * B, raw + static_cast<Index>(r) * outputs);
   for (Index to = 0; to < run.dim; ++to) {
     const Index i = next.from[static_cast<std::size_t>(to)];
     real* const out = memory + (next.begin + next.row(to)) * B;
@@ -260,7 +259,7 @@ void go_back(const Run& run, const Step& step, const Step& next, bool want_input
   }
   for (std::size_t r = 0; r < step.networks.size(); ++r) {
     const real* const inputs = step.networks[r].backward(
-        B, own + step.row(0) * B, run.block(), own + step.network_row(r) * B,
+        B, own + step.row(0) * B, run.weights.data(), own + step.network_row(r) * B,
         g.of_raw + static_cast<Index>(r) * widest * B, g.spare, want_inputs, g.numbers);
     if (!inputs) continue;
 #pragma omp simd

@@ -15,8 +15,7 @@ struct Pass {
   Index points;  // B
   std::vector<PlainMlp> networks;
   Tensor memory{};   // x (in, B), and behind it what each network keeps
-  Tensor weights{};  // a copy of all parameters' numbers, if something is recorded
-  const real* block() const { return weights.size() > 0 ? weights.data() : nullptr; }
+  Tensor weights{};  // a copy of all parameters' numbers; without any, nothing is recorded
   Index in() const { return networks.front().in(); }
   Index out() const { return networks.front().out(); }
   Index numbers() const { return networks.back().end(); }  // of all parameters
@@ -54,7 +53,7 @@ Tensor forward(Pass& pass, const Tensor& x) {
     const PlainMlp& network = pass.networks[static_cast<std::size_t>(r)];
     const bool in_place = M == 1 || R == 1;  // this network's rows are neighbours
     real* const own = in_turn + (in_place ? row_of(0, R, r) : M * R) * B;  // (M, B)
-    network.forward(B, x_turned, pass.block(), memory, own);
+    network.forward(B, x_turned, pass.weights.data(), memory, own);
     memory += network.kept() * B;
     for (Index k = 0; k < M && !in_place; ++k)
       std::copy_n(own + k * B, B, in_turn + row_of(k, R, r) * B);
@@ -78,7 +77,7 @@ std::array<Tensor, 2> backward(const Pass& pass, const Tensor& dy,
     const PlainMlp& network = pass.networks[static_cast<std::size_t>(r)];
     for (Index k = 0; k < M; ++k) std::copy_n(outputs.data() + row_of(k, R, r) * B, B, d + k * B);
     const real* const own =
-        network.backward(B, x, pass.block(), kept, d, d + B * pass.widest(), want_dx,
+        network.backward(B, x, pass.weights.data(), kept, d, d + B * pass.widest(), want_dx,
                          want_weights ? gradients.mutable_data() : nullptr);
     kept += network.kept() * B;
     if (!want_dx) continue;

@@ -56,7 +56,7 @@ class PlainMlp {
   Index widest() const { return widest_; }  // layer's size, input and output included
 
   // y (out, B) of x (in, B), with the numbers of the block. What is kept (kept(), B) is for the way
-  // back. Without a block, by the network's own numbers, and there is no way back.
+  // back. Without a block (null): by the network's own numbers, and no way back.
   void forward(Index B, const real* x, const real* block, real* kept, real* y) const;
 
   // The gradient of x from that of y, which is in d (out, B); and, unless `gradients` is null, that

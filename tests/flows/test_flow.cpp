@@ -339,7 +339,8 @@ TEST_CASE("a recipe is found by its name") {
 // out.
 Tensor hard_points(Index dim) {
   const SplineOptions spline{.bins = 4};  // knots at -3, -1.5, 0, 1.5 and 3
-  std::vector<real> places{0, 1.5, -1.5, spline.box, -spline.box, real(0.7), real(-2.9), 1e3, -1e3, 1e6, -1e6};
+  std::vector<real> places{0,          1.5, -1.5, spline.box, -spline.box, real(0.7),
+                           real(-2.9), 1e3, -1e3, 1e6,        -1e6};
   Tensor points({std::ssize(places), dim});
   for (Index i = 0; i < points.size(); ++i)
     points.mutable_data()[i] = places[std::size_t(i * 7 % std::ssize(places))];
