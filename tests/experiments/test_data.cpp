@@ -170,7 +170,7 @@ double mass(const Row& row, const Limits& over) {
 
 }  // namespace
 
-TEST_CASE("data sets: the catalogue's are all here, under their names") {
+TEST_CASE("data sets: the catalogue's are all here, under their names", "[slow]") {
   std::vector<std::string> names;
   for (const Row& row : rows()) names.push_back(row.data.name);
   std::vector<std::string> listed = all_sets();
@@ -213,7 +213,7 @@ TEST_CASE("data sets: samples depend on the generator alone") {
   }
 }
 
-TEST_CASE("data sets: the density has mass 1, and the entropy that is announced") {
+TEST_CASE("data sets: the density has mass 1, and the entropy that is announced", "[slow]") {
   for (const Row& row : rows()) {
     CAPTURE(row.data.name);
     CHECK(std::abs(mass(row, row.data.limits) - 1) < row.error);
@@ -225,7 +225,8 @@ TEST_CASE("data sets: the density has mass 1, and the entropy that is announced"
   }
 }
 
-TEST_CASE("data sets: the mean of -log p over samples is the entropy, to four standard errors") {
+TEST_CASE("data sets: the mean of -log p over samples is the entropy, to four standard errors",
+          "[slow]") {
   for (const Row& row : rows()) {
     CAPTURE(row.data.name);
     Rng rng(3);
@@ -258,7 +259,7 @@ TEST_CASE("data sets: the mean of -log p over samples is the entropy, to four st
 // Each of a few hundred rectangles must hold as many samples as the density says: the sum of
 // (found - expected)^2 / expected over m of them has the mean m and the deviation sqrt(2 m).
 // (Fewer than said would be no fault: where classes take turns, counts vary less.)
-TEST_CASE("data sets: the density is that of the samples, rectangle by rectangle") {
+TEST_CASE("data sets: the density is that of the samples, rectangle by rectangle", "[slow]") {
   constexpr Index kPoints = 50'000, kSide = 16;
   for (const Row& row : rows()) {
     if (row.data.name == "smeared_moons") continue;  // infinite on two lines: see below
@@ -322,7 +323,8 @@ TEST_CASE("data sets: samples have the moments that are announced") {
 // The density of the smeared moons is infinite on two lines along the diagonal, and behaves like 1
 // / sqrt(distance) beside them: no grid of x and y can sum it. Where y - x = middle + half sin phi,
 // with its ends at these two lines, the area of a step of phi vanishes there as fast.
-TEST_CASE("data sets: the smeared moons have mass 1 and their entropy, summed along their lines") {
+TEST_CASE("data sets: the smeared moons have mass 1 and their entropy, summed along their lines",
+          "[slow]") {
   const DataSet set = data_set("smeared_moons");
   constexpr Index kSlices = 2000, kAcross = 2000;
   const double middle = -0.25 * 3, half = 3 * (std::numbers::sqrt2 + 0.25);
@@ -367,7 +369,7 @@ TEST_CASE("data sets: the smeared moons have mass 1 and their entropy, summed al
 }
 
 // The moments that are known from formulas or from another program.
-TEST_CASE("data sets: moments") {
+TEST_CASE("data sets: moments", "[slow]") {
   const auto check = [](const std::string& name, const Point2& mean, const Point2& variance) {
     CAPTURE(name);
     const DataSet set = data_set(name);

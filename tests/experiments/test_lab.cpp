@@ -90,7 +90,7 @@ TEST_CASE("lab: the flow's states lead to and from the data, seen the right way 
   }
 }
 
-TEST_CASE("lab: densities integrate to 1, of a class and of all together") {
+TEST_CASE("lab: densities integrate to 1, of a class and of all together", "[slow]") {
   Lab lab;
   prepare(lab, {{"by_class", true}, {"rate", 1e-2}, {"smooth", true}}, 100);
   constexpr Index kCells = 80;
@@ -187,7 +187,7 @@ std::vector<double> scores(const Lab& lab, Which which, const Tensor& raw, Label
   return all;
 }
 
-TEST_CASE("lab: what the page saves, `gradflow` scores, samples and describes") {
+TEST_CASE("lab: what the page saves, `gradflow` scores, samples and describes", "[slow]") {
   for (const bool by_class : {false, true})
     for (const bool strong : {false, true}) {
       CAPTURE(by_class, strong);
@@ -289,8 +289,8 @@ TEST_CASE("lab: a file may be of other sizes, but not of other classes than the 
                     Catch::Matchers::Contains("it is told one of 5 classes, and"));
 }
 
-TEST_CASE(
-    "lab: optimal pairs are shorter, and what a solver's steps cost falls with their number") {
+TEST_CASE("lab: optimal pairs are shorter, and what a solver's steps cost falls with their number",
+          "[slow]") {
   Lab lab;
   prepare(lab, {{"rate", 1e-2}}, 300, "moons");
   const auto length = [](const Lab::Pairs& pairs) {

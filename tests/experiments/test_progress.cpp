@@ -80,7 +80,7 @@ TEST_CASE("progress: the wider the terminal, the more is told") {
         std::string::npos);
 }
 
-TEST_CASE("progress: on a real terminal of any width a training draws in one line") {
+TEST_CASE("progress: on a real terminal of any width a training draws in one line", "[slow]") {
   for (const Index columns : {1, 2, 5, 10, 20, 30, 40, 49, 50, 51, 60, 80, 200}) {
     CAPTURE(columns);
     const int terminal = ::posix_openpt(O_RDWR | O_NOCTTY);

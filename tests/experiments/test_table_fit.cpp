@@ -298,7 +298,7 @@ TEST_CASE("Log p is in the table's units: a Gaussian far from 0 and of any width
 }
 
 TEST_CASE("A fit repeats bit by bit, whatever the threads, and a flow beats a Gaussian on a bow",
-          "[table]") {
+          "[table][slow]") {
   const Split parts = split(without_class(bow(3000, 1)), {.seed = 1});
   const TableModel model = fit(parts, small_maf()), again = fit(parts, small_maf());
   CHECK(model.hash() == again.hash());
@@ -584,7 +584,7 @@ TEST_CASE("Sizes are believed only as far as a file has numbers", "[table]") {
   }
 }
 
-TEST_CASE("A fit that is stopped goes on to the same bits", "[table]") {
+TEST_CASE("A fit that is stopped goes on to the same bits", "[table][slow]") {
   const Scratch scratch;
   const Split parts = split(without_class(bow(600, 3)), {.seed = 1});
   const TableModel whole = fit(parts, small_maf());
@@ -664,7 +664,7 @@ TEST_CASE("A row that models hold for impossible is told as such, and comes back
   CHECK(again.hash() == model.hash());
 }
 
-TEST_CASE("A limit of time is kept, about", "[table]") {
+TEST_CASE("A limit of time is kept, about", "[table][slow]") {
   const Split parts = split(without_class(bow(5000, 3)), {.seed = 1});
   FitOptions options = small_maf();
   options.training.epochs = 100'000;

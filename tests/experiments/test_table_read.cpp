@@ -165,7 +165,7 @@ TEST_CASE("Lines and fields may lie across the pieces in which bytes arrive", "[
   }
 }
 
-TEST_CASE("A large table as text, and one wide line", "[table]") {
+TEST_CASE("A large table as text, and one wide line", "[table][slow]") {
   std::string bytes = "a,b,c\n";
   for (int i = 0; i < 200'000; ++i) bytes += fmt::format("{},{},{}\n", i, 2 * i, i % 7);
   const Table table = read(bytes);

@@ -527,7 +527,7 @@ TEST_CASE("a finished run that is resumed has nothing left to do") {
 }
 
 // Wherever it stands: the rates are those of the new cosine, and what was done stays.
-TEST_CASE("a run goes on for another number of epochs than it was begun for") {
+TEST_CASE("a run goes on for another number of epochs than it was begun for", "[slow]") {
   for (const Index stop_after : {1, 3, 4, 7, 9, -1})  // of 3 steps in each of 3 epochs
     for (const Index longer : {3, 4, 5, 12}) {
       CAPTURE(stop_after, longer);

@@ -240,7 +240,8 @@ TEST_CASE("baselines: the loss of the best Gaussian is 1 + log 2 pi + log det C 
   CHECK(std::abs(loss_of(model, samples).value - loss.value) < 6 * loss.error);
 }
 
-TEST_CASE("baselines: on the moons each is better than the one before, and none is too good") {
+TEST_CASE("baselines: on the moons each is better than the one before, and none is too good",
+          "[slow]") {
   const Truth truth(moons(), 20'000, Rng(14));
   Rng rng(15);
   const Tensor raw = truth.set().sample(5'000, rng).points;

@@ -517,7 +517,8 @@ bool all_see_all(const Flow& flow) {
   return all;
 }
 
-TEST_CASE("after enough layers every coordinate depends on every other, for every D and order") {
+TEST_CASE("after enough layers every coordinate depends on every other, for every D and order",
+          "[slow]") {
   for (const auto& [name, recipe] : kRecipes)
     for (Index dim = 2; dim <= 9; ++dim)
       for (const Permuting permuting : {Permuting::alternate, Permuting::random, Permuting::lu})

@@ -312,7 +312,8 @@ TEST_CASE("the density carried by the mixture's field is the data's") {
           Approx(exact_at(x.at({i, 0}), x.at({i, 1}), 1).log_p).margin(2e-5));
 }
 
-TEST_CASE("a model of flow matching is a flow: its density integrates to 1, by class too") {
+TEST_CASE("a model of flow matching is a flow: its density integrates to 1, by class too",
+          "[slow]") {
   Rng rng(11);
   FlowMatching model(
       2, {.hidden = {16, 16}, .classes = 2, .class_dim = 3, .activation = activations::tanh}, rng);

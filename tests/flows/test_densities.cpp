@@ -61,7 +61,7 @@ TEST_CASE("log p of a model is its flow's, whatever the number of points, thread
   CHECK_THROWS_AS(log_prob(model, ones({3, 1}), {0, 1, 1}), ShapeError);
 }
 
-TEST_CASE("the error that is shown is the solver's, and falls with its order") {
+TEST_CASE("the error that is shown is the solver's, and falls with its order", "[slow]") {
   const FlowMatching model = smooth_model(2, 0, 3);
   Rng rng(4);
   const Tensor x = rng.normal({100, 2});
@@ -78,7 +78,7 @@ TEST_CASE("the error that is shown is the solver's, and falls with its order") {
 }
 
 #ifdef GRADFLOW_DOUBLE  // float's roundings hide the higher orders
-TEST_CASE("through kinks a solver of fourth order becomes one of first order") {
+TEST_CASE("through kinks a solver of fourth order becomes one of first order", "[slow]") {
   const auto order = [](const Activation& activation) {
     Rng rng(5);
     FlowMatching model(2, {.hidden = {64, 64, 64}, .activation = activation}, rng);
@@ -165,7 +165,7 @@ double kl_of_euler(const Mixture& mixture, Index steps) {
   return kl;
 }
 
-TEST_CASE("what a step size costs: Euler's own density on the oracle, in nats") {
+TEST_CASE("what a step size costs: Euler's own density on the oracle, in nats", "[slow]") {
   const Mixture mixture = eight_gaussians();
   CHECK(kl_of_euler(mixture, 5) == Approx(0.349).margin(0.001));
   CHECK(kl_of_euler(mixture, 10) == Approx(0.0914).margin(0.0005));
@@ -173,7 +173,8 @@ TEST_CASE("what a step size costs: Euler's own density on the oracle, in nats") 
   CHECK(kl_of_euler(mixture, 50) == Approx(0.0039).margin(0.0001));
 }
 
-TEST_CASE("Euler's density, there and back: the same number, and a mass of 1 at any step size") {
+TEST_CASE("Euler's density, there and back: the same number, and a mass of 1 at any step size",
+          "[slow]") {
   const Mixture mixture = eight_gaussians();
   Rng rng(8);
   const Tensor noise = rng.normal({500, 2});

@@ -95,7 +95,7 @@ TEST_CASE(
   CHECK(reflow_pairs(plain, 5, rng, euler, 2).points.shape() == Shape{5, 2});
 }
 
-TEST_CASE("after a reflow paths are five times as straight, and lead to the same") {
+TEST_CASE("after a reflow paths are five times as straight, and lead to the same", "[slow]") {
   Rng rng(5);
   FlowMatching model(1, {.hidden = {32, 32}, .activation = activations::silu}, rng);
   trained(model, 1500, 5e-3, [&] { return model.loss({two_heaps(256, rng), {}}, rng); });
@@ -268,7 +268,7 @@ TEST_CASE("steps of MeanFlow are as long as the time between them") {
   CHECK(model.sample(7, rng).shape() == Shape{7, 1});
 }
 
-TEST_CASE("MeanFlow's one step finds both heaps") {
+TEST_CASE("MeanFlow's one step finds both heaps", "[slow]") {
   Rng rng(15);
   MeanFlow model(1, {.hidden = {64, 64}, .spans = real(0.5)}, rng);
   trained(model, 3000, 3e-3, [&] { return model.loss({two_heaps(256, rng), {}}, rng); });

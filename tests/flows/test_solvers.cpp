@@ -53,7 +53,7 @@ TEST_CASE("the oracle's divergence is the tape's, and its density flows as it mu
 }
 
 #ifdef GRADFLOW_DOUBLE  // float's roundings hide the higher orders
-TEST_CASE("on the oracle solvers have their orders") {
+TEST_CASE("on the oracle solvers have their orders", "[slow]") {
   const Mixture mixture = eight_gaussians();
   Rng rng(2);
   const Tensor noise = rng.normal({50, 2});
@@ -91,7 +91,7 @@ Errors errors_of(const Mixture& mixture, const Tableau& tableau, const Steps& st
   return errors;
 }
 
-TEST_CASE("eighty looks at the oracle's field give its density") {
+TEST_CASE("eighty looks at the oracle's field give its density", "[slow]") {
   std::vector<double> largest;  // now and then one point in 10 000 is as far off as 5e-3
   for (std::uint64_t seed = 1; seed <= 5; ++seed) {
     const Errors errors = errors_of(eight_gaussians(), runge_kutta4, 20, seed);
@@ -103,7 +103,8 @@ TEST_CASE("eighty looks at the oracle's field give its density") {
   CHECK(largest[2] < 2e-3);
 }
 
-TEST_CASE("the largest row's error keeps single points right, where the mass hides them") {
+TEST_CASE("the largest row's error keeps single points right, where the mass hides them",
+          "[slow]") {
   const Mixture mixture = eight_gaussians();
   const Errors coarse = errors_of(mixture, dormand_prince, tolerance(1e-3));
   CHECK(coarse.largest < 0.1);
@@ -118,7 +119,7 @@ TEST_CASE("the largest row's error keeps single points right, where the mass hid
 
 // --- adaptive steps ---
 
-TEST_CASE("the error of adaptive steps follows the tolerance") {
+TEST_CASE("the error of adaptive steps follows the tolerance", "[slow]") {
   const Mixture mixture = eight_gaussians();
   Rng rng(4);
   const Tensor noise = rng.normal({200, 2});

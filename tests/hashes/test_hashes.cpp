@@ -12,7 +12,7 @@
 namespace gradflow {
 namespace {
 
-TEST_CASE("short trainings give the weights that they give everywhere") {
+TEST_CASE("short trainings give the weights that they give everywhere", "[slow]") {
   const nlohmann::json golden = nlohmann::json::parse(std::ifstream(GRADFLOW_HASHES_FILE));
   const Arithmetic before = arithmetic();
   for (const Arithmetic how : {Arithmetic::fused, Arithmetic::portable})

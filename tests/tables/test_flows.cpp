@@ -458,7 +458,7 @@ TEST_CASE("bijections undo themselves, both ways round", "[registry]") {
   }
 }
 
-TEST_CASE("log_det is the logarithm of the Jacobian's determinant", "[registry]") {
+TEST_CASE("log_det is the logarithm of the Jacobian's determinant", "[registry][slow]") {
   for (const Row& row : rows()) {
     if (!can_differentiate(row)) continue;
     // Half of the digits are lost to the small differences, and some to the size of what they are
@@ -628,7 +628,7 @@ Box box_of(const Row& row, const Example& f, const Var& context) {
   return box;
 }
 
-TEST_CASE("the density that a bijection makes of its base's integrates to 1", "[registry]") {
+TEST_CASE("the density that a bijection makes of its base's integrates to 1", "[registry][slow]") {
   for (const Row& row : rows()) {
     // Densities without peaks that fall between the cells.
     const Example example(row, 3, real(2) / 3);
@@ -683,7 +683,7 @@ TEST_CASE("every parameter of a bijection receives a gradient, in both direction
   }
 }
 
-TEST_CASE("gradients of bijections are right", "[registry]") {
+TEST_CASE("gradients of bijections are right", "[registry][slow]") {
   for (const Row& row : rows()) {
     if (!can_differentiate(row)) continue;
     Example example(row);

@@ -163,7 +163,7 @@ TEST_CASE("the velocity is asked for at whole steps of the span, no more and no 
   }
 }
 
-TEST_CASE("the clock never leaves the span, and its last look is at the end", "[registry]") {
+TEST_CASE("the clock never leaves the span, and its last look is at the end", "[registry][slow]") {
   for (const Row& row : kSolvers) {
     CAPTURE(row.tableau->name);
     bool within = true, ends = true, begins = true;

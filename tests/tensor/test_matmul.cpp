@@ -352,7 +352,7 @@ TEST_CASE("large products are left to the library only if that is allowed, and i
 
 // Floats of all sizes, so that products and sums are rounded up and down, cancel, and leave the
 // range of numbers.
-TEST_CASE("multiply-add in software is that of the processor or of the C library") {
+TEST_CASE("multiply-add in software is that of the processor or of the C library", "[slow]") {
   for (std::uint32_t i = 0; i < 300'000; ++i) {
     const auto block = philox({i, 0, 0, 0}, {3, 5});
     float x[3];

@@ -7,13 +7,14 @@
 #   tests/tools/mutate.sh --quick       every fifth
 #   tests/tools/mutate.sh --only TEXT   those in files whose name holds TEXT
 #   tests/tools/mutate.sh --from N      from the N-th on: a run that was stopped goes on
+#   tests/tools/mutate.sh --part K/N    every N-th from the K-th on: N clones of the project share the work
 #
 # The copy and its build are in build/mutants. Exit code 1: one has survived; 2: wrong options, or
 # the table does not fit the sources.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
-every=1 only="" from=1
+every=1 first=1 only="" from=1
 while [ $# -gt 0 ]; do
   case "$1" in
     --quick) every=5 ;;
@@ -22,7 +23,10 @@ while [ $# -gt 0 ]; do
     --from) case "${2:-}" in '' | 0* | *[!0-9]*)
               echo "tests/tools/mutate.sh: --from needs the number of a mutant, from 1" >&2; exit 2 ;; esac
             from=$2; shift ;;
-    -h | --help) sed -n '2,13s/^# \?//p' "$0"; exit 0 ;;
+    --part) [[ ${2:-} =~ ^([1-9][0-9]*)/([1-9][0-9]*)$ ]] && [ "${2%/*}" -le "${2#*/}" ] || {
+              echo "tests/tools/mutate.sh: --part needs K/N, the K-th of N parts, such as 1/2" >&2; exit 2; }
+            first=${2%/*} every=${2#*/}; shift ;;
+    -h | --help) sed -n '2,14s/^# \?//p' "$0"; exit 0 ;;
     *) echo "tests/tools/mutate.sh: unknown option: $1; see --help" >&2; exit 2 ;;
   esac
   shift
@@ -115,20 +119,24 @@ cmake -S "$tree" -B "$work/build" -G Ninja -DCMAKE_BUILD_TYPE=Release \
 echo "Building the tests ..."
 build tests_double tests_float tests_experiments tests_table || { tail -40 "$log" >&2; exit 2; }
 
-# The double build alone sees most, and its tables of operations, bijections and solvers first. The data
-# of the experiments, and what is measured on them, have a program of their own.
+# The double build alone sees most, and the quick tests do; before all else comes the one that saw the
+# mistake before this one, as neighbours in a file are often seen by one test. The data of the experiments,
+# and what is measured on them, have a program of their own.
 # find_killer FILE: sets $name to the test that fails; fails if there is none.
+killer=""
 find_killer() {
   local precision part programs="double float"
   case "$1" in
     experiments/table/* | experiments/metrics/mixture.cpp | experiments/metrics/kernel_density.cpp) programs=table ;;
-    experiments/data/* | experiments/metrics/*) programs=experiments ;;
+    experiments/data/* | experiments/metrics/* | experiments/browser/*) programs=experiments ;;
+    experiments/run/*) programs="double experiments" ;;
   esac
   for precision in $programs; do
     build "tests_$precision" || { tail -20 "$log" >&2; fail "this does not compile: $what"; }
-    for part in "[registry]" "~[registry]"; do
+    for part in ${killer:+"\"$killer*\"~[slow]"} "~[slow]~[.]" "[slow]~[.]"; do
       if ! timeout 300 "$work/build/tests/tests_$precision" "$part" --abort >"$log" 2>&1; then
-        name="$precision: $(grep -m1 -A1 -E '^-{20,}' "$log" | tail -1)"
+        killer=$(grep -m1 -A1 -E '^-{20,}' "$log" | tail -1)
+        name="$precision: $killer"
         return 0
       fi
     done
@@ -146,7 +154,7 @@ fi
 
 tried=0 killed=0 began=$SECONDS
 for ((i = 0; i < total; ++i)); do
-  [ $((i % every)) -eq 0 ] || continue
+  [ $((i % every)) -eq $((first - 1)) ] || continue
   [ $((i + 1)) -ge "$from" ] || continue
   [[ ${files[i]} == *"$only"* ]] || continue
   mutated "${files[i]}" "${anchors[i]}" "${texts[i]}" "${replacements[i]}"
