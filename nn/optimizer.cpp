@@ -75,6 +75,9 @@ void Optimizer::restore(const NamedTensors& state, Index steps) {
             "restore: no \"{}\" of shape {} given", name, x.shape());
     require(all_finite(found->second), "restore: \"{}\" given is not finite", name);
   }
+  for (const auto& [name, x] : state)
+    require(state_.contains(name), "restore: \"{}\" given; this optimiser does not remember it",
+            name);
   for (auto& [name, x] : state_) x = state.at(name);
   steps_ = steps;
 }

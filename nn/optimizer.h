@@ -38,7 +38,8 @@ class Optimizer {
   Index steps() const { return steps_; }         // taken so far
 
   const NamedTensors& state() const { return state_; }  // what it remembers, (count) each
-  // Throws ShapeError if a tensor is missing, of another shape or not finite, or steps negative.
+  // Throws ShapeError if a tensor is missing, too many, of another shape or not finite, or steps
+  // negative.
   void restore(const NamedTensors& state, Index steps);
 
   double learning_rate;  // may be changed between steps

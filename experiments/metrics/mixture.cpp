@@ -5,6 +5,7 @@
 #include <numbers>
 #include <span>
 
+#include "tensor/kernels/vector_math.h"
 #include "tensor/threads/parallel.h"
 
 namespace gradflow {
@@ -12,7 +13,7 @@ namespace {
 
 using Numbers = std::vector<double>;
 
-const double kLogTwoPi = std::log(2 * std::numbers::pi);
+const double kLogTwoPi = math::log(2 * std::numbers::pi);
 
 std::size_t at(Index i) { return static_cast<std::size_t>(i); }
 
@@ -116,9 +117,9 @@ class Em {
         }
         const double largest = *std::max_element(share, share + K);
         double sum = 0;
-        for (Index k = 0; k < K; ++k) sum += share[k] = std::exp(share[k] - largest);
+        for (Index k = 0; k < K; ++k) sum += share[k] = math::exp(share[k] - largest);
         for (Index k = 0; k < K; ++k) share[k] /= sum;
-        sums[at(b)] += largest + std::log(sum);
+        sums[at(b)] += largest + math::log(sum);
       }
     });
     double total = 0;
@@ -149,8 +150,8 @@ class Em {
       for (Index i = 0; i < D_; ++i) S[at(i * D_ + i)] += options_.floor;
       factorise(S, D_);
       const double weight = total / static_cast<double>(N_);
-      double log_scale = std::log(weight) - static_cast<double>(D_) / 2 * kLogTwoPi;
-      for (Index i = 0; i < D_; ++i) log_scale -= std::log(S[at(i * D_ + i)]);
+      double log_scale = math::log(weight) - static_cast<double>(D_) / 2 * kLogTwoPi;
+      for (Index i = 0; i < D_; ++i) log_scale -= math::log(S[at(i * D_ + i)]);
       components_[at(k)] = {weight, std::move(mean), std::move(S), log_scale};
     });
   }
@@ -201,9 +202,9 @@ OfComponents of_components(const Mixture& mixture, const Var& points, Index give
     const Tensor P = factor(mixture, k);
     const Var y = matmul(points - mixture.means.rows(k, k + 1), P, Trans::no, Trans::yes);
     const auto log_density = [&](Index n) {
-      double scale = std::log(std::max(double{mixture.weights.data()[k]}, 1e-300)) -
+      double scale = math::log(std::max(double{mixture.weights.data()[k]}, 1e-300)) -
                      static_cast<double>(n) / 2 * kLogTwoPi;
-      for (Index i = 0; i < n; ++i) scale += std::log(double{P.at({i, i})});
+      for (Index i = 0; i < n; ++i) scale += math::log(double{P.at({i, i})});
       const Var square = sum(gradflow::square(slice(y, 1, 0, n)), 1);
       return reshape(static_cast<real>(scale) - real(0.5) * square, {B, 1});
     };

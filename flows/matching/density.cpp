@@ -218,8 +218,8 @@ Field mean_slope(const Field& field, const Tableau& tableau, double h) {
     Asked asked(field);
     const double begin = double{t.value().data()[0]};  // one time for all points
     std::vector<Var> k;
-    for (std::size_t i = 0; i < tableau.nodes.size(); ++i)
-      k.push_back(asked(led(y, k, tableau.rows[i], h), begin + tableau.nodes[i] * h));
+    for (std::size_t i = 0; i < tableau.nodes.size(); ++i)  // never beyond 1, however it is rounded
+      k.push_back(asked(led(y, k, tableau.rows[i], h), std::min(begin + tableau.nodes[i] * h, 1.)));
     return led(zeros(y.shape()), k, tableau.weights, 1);
   };
 }

@@ -24,18 +24,21 @@ double largest_row_error(const Tensor& e, const Tensor& y, const Tensor& y_1,
   return std::sqrt(largest);
 }
 
-double first_step(Asked& field, const Var& y, const Var& k, double t, double direction,
-                  double longest, int order, const Adaptive& allowed) {
+double first_step(Asked& field, const Var& y, const Var& k, const Span& span, int order,
+                  const Adaptive& allowed) {
   const Unrecorded unrecorded;
   const Tensor& start = y.value();
   const auto size = [&](const Tensor& x) { return largest_row_error(x, start, start, allowed); };
   const double d_0 = size(start), d_1 = size(k.value());
-  const double tiny = 1e-5;
+  const double tiny = 1e-5, longest = std::abs(span.to - span.from);
   const double h_0 = std::min(longest, d_0 < tiny || d_1 < tiny ? 1e-6 : 0.01 * d_0 / d_1);
-  Tensor change = field(led(start, {k.value()}, {1}, direction * h_0), t + direction * h_0).value();
+  const double h = span.to < span.from ? -h_0 : h_0;
+  const double there = h_0 < longest ? span.from + h : span.to;  // never beyond the span
+  Tensor change = field(led(start, {k.value()}, {1}, h), there).value();
   kernel::add_in_place(change, k.value(), -1);
   const double d_2 = size(change) / h_0, most = std::max(d_1, d_2);
-  const double h_1 = most <= 1e-15 ? std::max(1e-6, 1e-3 * h_0) : math::pow(0.01 / most, 1. / order);
+  const double h_1 =
+      most <= 1e-15 ? std::max(1e-6, 1e-3 * h_0) : math::pow(0.01 / most, 1. / order);
   return std::min({100 * h_0, h_1, longest});
 }
 

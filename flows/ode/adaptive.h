@@ -21,11 +21,11 @@ namespace gradflow {
 double largest_row_error(const Tensor& e, const Tensor& y, const Tensor& y_1,
                          const Adaptive& allowed);
 
-// A first step in this direction (1 or -1), at most `longest`, for a method of this order: such
-// that an explicit Euler step would be wrong by a hundredth of what is allowed. k = field(y, t). It
-// asks the field once. (Hairer, Norsett, Wanner, section II.4, "starting step size".)
-double first_step(Asked& field, const Var& y, const Var& k, double t, double direction,
-                  double longest, int order, const Adaptive& allowed);
+// The size of a first step of this span, at most all of it, for a method of this order: such that
+// an explicit Euler step would be wrong by a hundredth of what is allowed. k = field(y, span.from).
+// It asks the field once. (Hairer, Norsett, Wanner, section II.4, "starting step size".)
+double first_step(Asked& field, const Var& y, const Var& k, const Span& span, int order,
+                  const Adaptive& allowed);
 
 // The factor from the size of a step with this error to the next one's: .9 error^(-1/order), which
 // is the right one and a little less; not under .2, not above 10. Not under 1 after a step that was

@@ -79,8 +79,7 @@ class Walk {
     first_ = field_(y, from);
     require<NonFiniteError>(all_finite(first_->value()),
                             "integrate: the field is not finite at t = {}", from);
-    size_ = first_step(field_, y, *first_, from, direction_, std::abs(to - from), tableau_.order,
-                       options);
+    size_ = first_step(field_, y, *first_, {from, to}, tableau_.order, options);
   }
 
   template <class F>

@@ -423,6 +423,26 @@ TEST_CASE("a derivative that is constant has derivatives of 0") {
   CHECK(difference(tape.backward(sum(none))[unused].value(), zeros({3})) == "");
 }
 
+TEST_CASE("and so it has with respect to parameters") {
+  Parameter w{Tensor({2}, {1, 2})}, unused{ones({3})}, empty{Tensor()};
+  const Weights weights({{"w", &w}, {"unused", &unused}, {"empty", &empty}});
+  Tape tape(weights);
+  Var y = sum(w * w);
+  for (const real slope : {2, 2, 0, 0}) {  // of its sum: 2 w, then 2, then 0 for ever
+    const Gradients gradients = tape.backward(y, Record::yes);
+    const Tensor expected = y.value().item() == 5 ? Tensor({2}, {2, 4}) : Tensor({2}, slope);
+    CHECK(difference(gradients[w].value(), expected) == "");
+    CHECK(difference(gradients.of_place(0).value(), expected) == "");
+    CHECK(difference(gradients.flat(), kernel::concat(std::vector{expected, zeros({3})}, 0)) == "");
+    y = sum(gradients[w]);
+  }
+  for (const Parameter* other : {&unused, &empty}) {
+    const Var none = tape.backward(sum(w * w), Record::yes)[*other];
+    CHECK(difference(none.value(), zeros(other->shape())) == "");
+    CHECK(difference(tape.backward(sum(none))[*other].value(), zeros(other->shape())) == "");
+  }
+}
+
 TEST_CASE("a tape cannot be differentiated by a rule of its own while that is under way") {
   Tape tape;
   const Var x = tape.variable(Tensor({2}, {1, 2}));

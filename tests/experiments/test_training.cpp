@@ -658,6 +658,8 @@ TEST_CASE("a checkpoint of another run is refused, and says what differs") {
        "it was made with data products, this run has rings"},
       {"new setting", [](auto& o) { o.settings["noise"] = std::string("1"); },
        "it has no \"setting.noise\""},
+      {"setting of the file alone", [](auto& o) { o.settings = {}; },
+       "it has \"setting.data\", which this run has not"},
   };
   for (const Row& row : rows) {
     FileOptions other = options;
@@ -702,6 +704,31 @@ TEST_CASE("a checkpoint of another model is refused") {
   Regression turned;  // and in another shape
   turned.mlp.layers[0].W = turned.mlp.layers[0].W.value().reshaped({2, 6});
   CHECK(contains(refused(parameters(turned), turned.loss()), "given for \"0.weight\""));
+}
+
+TEST_CASE("the constants of a checkpoint are those of the run, no fewer and no more") {
+  const Scratch scratch;
+  Regression model;
+  Weights weights(parameters(model));
+  Adam adam(weights);
+  const auto path = scratch / "checkpoint";
+  const auto run = [](const NamedTensors& constants) {
+    return RunIdentity{.constants = constants, .epochs = 2, .steps = 3};
+  };
+  const NamedTensors saved{{"order", Tensor({2}, {1, 0})}, {"mean", zeros({2})}};
+  save_checkpoint(path, parameters(model), adam, {}, run(saved));
+  const auto refused = [&](const NamedTensors& constants) {
+    return message_of<FileError>(
+        [&] { load_checkpoint(path, parameters(model), adam, run(constants)); });
+  };
+  CHECK(refused(saved) == "no error");
+  NamedTensors more = saved, fewer = saved, other = saved;
+  more["scale"] = ones({2});
+  fewer.erase("order");  // of a flow that ends in one permutation less: its parameters are the same
+  other["mean"] = ones({2});
+  CHECK(contains(refused(more), "it has no constant scale"));
+  CHECK(contains(refused(fewer), "it has \"constant.order\", which this run has not"));
+  CHECK(contains(refused(other), "it was made with another mean"));
 }
 
 TEST_CASE("a file that is no checkpoint is refused") {

@@ -273,6 +273,12 @@ TEST_CASE("the density of any method's steps: of a linear field, the Gaussian th
   // And -4 y turns everything.
   const Field over = [](const Var& at, const Var&) { return -4 * at; };
   CHECK(std::isnan(solver_log_prob(over, ones({1, 1}), euler, 2).item()));
+  // Behind 1 this has no value; of so many steps the last one's end is beyond it, if it is a sum.
+  const Field until_1 = [](const Var& at, const Var& t) { return sqrt(1 - t) * at; };
+  for (const Index steps : {10, 93, 117, 182}) {
+    CAPTURE(steps);
+    CHECK(all_finite(solver_log_prob(until_1, ones({1, 1}), runge_kutta4, steps)));
+  }
   CHECK_THROWS_AS(solver_log_prob(field, y, heun, 0), ShapeError);
   CHECK_THROWS_AS(solver_log_prob(field, ones({2, 3}), heun, 2), ShapeError);
 }

@@ -164,6 +164,27 @@ TEST_CASE("the effort is what was asked: two looks to begin with, six for each t
   CHECK(calls == 40);
 }
 
+TEST_CASE("adaptive steps never look beyond the span") {
+  // Of points as far out as these, by a field as slow, the first step is the whole span; and
+  // from + (to - from) is not `to`.
+  for (const real size : {real(1), real(1000)})
+    for (const Span& span :
+         {Span{0, 1}, {1, 0.1}, {1, 1e-17}, {0.1, 0.7}, {2.3, 0.2}, {-0.1, 0.3}}) {
+      bool within = true;
+      const Field field = [&](const Var& y, const Var& t) {
+        const real at = t.value().data()[0];
+        within &=
+            real(std::min(span.from, span.to)) <= at && at <= real(std::max(span.from, span.to));
+        return Var(ones(y.shape()));
+      };
+      const real end =
+          integrate(field, Tensor({1, 1}, size), span, dormand_prince, Adaptive{}).item();
+      CAPTURE(size, span.from, span.to);
+      CHECK(end == Approx(double{size} + span.to - span.from));
+      CHECK(within);
+    }
+}
+
 TEST_CASE("adaptive steps land exactly on the times that are asked for") {
   for (const bool back : {false, true}) {
     std::vector<double> times{0, 1e-4, 0.1, 0.3, 0.30001, 0.7, 1.3};
@@ -242,13 +263,13 @@ TEST_CASE("the first step, the norm and the factor are those of the book") {
     return -at;
   };
   Asked asked(decay);
-  const double h = first_step(asked, ones({1, 1}), Tensor({{-1}}), 3, 1, 5, 5, allowed);
+  const double h = first_step(asked, ones({1, 1}), Tensor({{-1}}), {3, 8}, 5, allowed);
   CHECK(calls == 1);
   CHECK(h == Approx(std::pow(0.01 * 0.11, 0.2)).epsilon(1e-4));
   const Field still = [](const Var& at, const Var&) { return Var(zeros(at.shape())); };
   Asked resting(still);
-  CHECK(first_step(resting, zeros({1, 1}), zeros({1, 1}), 0, 1, 5, 5, allowed) == Approx(1e-6));
-  CHECK(first_step(resting, ones({1, 1}), zeros({1, 1}), 0, -1, 1e-7, 5, allowed) == 1e-7);
+  CHECK(first_step(resting, zeros({1, 1}), zeros({1, 1}), {0, 5}, 5, allowed) == Approx(1e-6));
+  CHECK(first_step(resting, ones({1, 1}), zeros({1, 1}), {0, -1e-7}, 5, allowed) == 1e-7);
 }
 
 TEST_CASE("steps grow where nothing happens, and shrink where something does") {

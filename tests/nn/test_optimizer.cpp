@@ -377,6 +377,9 @@ TEST_CASE("states and gradients that do not fit are refused") {
   CHECK(message_of<ShapeError>([&] {
           adam.restore({{"m", ones({5})}, {"v", wrong}}, 1);
         }) == "restore: \"v\" given is not finite");
+  CHECK(message_of<ShapeError>([&] {
+          adam.restore({{"m", ones({5})}, {"v", ones({5})}, {"w", ones({5})}}, 1);
+        }) == "restore: \"w\" given; this optimiser does not remember it");
   CHECK(difference(adam.state().at("m"), zeros({5})) == "");  // all or nothing
   CHECK(adam.steps() == 0);
 }

@@ -122,7 +122,7 @@ build tests_double tests_float tests_experiments tests_table || { tail -40 "$log
 # The double build alone sees most, and the quick tests do; before all else comes the one that saw the
 # mistake before this one, as neighbours in a file are often seen by one test. The data of the experiments,
 # and what is measured on them, have a program of their own.
-# find_killer FILE: sets $name to the test that fails; fails if there is none.
+# find_killer FILE: sets $name to the test that fails; 1: there is none, 2: the mutant does not compile.
 killer=""
 find_killer() {
   local precision part programs="double float"
@@ -132,7 +132,7 @@ find_killer() {
     experiments/run/*) programs="double experiments" ;;
   esac
   for precision in $programs; do
-    build "tests_$precision" || { tail -20 "$log" >&2; fail "this does not compile: $what"; }
+    build "tests_$precision" || return 2
     for part in ${killer:+"\"$killer*\"~[slow]"} "~[slow]~[.]" "[slow]~[.]"; do
       if ! timeout 300 "$work/build/tests/tests_$precision" "$part" --abort >"$log" 2>&1; then
         killer=$(grep -m1 -A1 -E '^-{20,}' "$log" | tail -1)
@@ -144,7 +144,6 @@ find_killer() {
   return 1
 }
 
-what="the unchanged copy"
 if find_killer tensor || find_killer experiments/data/; then
   echo "tests/tools/mutate.sh: the tests fail before anything is changed: $name; see $log" >&2
   exit 2
@@ -152,7 +151,7 @@ fi
 
 # --- The mutants ---------------------------------------------------------------------------------
 
-tried=0 killed=0 began=$SECONDS
+tried=0 killed=0 broken=0 began=$SECONDS
 for ((i = 0; i < total; ++i)); do
   [ $((i % every)) -eq $((first - 1)) ] || continue
   [ $((i + 1)) -ge "$from" ] || continue
@@ -162,14 +161,18 @@ for ((i = 0; i < total; ++i)); do
   tried=$((tried + 1))
   newlines=${found_at//[!$'\n']/}
   what="$((i + 1)): ${files[i]}:$((${#newlines} + 1))  ${texts[i]}  ->  ${replacements[i]:-(nothing)}"
-  if find_killer "${files[i]}"; then
-    killed=$((killed + 1))
-    printf 'killed    %s\n          by %s\n' "$what" "$name"
-  else
-    printf 'SURVIVED  %s\n' "$what"
-  fi
+  status=0
+  find_killer "${files[i]}" || status=$?
+  case $status in
+    0) killed=$((killed + 1))
+       printf 'killed    %s\n          by %s\n' "$what" "$name" ;;
+    1) printf 'SURVIVED  %s\n' "$what" ;;
+    *) broken=$((broken + 1))
+       printf 'BROKEN    %s\n%s\n' "$what" "$(grep -m1 'error:' "$log")" ;;
+  esac
   cp "${files[i]}" "$tree/${files[i]}"
 done
 
-echo "$tried mutants, $killed killed, $((tried - killed)) survived, in $((SECONDS - began)) s"
+echo "$tried mutants, $killed killed, $((tried - killed - broken)) survived, in $((SECONDS - began)) s"
+if [ "$broken" -gt 0 ]; then fail "$broken mutants do not compile"; fi
 [ "$killed" -eq "$tried" ]

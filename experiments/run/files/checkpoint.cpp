@@ -67,6 +67,14 @@ std::string lookup(const TensorFile& file, const std::string& key) {
   return found->second;
 }
 
+// Throws if the file has something under this prefix that this run has not.
+void check_no_more(const auto& saved, const std::string& prefix, const auto& run) {
+  for (const auto& [key, value] : saved)
+    require<FileError>(!key.starts_with(prefix) || run.contains(key.substr(prefix.size())),
+                       "it has \"{}\", which this run has not; hint: start anew without --resume",
+                       key);
+}
+
 void check_settings(const TensorFile& file, const Texts& settings) {
   for (const auto& [name, value] : settings) {
     const std::string saved = lookup(file, kSetting + name);
@@ -75,6 +83,7 @@ void check_settings(const TensorFile& file, const Texts& settings) {
                        "start anew without --resume",
                        name, saved, value);
   }
+  check_no_more(file.metadata, kSetting, settings);
 }
 
 void check_constants(const TensorFile& file, const NamedTensors& constants) {
@@ -87,6 +96,7 @@ void check_constants(const TensorFile& file, const NamedTensors& constants) {
         "anew without --resume",
         name);
   }
+  check_no_more(file.tensors, kConstant, constants);
 }
 
 }  // namespace
