@@ -7,7 +7,7 @@
 #include <cstring>
 #include <fstream>
 
-#include "experiments/run/files/safetensors.h"
+#include "experiments/run/files/file.h"
 #include "experiments/run/process.h"
 #include "tensor/threads/parallel.h"
 
@@ -50,6 +50,13 @@ void join_tables(const fs::path& frames, std::size_t count, const fs::path& to) 
   write_file(to, table);
 }
 
+// One by one, so that those of an earlier run, or of another that ends just now, give way.
+void keep_frames(const fs::path& frames, const fs::path& to) {
+  fs::create_directories(to);
+  for (const auto& file : fs::directory_iterator(frames))
+    fs::rename(file.path(), to / file.path().filename());
+}
+
 bool is_gif(const fs::path& path) {  // whole, from its first bytes to its last
   std::ifstream in(path, std::ios::binary);
   const std::string bytes{std::istreambuf_iterator<char>(in), {}};
@@ -59,36 +66,38 @@ bool is_gif(const fs::path& path) {  // whole, from its first bytes to its last
 }  // namespace
 
 bool animate(Animation animation, const FigureOptions& options) {
-  const FigureOptions own{.directory = options.directory / (animation.name + "_frames")};
+  const fs::path kept = options.directory / (animation.name + "_frames");
+  fs::create_directories(options.directory);
+  const DraftDirectory own(kept);
   parallel_for(std::ssize(animation.frames), [&](Index i) {
     PointFigure& frame = animation.frames[static_cast<std::size_t>(i)];
     frame.name = frame_name(static_cast<std::size_t>(i));
-    draw(frame, own);
+    draw(frame, {.directory = own.path()});
   });
-  join_tables(own.directory, animation.frames.size(),
-              options.directory / (animation.name + ".csv"));
+  join_tables(own.path(), animation.frames.size(), options.directory / (animation.name + ".csv"));
   const fs::path gif = fs::absolute(options.directory / (animation.name + ".gif"));
-  const fs::path draft = own.directory / kDraft;
-  fs::remove(gif);
-  const ProcessEnd end = run_process(own.directory, convert_command(animation), kTimeLimit);
+  const fs::path draft = own.path() / kDraft;
+  const ProcessEnd end = run_process(own.path(), convert_command(animation), kTimeLimit);
+  if (end.succeeded() && is_gif(draft)) {
+    fs::rename(draft, gif);
+    std::error_code ignored;
+    fs::remove_all(kept, ignored);
+    return true;
+  }
+  fs::remove(gif);  // it is older than its table
   if (end.kind == ProcessEnd::Kind::not_found) {
+    keep_frames(own.path(), kept);
     complain(
         "{}: convert not found on PATH; it joins the frames in {}; hint: apt install "
         "imagemagick, then run again\n",
-        gif.filename().string(), own.directory.string());
+        gif.filename().string(), kept.string());
     return false;
   }
-  if (!end.succeeded() || !is_gif(draft)) {
-    fs::remove(draft);
-    throw FigureError(
-        fmt::format("{}: convert did not make it: {}", gif.filename().string(),
-                    end.kind == ProcessEnd::Kind::timed_out
-                        ? fmt::format("it took more than {} s and was killed", kTimeLimit.count())
-                        : last_line(end.messages)));
-  }
-  fs::rename(draft, gif);
-  fs::remove_all(own.directory);
-  return true;
+  throw FigureError(
+      fmt::format("{}: convert did not make it: {}", gif.filename().string(),
+                  end.kind == ProcessEnd::Kind::timed_out
+                      ? fmt::format("it took more than {} s and was killed", kTimeLimit.count())
+                      : last_line(end.messages)));
 }
 
 }  // namespace gradflow

@@ -15,10 +15,10 @@ struct Animation {                       // what animate() makes a GIF of
   int pause = 200;                       // after the last one; then it begins again
 };
 
-// Draws the frames in <directory>/<name>_frames, on all threads, and joins their tables to
-// <directory>/<name>.csv and their pictures to <directory>/<name>.gif. False, with a line on
-// stderr, if there is no `convert`: the frames are kept then. Throws FigureError if a frame cannot
-// be drawn or `convert` fails.
+// Draws the frames, on all threads, and joins their tables to <directory>/<name>.csv and their
+// pictures to <directory>/<name>.gif. False, with a line on stderr, if there is no `convert`: the
+// frames are kept then, in <directory>/<name>_frames. Throws FigureError if a frame cannot be drawn
+// or `convert` fails; FileError if a table cannot be written.
 bool animate(Animation animation, const FigureOptions& options);
 
 }  // namespace gradflow

@@ -93,23 +93,11 @@ bool is_complete(const fs::path& image, const std::string& format) {
 void run_gnuplot(const fs::path& directory, const std::string& name, const std::string& format) {
   const std::string script = name + ".gp";
   const std::string image = name + "." + format;
-  const std::string draft = image + ".part";
-  struct RemoveDraft {
-    fs::path path;
-    ~RemoveDraft() {
-      std::error_code ignored;
-      fs::remove(path, ignored);
-    }
-  };
-  const RemoveDraft whatever_happens{directory / draft};
-  fs::remove(directory / image);
-
   run_script(directory, script,
-             fmt::format("format = '{}'; file = {}", format, gnuplot_quoted(draft)));
-  if (!is_complete(directory / draft, format)) {
+             fmt::format("format = '{}'; file = {}", format, gnuplot_quoted(image)));
+  if (!is_complete(directory / image, format)) {
     fail(fmt::format("{} ended well but left no complete image {}", script, image));
   }
-  fs::rename(directory / draft, directory / image);
 }
 
 // Within single quotes gnuplot leaves backslashes, backticks (a shell!) and @macros alone; only the

@@ -1,14 +1,17 @@
 // Writing a figure's files. The order matters: the table first, then the script, then the image,
-// so that whatever goes wrong the numbers are safe, and no image is older than its numbers.
+// so that whatever goes wrong the numbers are safe. Another run may write the same figure at the
+// same time: each draws in a directory of its own, from its own table and script, and renames the
+// image.
 #include "experiments/draw/sheet.h"
 
 #include <gnuplot-iostream.h>
 
 #include <algorithm>
 #include <cmath>
+#include <set>
 #include <system_error>
 
-#include "experiments/run/files/safetensors.h"
+#include "experiments/run/files/file.h"
 
 namespace gradflow {
 namespace {
@@ -22,6 +25,29 @@ void write_script(const fs::path& path, const std::string& text) {
   out.flush();
   check_figure(out.good(), path.string(), "cannot be written");
 }
+
+// The images of an earlier table. Each is replaced when its successor is whole; those that are left
+// go in the end, as no image may be older than its numbers.
+class OlderImages {
+ public:
+  OlderImages(const fs::path& directory, const std::string& name) {
+    for (const char* ending : {".png", ".svg", ".pdf"}) left_.insert(directory / (name + ending));
+  }
+  ~OlderImages() {
+    std::error_code ignored;
+    for (const fs::path& image : left_) fs::remove(image, ignored);
+  }
+  OlderImages(const OlderImages&) = delete;
+  OlderImages& operator=(const OlderImages&) = delete;
+
+  void replace(const fs::path& image, const fs::path& by) {
+    fs::rename(by, image);
+    left_.erase(image);
+  }
+
+ private:
+  std::set<fs::path> left_;
+};
 
 }  // namespace
 
@@ -109,12 +135,22 @@ void Sheet::save(const FigureOptions& options) const {
   try {
     const fs::path directory = fs::absolute(options.directory);
     fs::create_directories(directory);
-    write_file(directory / (name_ + ".csv"), table_);
-    for (const char* ending : {".png", ".svg", ".pdf"}) fs::remove(directory / (name_ + ending));
-    write_script(directory / (name_ + ".gp"), script_);
-    run_gnuplot(directory, name_, "png");
-    if (options.svg) run_gnuplot(directory, name_, "svg");
-    if (options.pdf) run_gnuplot(directory, name_, "pdf");
+    const DraftDirectory own(directory / name_);
+    const std::string table = name_ + ".csv", script = name_ + ".gp";
+    write_file(own.path() / table, table_);
+    write_file(directory / table, table_);
+    OlderImages older(directory, name_);
+    write_script(own.path() / script, script_);
+    fs::rename(own.path() / script, directory / script);
+    write_script(own.path() / script, script_);  // once more, for gnuplot
+    const auto draw_as = [&](const std::string& format) {
+      run_gnuplot(own.path(), name_, format);
+      const std::string image = name_ + "." + format;
+      older.replace(directory / image, own.path() / image);
+    };
+    draw_as("png");
+    if (options.svg) draw_as("svg");
+    if (options.pdf) draw_as("pdf");
   } catch (const std::system_error& error) {  // of std::filesystem, or a file that does not open
     throw FigureError(fmt::format("{}: {}", name_, error.what()));
   }

@@ -1,7 +1,6 @@
 #include "experiments/page/table_page.h"
 
 #include <fmt/format.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <cmath>
@@ -221,20 +220,13 @@ std::string use_section(const TablePage& page) {
 }  // namespace
 
 void write_table_page(const fs::path& path, const TablePage& page, const Rng& rng) {
-  const fs::path directory = path.string() + fmt::format(".{}.figures", ::getpid());
-  struct Removed {
-    const fs::path& directory;
-    ~Removed() {
-      std::error_code ignored;
-      fs::remove_all(directory, ignored);
-    }
-  } const removed{directory};
+  const DraftDirectory figures(path);
   const std::string name =
       page.model.facts.source == "-" ? "standard input" : page.model.facts.source;
   const std::string html = page_head("The density of " + escape(fs::path(name).filename().string()),
                                      headline(page.model)) +
                            "</header>\n<main>\n" + models_section(page.model) +
-                           figures_section(page, directory, rng) + columns_section(page) +
+                           figures_section(page, figures.path(), rng) + columns_section(page) +
                            outliers_section(page) + use_section(page) + std::string(kPageEnd);
   write_file(path, html);
 }

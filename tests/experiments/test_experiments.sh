@@ -203,6 +203,33 @@ for name in normalizing_flow flow_matching conditional_flow_matching; do
 done
 check "drawing leaves the weights alone" [ "$(hash_in all)" = "$before" ]
 
+# Two at once, into one directory: neither takes away what the other is about to draw or rename.
+whole_png() { is_png "$1" && [ "$(tail -c 8 "$1" | od -An -tx1 | tr -d ' ')" = 49454e44ae426082 ]; }
+twice_at_once() {  # twice_at_once COMMAND...
+  local errors="stderr other_stderr"
+  "$timeout" --foreground "$limit" "$@" --out all > other_stdout 2> other_stderr < /dev/null &
+  local other=$!
+  run "$@" --out all
+  wait $other
+  local other_status=$?
+  check "$round: both of two at once succeed" [ "$status $other_status" = "0 0" ]
+  check "$round: neither says anything on stderr" [ ! -s stderr -a ! -s other_stderr ]
+  check "$round: nothing half-written is left" no_leftovers all
+}
+mkdir "all/fig02_nf_samples.$(uname -n).2147483647.1.tmp"  # left by a run that was killed
+for round in 1 2 3; do
+  twice_at_once "$nf" --figures-only
+  for figure in ${figures[normalizing_flow]}; do
+    check "$round: $figure.png is whole" whole_png "all/$figure.png"
+  done
+done
+round=animation
+twice_at_once "$programs/explain" --quick
+check "two animations at once: one is there" [ "$(head -c 6 all/extra_animation.gif)" = GIF89a ]
+check "two animations at once: no frames are left" [ ! -e all/extra_animation_frames ]
+(cd all && rm fig02_nf_samples.png && gnuplot -d fig02_nf_samples.gp 2> /dev/null)
+check "a script that is run by hand makes the image of its name" whole_png all/fig02_nf_samples.png
+
 run "$nf" --figures-only --out nothing_here
 check "no weights: 1" [ "$status" -eq 1 ]
 check "and one line" one_line stderr

@@ -667,6 +667,35 @@ TEST_CASE("what a killed program has left half-written is removed by the next on
   CHECK(folder.files() == 4);
 }
 
+TEST_CASE("a directory for drafts has a name of its own and goes with all that is in it") {
+  const Folder folder;
+  const fs::path path = folder / "figure";
+  {
+    const DraftDirectory first(path), second(path);
+    CHECK(first.path() != second.path());
+    CHECK(first.path().parent_path() == path.parent_path());
+    write_file(first.path() / "image", "mine");
+    write_file(second.path() / "image", "theirs");
+    CHECK(read_file(first.path() / "image") == "mine");
+    fs::rename(first.path() / "image", path);
+    CHECK(folder.files() == 3);
+  }
+  CHECK(read_file(path) == "mine");
+  CHECK(folder.files() == 1);
+
+  const pid_t pid = in_another_process([&] {  // as a program that is killed: nothing is destroyed
+    const DraftDirectory left(path);
+    write_file(left.path() / "image", "half");
+    ::_exit(0);
+  });
+  ::waitpid(pid, nullptr, 0);
+  CHECK(folder.files() == 2);
+  const DraftDirectory next(path);
+  CHECK(folder.files() == 2);
+  CHECK(fs::is_empty(next.path()));
+  CHECK_THROWS_AS(DraftDirectory(folder / "nowhere" / "figure"), FileError);
+}
+
 TEST_CASE("threads may save under one name, too") {
   const Folder folder;
   const WithThreads four(4);

@@ -42,7 +42,7 @@ for key in rows columns model log_prob_test se baselines gaussian mixture kde se
 done
 check "page: its figures are inside" [ "$(grep -c 'data:image/png;base64' plain/report.html)" -eq 4 ]
 check "page: nothing from elsewhere" [ "$(grep -cE '(src|href)="(http|/)' plain/report.html)" -eq 0 ]
-check "page: no drawings are left" [ -z "$(find plain -name '*.figures')" ]
+check "page: no drawings are left" [ -z "$(find plain -name '*.tmp')" ]
 
 run "$gradflow" fit plain.csv --except side --model maf --epochs 3 --layers 2 --units 16 --out again --no-page --threads 1
 check "fit: the same bits again, on one thread" [ "$(hash_of stdout)" = "$hash" ]

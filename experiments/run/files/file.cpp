@@ -1,6 +1,7 @@
 #include "experiments/run/files/file.h"
 
 #include <fmt/format.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <array>
@@ -42,17 +43,22 @@ void remove_abandoned(const std::filesystem::path& path) {
     if (!name.starts_with(start) || !name.ends_with(".tmp")) continue;
     const int writer = std::atoi(name.c_str() + start.size());
     if (writer > 0 && ::kill(writer, 0) != 0 && errno == ESRCH)
-      std::filesystem::remove(at->path(), ignored);
+      std::filesystem::remove_all(at->path(), ignored);
   }
+}
+
+// A name beside `path` that no other writer has.
+std::string draft_name(const std::filesystem::path& path) {
+  static std::atomic<int> made = 0;
+  return fmt::format("{}{}.{}.tmp", prefix(path), ::getpid(), ++made);
 }
 
 }  // namespace
 
 NewFile::NewFile(const std::filesystem::path& path) : path_(path) {
-  static std::atomic<int> made = 0;
   remove_abandoned(path);
   do {
-    name_ = fmt::format("{}{}.{}.tmp", prefix(path), ::getpid(), ++made);
+    name_ = draft_name(path);
     file_ = std::fopen(name_.c_str(), "wbxe");
   } while (!file_ && errno == EEXIST);
   if (!file_) fail("create the file");  // a constructor that throws leaves nothing to destroy
@@ -76,6 +82,22 @@ void NewFile::finish() {
 
 void NewFile::fail(const char* what) const {
   throw FileError(fmt::format("save: {}: cannot {}: {}", path_.string(), what, system_message()));
+}
+
+DraftDirectory::DraftDirectory(const std::filesystem::path& path) {
+  remove_abandoned(path);
+  int failed = 0;
+  do {
+    path_ = draft_name(path);
+    failed = ::mkdir(path_.c_str(), 0777);
+  } while (failed && errno == EEXIST);
+  require<FileError>(!failed, "save: {}: cannot create a directory beside it: {}", path.string(),
+                     system_message());
+}
+
+DraftDirectory::~DraftDirectory() {
+  std::error_code ignored;
+  std::filesystem::remove_all(path_, ignored);
 }
 
 void write_file(const std::filesystem::path& path, const std::string& bytes) {

@@ -2,7 +2,8 @@
 //
 // The one idea: a file is written beside its final name, under a name that no other writer has, and
 // then renamed. So a half-written file never stands under the final name; whoever has the old one
-// open goes on reading it; and of several writers one wins.
+// open goes on reading it; and of several writers one wins. What a killed program left under such a
+// name is removed by the next one of this machine that writes to the same place.
 //
 // Read next: safetensors.h, what is in such a file.
 #pragma once
@@ -33,7 +34,23 @@ class NewFile {
   std::FILE* file_ = nullptr;
 };
 
-// The same for what is known at once.
+// An empty directory beside `path`, its name as that of a NewFile: for files that another program
+// makes, until they are renamed. Throws FileError if it cannot be made.
+class DraftDirectory {
+ public:
+  explicit DraftDirectory(const std::filesystem::path& path);
+  ~DraftDirectory();  // removes it, with all that is still in it
+  DraftDirectory(const DraftDirectory&) = delete;
+  DraftDirectory& operator=(const DraftDirectory&) = delete;
+
+  // Where it is, as absolute or relative as `path`.
+  const std::filesystem::path& path() const { return path_; }
+
+ private:
+  std::filesystem::path path_;
+};
+
+// As a NewFile does it, for what is known at once.
 void write_file(const std::filesystem::path& path, const std::string& bytes);
 // Throws FileError if the file cannot be read.
 std::string read_file(const std::filesystem::path& path);
