@@ -141,8 +141,11 @@ Var record(const char* op, Var value, std::span<const Var> arguments, F rule) {
   return y;
 }
 
-// True while somebody looks at every number that passes (watch.h): fused operations then give way
-// to what they are composed of, so that it can be told where one went wrong.
+// True while somebody looks at every number that is recorded (watch.h): fused operations then give
+// way to what they are composed of, so that it can be told where one went wrong. record_fused()
+// asks by itself, but only when the loop has run, and what it is given may hold the numbers of many
+// parameters in one. So a fused form of whole networks asks before its loop, and leaves the work to
+// the plain operations, which name the operation and the parameter at fault.
 bool watching();
 
 // f(0), f(1), .. f(n - 1)

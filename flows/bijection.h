@@ -13,7 +13,7 @@
 //
 // To add a bijection: derive from this class, write its mathematics (map_to_latent, map_to_data;
 // the arguments have been checked), and give it a row in the table of tests/tables/test_flows.cpp,
-// which then checks all that must hold. linear/standardize.h is the shortest example.
+// which then checks all that must hold. elementwise.h is the shortest example.
 //
 // Read next: coupling.h, chain.h.
 #pragma once

@@ -28,7 +28,9 @@ struct ContinuousOptions {         // how it is solved
 
 class Continuous final : public Bijection {
  public:
-  // A copy of the network belongs to it. Throws ShapeError for a probe of another size.
+  // A copy of the network belongs to it. (Not any field: it has to own its parameters and name
+  // them, and the divergence of others is plain numbers, through which no gradient goes.) Throws
+  // ShapeError for a probe of another size.
   explicit Continuous(VelocityNetwork network, ContinuousOptions options = {});
 
   const VelocityNetwork& network() const { return network_; }  // the field

@@ -33,7 +33,10 @@ class RanksScope {
   RanksScope& operator=(const RanksScope&) = delete;
 };
 
-// Ends all of them at once, whatever they are waiting for.
+// Ends all of them at once, whatever they are waiting for. This is the one function of the library
+// that ends the process, where all others throw: a rank that fails while others wait for its part
+// of a sum would leave them waiting for ever. Only run_program() (experiments/run/session.h) calls
+// it, after it has said what is wrong. An error of MPI itself ends all ranks, too.
 [[noreturn]] void end_all_ranks(int code);
 
 // n things are shared out in order: rank r owns those from own_begin(n, r) to own_begin(n, r + 1).

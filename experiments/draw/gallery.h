@@ -9,6 +9,7 @@
 
 namespace gradflow {
 
+// Where a program's figures go, and as which files, as its command line says.
 inline FigureOptions figure_options(const RunOptions& options) {
   return {.directory = options.out, .svg = options.svg, .pdf = options.pdf};
 }

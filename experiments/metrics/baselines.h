@@ -11,6 +11,7 @@
 
 namespace gradflow {
 
+// Of the mean and the covariance of all points, each variance 1e-6 larger: the likeliest one.
 DensityModel best_gaussian(const Tensor& points);
 // As many parts, of 2, 4, 8, ... 64, as make the points kept apart likeliest.
 DensityModel best_mixture(const Tensor& points, const Rng& rng);

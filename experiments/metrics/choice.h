@@ -14,6 +14,7 @@
 
 namespace gradflow {
 
+// Which mixtures choose_mixture() tries, and when it ends.
 struct MixtureSearch {
   Index most = 64;                      // Gaussians
   std::vector<double> floors = {1e-6};  // under the variances; the first while sizes are tried

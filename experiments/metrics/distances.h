@@ -36,6 +36,7 @@ double mmd_squared(const Tensor& a, const Tensor& b);
 // Throws ShapeError unless w2_squared > 0.
 double normalised_path_energy(double energy, double w2_squared);
 
+// Where a quantity lies with some confidence, in its own units.
 struct ConfidenceInterval {
   double low, high;
 };

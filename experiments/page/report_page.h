@@ -15,6 +15,7 @@
 
 namespace gradflow {
 
+// All of it, as HTML.
 std::string report_page(const Report& report);
 
 // Its sections.
@@ -24,9 +25,10 @@ std::string conditional_section(const Report& report);
 std::string comparison_section(const Report& report);
 std::string beyond_section(const Report& report);
 
+// Two figures, or other pieces of HTML, in two columns.
 std::string side_by_side(std::string_view left, std::string_view right);
 
-// What the sections share. `stem` is that of a figure in report_reference.h.
+// What the sections share. `stem` is that of a figure in reference.h.
 std::string link(std::string_view stem);
 // The picture, its caption and, below, what it shows in this run's numbers.
 std::string figure(const Report& report, std::string_view stem, std::string_view reading);

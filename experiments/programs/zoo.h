@@ -16,12 +16,14 @@
 
 namespace gradflow {
 
+// What a training leaves: a density, and what can be saved of it.
 struct Learned {
   DensityModel model = {};
   NamedTensors weights = {};  // of a flow
   bool stopped = false;       // before the end: there is no model
 };
 
+// A kind of model: its name, and how one is made.
 struct Species {
   std::string name;
   // From standardised points (N, 2). When `stop` is set it returns early.
@@ -30,6 +32,7 @@ struct Species {
       learn;
 };
 
+// All kinds, in the order of the table; and their names.
 const std::vector<Species>& zoo();
 std::vector<std::string> zoo_names();
 // Throws Error, with all names, for another one.

@@ -20,7 +20,9 @@
 
 namespace gradflow {
 
-// A trained model with what belongs to it. It sees standardised points: mean 0, deviation 1.
+// A trained model with what belongs to it. It sees standardised points: mean 0, deviation 1. The
+// units stand beside it, and not in it as a flow's outermost layer (table/model.h), because the
+// report's floors and losses are those of standardised points, and flow matching has no chain.
 template <class Model>
 struct Trained {
   Model model;

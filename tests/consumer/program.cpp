@@ -4,6 +4,7 @@
 
 #include "experiments/run/files/safetensors.h"
 #include "experiments/run/training.h"
+#include "flows/linear/standardize.h"
 #include "flows/recipes.h"
 
 using namespace gradflow;
@@ -14,16 +15,17 @@ Tensor bow(Index n, Rng& rng) {
   return concat({x, square(x) + real(0.1) * noise}, 1).value();
 }
 
-Flow make_flow() {
+// The last layer, next to the data, brings points in any units to mean 0 and deviation 1.
+Flow make_flow(const Standardize& units) {
   Rng rng(0);
-  return real_nvp(2, {.layers = 6}, rng);
+  return {Chain{real_nvp(2, {.layers = 6}, rng).bijection, units}};
 }
 
 int main() {
   // Train ...
-  Flow flow = make_flow();
   Rng rng(1);
   const Data data{.points = bow(10'000, rng)};
+  Flow flow = make_flow(Standardize::of(data.points));
   const Loss loss = [&](const Data& batch, Rng&) { return -mean(flow.log_prob(batch.points)); };
   const auto print = [](const Epoch& epoch) {
     fmt::print("epoch {}: {:.1f} nats\n", epoch.number, epoch.loss);
@@ -35,7 +37,7 @@ int main() {
   save_tensors("bow.safetensors", {.tensors = tensors(flow)});
 
   // ... load, in another program perhaps ...
-  Flow loaded = make_flow();
+  Flow loaded = make_flow(Standardize(zeros({2}), ones({2})));  // the file has the units, too
   load(loaded, load_tensors("bow.safetensors").all());
 
   // ... and score: the logarithm of the density at (1, 1), on the bow, and at (0, 1), beside it.

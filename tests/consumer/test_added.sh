@@ -36,4 +36,10 @@ quietly cmake --build strict --target program
 runs strict/program
 [ -e strict/gradflow/libgradflow_double.a ] && die "the double library is built, which nobody asked for"
 fails "GRADFLOW_REAL.*does not agree" cmake "${project[@]}" -B both -DBOTH=ON
+
+# With the experiments its own table and figure are linked, too. To build them would take minutes; that
+# everything is found shows when they are configured.
+quietly cmake "${project[@]}" -DGRADFLOW_BUILD_EXPERIMENTS=ON -DCMAKE_EXPORT_COMPILE_COMMANDS=ON -B experiments
+commands_of consumer/table.cpp experiments >log
+commands_of project/figure.cpp experiments >log
 exit 0

@@ -135,6 +135,8 @@ void add_fit(CLI::App& verb, FitCommand& c) {
   verb.add_option("--test", c.split.test, "Share of the rows that are only scored at the end")
       ->check(CLI::Range(0.0, 0.9))
       ->capture_default_str();
+  // Not by settings_of(TrainingOptions) and Architecture::list(), whose ranges are those of what is
+  // run: here 0 stands for "by the number of rows", and not all of them are asked for.
   verb.add_option("--epochs", c.fit.training.epochs,
                   "Most passes over the training rows; 0: by their number")
       ->check(CLI::Range(0, 100'000))
