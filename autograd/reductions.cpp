@@ -124,8 +124,8 @@ Var norm(const Var& x, int axis, KeepAxis keep) {
 namespace {
 
 // x - mean(x) along an axis. The mean is rounded, and so wrong by a little; the mean of what is
-// left says by how much. So equal numbers give 0, and not a rounding error. (The second mean is 0
-// as a function of x, and is treated as a constant.)
+// left says by how much. So numbers that differ in their last places alone keep their variance.
+// (The second mean is 0 as a function of x, and is treated as a constant.)
 Var deviation(const Var& x, int axis) {
   const Var first = x - mean(x, axis, KeepAxis::yes);
   return first - mean(first.value(), axis, KeepAxis::yes);

@@ -224,6 +224,11 @@ TEST_CASE("variances far from 0 keep their digits") {
       for (const Index k : {0, 1}) x.mutable_data()[2 * i + k] = real(1000 + i % 4 - 5000 * k);
     CHECK(difference(variance(x, 0), Reference{{2}, {1.25, 1.25}}, 8) == "");
   }
+  // Neighbours, between which their mean is rounded to one of them.
+  for (const real value : {real(1), real(1000), real(-0.1)}) {
+    const real gap = std::nextafter(value, real(2000)) - value;
+    CHECK(variance(Tensor({2}, {value, value + gap})).item() == gap * gap / 4);
+  }
 }
 
 TEST_CASE("running sums are as exact as a sum in double, from either end, over any length") {

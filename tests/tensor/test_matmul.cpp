@@ -62,6 +62,26 @@ std::string check(const Tensor& C, const Product& expected, Index k) {
   return "";
 }
 
+// An arithmetic, and who multiplies, for the rest of a scope.
+class With {
+ public:
+  explicit With(Arithmetic how, Products who = Products::fastest)
+      : arithmetic_(arithmetic()), products_(products()) {
+    set_arithmetic(how);
+    set_products(who);
+  }
+  ~With() {
+    set_arithmetic(arithmetic_);
+    set_products(products_);
+  }
+  With(const With&) = delete;
+  With& operator=(const With&) = delete;
+
+ private:
+  Arithmetic arithmetic_;
+  Products products_;
+};
+
 // A product by gemm(), with views of any kind.
 Tensor product(const Tensor& A, const Tensor& B, bool ta, bool tb, const Bias& bias = {},
                const Epilogue& epilogue = {}) {
@@ -133,17 +153,22 @@ TEST_CASE("matrix products of large sizes") {
 
 // One float after another, a million times 0.1 is 100958, and here no term is smaller than another.
 TEST_CASE("long sums of products keep their digits") {
-  for (const Index k : {1023, 1024, 1025, 2048, 100'000, 1'000'000})
-    for (const auto& [m, n] : {std::pair<Index, Index>{1, 1}, {1, 2}, {3, 1}, {2, 5}}) {
-      CAPTURE(k, m, n);
-      const Tensor A({m, k}, real(0.1)), B = ones({k, n}), bias({n}, 7);
-      const double exact = double(real(0.1)) * double(k);
-      const Tensor expected({m, n}, real(exact)), with_bias({m, n}, real(exact + 7));
-      const double roundings = 1024 / 2;  // about half of them round down, say
-      CHECK(difference(matmul(A, B), reference(expected), roundings) == "");
-      CHECK(difference(matmul(transpose(A), B, Trans::yes), reference(expected), roundings) == "");
-      CHECK(difference(affine(A, transpose(B), bias), reference(with_bias), roundings) == "");
-    }
+  const auto check = [](Index m, Index k, Index n) {
+    CAPTURE(k, m, n, products());
+    const Tensor A({m, k}, real(0.1)), B = ones({k, n}), bias({n}, 7);
+    const double exact = double(real(0.1)) * double(k);
+    const Tensor expected({m, n}, real(exact)), with_bias({m, n}, real(exact + 7));
+    const double roundings = 1024 / 2;  // about half of them round down, say
+    CHECK(difference(matmul(A, B), reference(expected), roundings) == "");
+    CHECK(difference(matmul(transpose(A), B, Trans::yes), reference(expected), roundings) == "");
+    CHECK(difference(affine(A, transpose(B), bias), reference(with_bias), roundings) == "");
+  };
+  for (const Products who : {Products::ours, Products::fastest}) {  // the library has its own parts
+    const With multiplied_by(arithmetic(), who);
+    for (const Index k : {1023, 1024, 1025, 2048, 100'000, 1'000'000})
+      for (const auto& [m, n] : {std::pair<Index, Index>{1, 1}, {1, 2}, {3, 1}, {2, 5}})
+        check(m, k, n);
+  }
 }
 
 // The gradient of a bias is one.
@@ -252,26 +277,6 @@ TEST_CASE("products that do not exist are refused") {
 }
 
 // --- Whose bits are fixed ----------------------------------------------------------------------
-
-// An arithmetic, and who multiplies, for the rest of a scope.
-class With {
- public:
-  explicit With(Arithmetic how, Products who = Products::fastest)
-      : arithmetic_(arithmetic()), products_(products()) {
-    set_arithmetic(how);
-    set_products(who);
-  }
-  ~With() {
-    set_arithmetic(arithmetic_);
-    set_products(products_);
-  }
-  With(const With&) = delete;
-  With& operator=(const With&) = delete;
-
- private:
-  Arithmetic arithmetic_;
-  Products products_;
-};
 
 // One sum for each element, from the bias on and in the order of k.
 Tensor in_order(Arithmetic how, const Tensor& A, const Tensor& B, const Tensor& bias) {
