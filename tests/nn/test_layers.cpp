@@ -374,29 +374,33 @@ TEST_CASE("networks of every activation in the table are one operation on the ta
 }
 
 // In float too: second derivatives are compared with each other, not with differences.
-TEST_CASE("an Mlp as one operation has the second derivatives of its layers") {
+TEST_CASE("networks as one operation have the second derivatives of their layers") {
   Rng rng(20);
   const Activation activation =
       GENERATE(from_range(std::begin(kActivations), std::end(kActivations)));
-  CAPTURE(activation.name);
-  Mlp mlp({2, 5, 5, 3}, rng, activation);
-  const Tensor x = rng.normal({6, 2}), weights = rng.normal({6, 3});
-  const Weights numbers(parameters(mlp));
-  const auto second = [&](auto&& network) {
+  const Index count = GENERATE(1, 2);
+  CAPTURE(activation.name, count);
+  std::vector<Mlp> networks;
+  for (Index k = 0; k < count; ++k)
+    networks.emplace_back(std::vector<Index>{2, 5, 5, 3}, rng, activation);
+  Parameters parameters;
+  for (Mlp& network : networks)
+    for (const auto& [name, parameter] : gradflow::parameters(network))
+      parameters.push_back({fmt::format("{}.{}", parameters.size(), name), parameter});
+  const Tensor x = rng.normal({6, 2}), weights = rng.normal({6, 3 * count});
+  const Weights numbers(parameters);
+  const auto second = [&](const auto& joined) {
     Tape tape(numbers);
     const Var v = tape.variable(x);
-    const Gradients first = tape.backward(sum(weights * square(network(v))), Record::yes);
+    const Gradients first = tape.backward(sum(weights * square(joined(v, networks))), Record::yes);
     Var total = sum(square(first[v]));
-    for (const auto& [name, parameter] : parameters(mlp))
-      total = total + sum(square(first[*parameter]));
+    for (const auto& [name, parameter] : parameters) total = total + sum(square(first[*parameter]));
     const Gradients gradients = tape.backward(total);
     std::vector<Tensor> all{gradients[v].value()};
-    for (const auto& [name, parameter] : parameters(mlp))
-      all.push_back(gradients[*parameter].value());
+    for (const auto& [name, parameter] : parameters) all.push_back(gradients[*parameter].value());
     return all;
   };
-  const auto fused = second([&](const Var& v) { return mlp(v); });
-  const auto composed = second([&](const Var& v) { return mlp.composed(v); });
+  const auto fused = second(interleaved), composed = second(composed_interleaved);
   for (std::size_t k = 0; k < fused.size(); ++k) {
     CAPTURE(k);
     CHECK(difference(fused[k], reference(composed[k]), 200, 10) == "");
