@@ -348,6 +348,8 @@ TEST_CASE("points that are none are refused, by the name of what was called") {
   CHECK(message_of<ShapeError>([&] {
           model.network(ones({3, 2}), ones({3, 1}), ones({3, 1}));
         }) == "VelocityNetwork: context (3, 1) given; none is taken");
+  CHECK(message_of<ShapeError>([&] { model.sample(-1, rng); }) ==
+        "FlowMatching::sample: -1 samples given; 0 or more");
   CHECK(message_of<ShapeError>([&] { FlowMatching(0, {}, rng); }) ==
         "VelocityNetwork: 0 coordinates given; at least 1");
   CHECK_THROWS_AS(FlowMatching(2, {.classes = -1}, rng), ShapeError);
