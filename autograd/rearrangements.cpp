@@ -111,7 +111,7 @@ Tensor taken(const Tensor& x, const Tensor& index, int axis) {
 }
 
 Tensor added(const Tensor& x, const Tensor& index, Index size, int axis) {
-  const Shape shape = x.shape().with(axis, size);
+  const Shape shape = x.shape().with(axis, size, "add_along");
   std::vector<Carried> sums(static_cast<std::size_t>(shape.size()), 0);  // as for any sum
   for_each_taken("add_along", index, axis, size,
                  [&](Index j, Index at) { sums[static_cast<std::size_t>(at)] += x.data()[j]; });

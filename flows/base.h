@@ -13,7 +13,7 @@ class Base {
   virtual Index context() const { return 0; }  // how many numbers it wants to know of each point
   // z (B, D), context (B, context()) or none -> (B), in nats.
   virtual Var log_prob(const Var& z, const Var& context = no_context) const = 0;
-  // (n, D); context (n, context()) or none.
+  // (n, D), n at least 0; context (n, context()) or none.
   virtual Var sample(Index n, Rng& rng, const Var& context = no_context) const = 0;
   virtual void visit(const Visitor&) {}  // names its tensors
 
@@ -45,6 +45,7 @@ class StandardNormal final : public Base {
     return standard_normal_log_prob(z);
   }
   Var sample(Index n, Rng& rng, const Var& = no_context) const override {
+    check_samples("StandardNormal::sample", n);
     return rng.normal({n, dim_});
   }
 

@@ -34,6 +34,7 @@ Var Flow::log_prob(const Var& x, const Var& given) const {
 }
 
 Tensor Flow::sample(Index n, Rng& rng, const Var& given) const {
+  check_samples("Flow::sample", n);
   check_context("Flow::sample", given, n, context());
   const Unrecorded unrecorded;
   const Var z = base->sample(n, rng, for_part(base->context(), given));
@@ -42,6 +43,7 @@ Tensor Flow::sample(Index n, Rng& rng, const Var& given) const {
 
 // log p(x) = log p_base(z) - log |det dx/dz|
 Flow::Sampled Flow::sample_with_log_prob(Index n, Rng& rng, const Var& given) const {
+  check_samples("Flow::sample_with_log_prob", n);
   check_context("Flow::sample_with_log_prob", given, n, context());
   const Var& of_base = for_part(base->context(), given);
   const Var z = base->sample(n, rng, of_base);

@@ -37,7 +37,7 @@ struct Flow {
   // The two of them, each by itself.
   LogProb log_prob_parts(const Var& x, const Var& context = no_context) const;
 
-  // (n, D); context (n, context()) or none. Nothing is recorded.
+  // (n, D), n at least 0; context (n, context()) or none. Nothing is recorded.
   Tensor sample(Index n, Rng& rng, const Var& context = no_context) const;
   struct Sampled {  // samples with their own log p
     Var points;     // (n, D)

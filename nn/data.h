@@ -22,7 +22,7 @@ struct Data {
   Data rows(const std::vector<Index>& indices) const {
     require(labels.empty() || std::ssize(labels) == size(),
             "Data: {} labels for {} points given; one for each, or none", labels.size(), size());
-    Data part{kernel::gather(points, indices), {}};
+    Data part{kernel::gather(points, indices, 0, "Data::rows"), {}};
     for (const Index i : indices)
       if (!labels.empty()) part.labels.push_back(labels[static_cast<std::size_t>(i)]);
     return part;

@@ -93,6 +93,11 @@ Adam::Adam(Weights& weights, const AdamOptions& options)
   require(is_finite(options.weight_decay) && options.weight_decay >= 0,
           "Adam: a weight decay of {} given; it must be finite, and 0 or more",
           options.weight_decay);
+  require(
+      options.learning_rate * options.weight_decay <= 1,
+      "Adam: a learning rate of {} and a weight decay of {} given; their product, the share that "
+      "a step takes from each number, must be at most 1",
+      options.learning_rate, options.weight_decay);
 }
 
 Sgd::Sgd(Weights& weights, double rate, double momentum)

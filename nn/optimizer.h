@@ -67,7 +67,8 @@ struct AdamOptions {
   double beta1 = 0.9;           // of the running mean of g: from 0 to below 1
   double beta2 = 0.999;         // of that of g^2: likewise
   double epsilon = 1e-8;        // keeps the quotient finite: more than 0
-  double weight_decay = 0;      // 0: Adam; never negative
+  double weight_decay = 0;      // 0: Adam; never negative, and lr weight_decay at most 1, where
+                                // only this lr is looked at, not one that is set later
 };
 
 // The optimiser of the formulas above AdamOptions.

@@ -78,6 +78,8 @@ class AnyModel {
   std::function<void(const Visitor&)> visit;  // shows its tensors
 };
 
+// All down to load() throw GraphError for two tensors of one name.
+
 // What is trained: the model must outlive the list, and not move as long as that is used.
 Parameters parameters_of(const AnyModel& model);
 template <class Model>

@@ -20,11 +20,10 @@ void Shape::check_unusual(const char* op) const {
           op, *this);
 }
 
-Shape Shape::with(int axis, Index size) const {
+Shape Shape::with(int axis, Index size, const char* op) const {
   Shape result = *this;
   result.sizes_[static_cast<std::size_t>(axis)] = size;
-  if (is_unusual(sizes_[0] | sizes_[1] | sizes_[2] | sizes_[3] | size))
-    result.check_unusual("Shape");
+  if (is_unusual(sizes_[0] | sizes_[1] | sizes_[2] | sizes_[3] | size)) result.check_unusual(op);
   return result;
 }
 
@@ -58,7 +57,7 @@ Shape broadcast(const char* op, const Shape& a, const Shape& b) {
     const Index n = shorter[axis];
     require(m == n || m == 1 || n == 1,
             "{}: {} and {} given; sizes must agree from the last axis on, or be 1", op, a, b);
-    if (m == 1) result = result.with(axis + shift, n);
+    if (m == 1) result = result.with(axis + shift, n, op);
   }
   return result;
 }

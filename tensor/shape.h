@@ -50,8 +50,8 @@ class Shape {
   }
 
   // Copies with one axis changed, two exchanged, one removed; the axes are not checked. Throws as
-  // the constructor.
-  Shape with(int axis, Index size) const;
+  // the constructor, naming `op`.
+  Shape with(int axis, Index size, const char* op = "Shape") const;
   Shape exchanged(int axis_a, int axis_b) const;
   Shape without(int axis) const;
 

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 
 namespace gradflow {
 
@@ -76,6 +77,8 @@ Tensor Tensor::rows(Index begin, Index end) const {
 
 Tensor linspace(real first, real last, Index count) {
   require(count >= 0, "linspace: count {} given; 0 or more", count);
+  require(std::isfinite(first) && std::isfinite(last),
+          "linspace: from {} to {} given; both must be finite", first, last);
   Tensor result(Shape{count});
   real* out = result.mutable_data();
   for (Index i = 0; i < count; ++i) {
@@ -181,7 +184,7 @@ Tensor pad(const Tensor& x, int axis, Index begin, Index size) {
   const Index n = x.shape()[axis];
   require(0 <= begin && n <= size && begin <= size - n,
           "pad: {} positions from {} on given; they must fit in {}", n, begin, size);
-  Tensor y = zeros(x.shape().with(axis, size));
+  Tensor y = zeros(x.shape().with(axis, size, "pad"));
   copy_into(y, axis, begin, x);
   return y;
 }
@@ -194,7 +197,7 @@ Tensor concat(std::span<const Tensor> parts, int axis) {
   for (const Tensor& part : parts) {
     require(part.rank() == first.rank() && part.shape().with(axis, 0) == first.with(axis, 0),
             "concat: {} and {} given; all axes but axis {} must agree", first, part.shape(), axis);
-    shape = shape.with(axis, shape[axis] + part.shape()[axis]);
+    shape = shape.with(axis, shape[axis] + part.shape()[axis], "concat");
   }
   Tensor y(shape);
   Index begin = 0;
@@ -205,12 +208,12 @@ Tensor concat(std::span<const Tensor> parts, int axis) {
   return y;
 }
 
-Tensor gather(const Tensor& x, const std::vector<Index>& indices, int axis) {
-  axis = checked_axis("gather", axis, x.shape());
+Tensor gather(const Tensor& x, const std::vector<Index>& indices, int axis, const char* op) {
+  axis = checked_axis(op, axis, x.shape());
   const auto [outer, n, inner] = split_at(x.shape(), axis);
-  check_indices("gather", indices, n);
+  check_indices(op, indices, n);
   const Index count = std::ssize(indices);
-  Tensor y(x.shape().with(axis, count));
+  Tensor y(x.shape().with(axis, count, op));
   if (y.size() == 0) return y;
   real* out = y.mutable_data();
   if (outer == 1 && inner == 2)
@@ -236,7 +239,7 @@ Tensor scatter_add(const Tensor& x, const std::vector<Index>& indices, Index siz
   require(n == std::ssize(indices), "scatter_add: {} indices for {} positions given; one for each",
           indices.size(), n);
   check_indices("scatter_add", indices, size);
-  Tensor y = zeros(x.shape().with(axis, size));
+  Tensor y = zeros(x.shape().with(axis, size, "scatter_add"));
   if (x.size() == 0) return y;
   const real* in = x.data();
   real* out = y.mutable_data();

@@ -95,7 +95,8 @@ class Tensor {
 // Every element 0; every element 1.
 inline Tensor zeros(const Shape& shape) { return {shape, real{0}}; }
 inline Tensor ones(const Shape& shape) { return {shape, real{1}}; }
-Tensor linspace(real first, real last, Index count);  // (count): evenly spaced, both ends included
+// (count): evenly spaced, both ends included. Throws ShapeError for an end that is not finite.
+Tensor linspace(real first, real last, Index count);
 
 bool all_finite(const Tensor& x);  // true if no element is NaN or infinite
 
@@ -112,8 +113,9 @@ Tensor slice(const Tensor& x, int axis, Index begin, Index end);    // positions
 Tensor pad(const Tensor& x, int axis, Index begin, Index size);
 // The parts one after another along `axis`, their other sizes equal.
 Tensor concat(std::span<const Tensor> parts, int axis);
-// y[.., i, ..] = x[.., indices[i], ..] along `axis`.
-Tensor gather(const Tensor& x, const std::vector<Index>& indices, int axis = 0);
+// y[.., i, ..] = x[.., indices[i], ..] along `axis`. Errors name `op`.
+Tensor gather(const Tensor& x, const std::vector<Index>& indices, int axis = 0,
+              const char* op = "gather");
 // The reverse of gather: y[.., indices[i], ..] += x[.., i, ..], where y has `size` positions.
 Tensor scatter_add(const Tensor& x, const std::vector<Index>& indices, Index size, int axis = 0);
 

@@ -46,6 +46,7 @@ class ClassConditional final : public Base {
     return standard_normal_log_prob(z - matmul(context, means_));
   }
   Var sample(Index n, Rng& rng, const Var& context) const override {
+    check_samples("ClassConditional::sample", n);
     check_context("ClassConditional::sample", context, n, this->context());
     return rng.normal({n, dim()}) + matmul(context, means_);
   }

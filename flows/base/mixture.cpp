@@ -45,6 +45,7 @@ Var GaussianMixture::log_prob(const Var& z, const Var&) const {
 }
 
 Var GaussianMixture::sample(Index n, Rng& rng, const Var&) const {
+  check_samples("GaussianMixture::sample", n);
   const Tensor running = cumsum(softmax(logits_, 0), 0).value(), u = rng.uniform(Shape{n});
   std::vector<Index> chosen;
   for (const real v : u.values()) {

@@ -29,6 +29,7 @@ class Uniform final : public Base {
     return kernel::sum(kernel::map("uniform", z.value(), of_one), 1);
   }
   Var sample(Index n, Rng& rng, const Var& = no_context) const override {
+    check_samples("Uniform::sample", n);
     return rng.uniform({n, dim_}, low_, high_);
   }
 

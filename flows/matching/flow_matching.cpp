@@ -96,6 +96,7 @@ Tensor FlowMatching::carry(const Tensor& points, const Span& span, const Labels&
 }
 
 Tensor FlowMatching::sample(Index n, Rng& rng, const Steps& steps, const Tableau& tableau) const {
+  check_samples("FlowMatching::sample", n);
   return carry(rng.normal({n, dim()}), {0, 1}, {}, tableau, steps);
 }
 

@@ -51,7 +51,7 @@ struct FlowMatching {
   std::vector<Tensor> carry_states(const Tensor& points, const Span& span,
                                    const Labels& labels = {}, const Tableau& tableau = euler,
                                    const Steps& steps = {}) const;
-  // (n, D); (B, D) for B labels.
+  // (n, D), n at least 0; (B, D) for B labels. Throws ShapeError for other numbers of them.
   Tensor sample(Index n, Rng& rng, const Steps& steps = {}, const Tableau& tableau = euler) const;
   Tensor sample(const Labels& labels, Rng& rng, const Steps& steps = {},
                 const Tableau& tableau = euler) const;

@@ -1,5 +1,6 @@
 #include "flows/matching/interpolant.h"
 
+#include <cmath>
 #include <limits>
 #include <numbers>
 
@@ -39,7 +40,7 @@ Interpolant linear_interpolant() {
 }
 
 Interpolant polynomial(real n) {
-  require(n > 0, "polynomial: t^{} given; a power above 0", n);
+  require(n > 0 && std::isfinite(n), "polynomial: t^{} given; a finite power above 0", n);
   return {"polynomial", [n](const Var& t) {
             const Var alpha = pow(t, n), slope = n * pow(t, n - 1);
             return Coefficients{alpha, 1 - alpha, slope, -slope};
@@ -64,8 +65,8 @@ Interpolant linear_variance_preserving() {
 }
 
 Interpolant variance_preserving(real least, real most) {
-  require(0 < least && least <= most, "variance_preserving: from {} to {} given; 0 < least <= most",
-          least, most);
+  require(0 < least && least <= most && std::isfinite(most),
+          "variance_preserving: from {} to {} given; 0 < least <= most, both finite", least, most);
   return {
       "variance_preserving",
       [=](const Var& t) {

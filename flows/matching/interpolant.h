@@ -38,7 +38,7 @@ struct Interpolant {
 
 // alpha = t, sigma = 1 - t: straight(), as an interpolant.
 Interpolant linear_interpolant();
-// alpha = t^n, sigma = 1 - t^n. Throws ShapeError unless n > 0.
+// alpha = t^n, sigma = 1 - t^n. Throws ShapeError unless n > 0, and finite.
 Interpolant polynomial(real n);
 // alpha = sin(pi t / 2), sigma = cos(pi t / 2): at constant speed along a circle.
 Interpolant cosine();
@@ -47,6 +47,7 @@ Interpolant linear_variance_preserving();
 // alpha = exp(-T / 2), sigma = sqrt(1 - exp(-T)), T = (1 - t)^2 (most - least) / 2 + (1 - t) least:
 // the diffusion of Song et al., "Score-based generative modeling through SDEs" (2021), run towards
 // the data. At t = 0 alpha is not quite 0 (0.0066 by default). Until t = 0.999.
+// Throws ShapeError unless 0 < least <= most, both finite.
 Interpolant variance_preserving(real least = real(0.1), real most = 20);
 // alpha = t, sigma = 1 - (1 - s) t: to a small Gaussian of deviation s around the data point.
 // Lipman et al., "Flow matching for generative modeling" (2023), equation 20. Throws ShapeError

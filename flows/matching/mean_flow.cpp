@@ -88,6 +88,7 @@ Tensor MeanFlow::carry(const Tensor& noise, Index steps) const {
 }
 
 Tensor MeanFlow::sample(Index n, Rng& rng, Index steps) const {
+  check_samples("MeanFlow::sample", n);
   return carry(rng.normal({n, dim()}), steps);
 }
 

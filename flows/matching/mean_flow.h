@@ -43,7 +43,8 @@ struct MeanFlow {
   // constant, so that no point is louder than the others. Draws y_0, then the times.
   Var loss(const Data& batch, Rng& rng) const;
 
-  // Noise (n, D) carried by so many steps of equal length.
+  // Noise (n, D) carried by so many steps of equal length. Throw ShapeError for other shapes, fewer
+  // than 0 points, and less than one step.
   Tensor carry(const Tensor& noise, Index steps = 1) const;
   Tensor sample(Index n, Rng& rng, Index steps = 1) const;
 

@@ -21,6 +21,7 @@ Data paired(const FlowMatching& model, const Tensor& noise, const Labels& labels
 
 Data reflow_pairs(const FlowMatching& model, Index n, Rng& rng, const Tableau& tableau,
                   const Steps& steps) {
+  require(n >= 0, "reflow_pairs: {} pairs given; 0 or more", n);
   return paired(model, rng.normal({n, model.dim()}), {}, tableau, steps);
 }
 

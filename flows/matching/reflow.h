@@ -17,7 +17,7 @@
 namespace gradflow {
 
 // n noise points beside where the model carries them: points (n, 2 D), [y_0, y_1], as data to train
-// on; with the labels, if there are such.
+// on; with the labels, if there are such. Throws ShapeError for fewer than 0.
 Data reflow_pairs(const FlowMatching& model, Index n, Rng& rng,
                   const Tableau& tableau = runge_kutta4, const Steps& steps = {50});
 Data reflow_pairs(const FlowMatching& model, const Labels& labels, Rng& rng,

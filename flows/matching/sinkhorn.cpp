@@ -30,6 +30,8 @@ EntropicPlan sinkhorn(std::span<const double> costs, Index n, Index m,
           m);
   require(options.epsilon > 0 && std::isfinite(options.epsilon),
           "sinkhorn: epsilon {} given; more than 0", options.epsilon);
+  require(options.tolerance >= 0, "sinkhorn: a tolerance of {} given; 0 or more",
+          options.tolerance);
   EntropicPlan plan;
   std::vector<double>& log_share = plan.log_share;
   for (const double cost : costs) {

@@ -32,8 +32,8 @@ struct EntropicPlan {             // how much of each row goes to each column
 };
 
 // Of the n x m costs, row by row; every row's sum is 1 / n, every column's 1 / m. Throws ShapeError
-// for another number of costs, or none, costs that are not finite, and an epsilon that is not above
-// 0.
+// for another number of costs, or none, costs that are not finite, an epsilon that is not above 0,
+// and a tolerance below.
 EntropicPlan sinkhorn(std::span<const double> costs, Index n, Index m,
                       const SinkhornOptions& options);
 

@@ -28,15 +28,4 @@ inline double sum_of_squares(const real* x, Index n) {
   return lane[0];
 }
 
-// The sum of n numbers, of so few that 8 lanes are enough.
-inline real sum_of_few(const real* x, Index n) {
-  std::array<real, 8> lane{};
-  Index i = 0;
-  for (; i + 8 <= n; i += 8)
-#pragma omp simd
-    for (unsigned l = 0; l < 8; ++l) lane[l] += x[i + Index{l}];
-  for (unsigned l = 0; i + Index{l} < n; ++l) lane[l] += x[i + Index{l}];
-  return ((lane[0] + lane[4]) + (lane[2] + lane[6])) + ((lane[1] + lane[5]) + (lane[3] + lane[7]));
-}
-
 }  // namespace gradflow

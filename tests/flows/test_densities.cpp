@@ -327,9 +327,15 @@ TEST_CASE("an interpolant's slopes are its derivatives, and it leads from noise 
   const Tensor y = ones({3, 2}), t({3, 1}, real(0.3));
   CHECK(difference(linear_interpolant()(zeros({3, 2}), y, t).y_t,
                    straight(zeros({3, 2}), y, t).y_t.value()) == "");
-  CHECK(message_of<ShapeError>([] { polynomial(0); }) == "polynomial: t^0 given; a power above 0");
-  CHECK(message_of<ShapeError>([] { variance_preserving(3, 2); }) ==
-        "variance_preserving: from 3 to 2 given; 0 < least <= most");
+  constexpr real kInfinity = std::numeric_limits<real>::infinity();
+  constexpr real kNan = std::numeric_limits<real>::quiet_NaN();
+  for (const real n : {real(0), real(-1), kInfinity, kNan})
+    CHECK(message_of<ShapeError>([&] { polynomial(n); }) ==
+          fmt::format("polynomial: t^{} given; a finite power above 0", n));
+  for (const real most : {real(2), kInfinity, kNan})
+    CHECK(message_of<ShapeError>([&] { variance_preserving(3, most); }) ==
+          fmt::format("variance_preserving: from 3 to {} given; 0 < least <= most, both finite",
+                      most));
   CHECK(message_of<ShapeError>([] { toward_target(2); }) ==
         "toward_target: a deviation of 2 given; from 0 to 1");
 }

@@ -93,6 +93,8 @@ TEST_CASE(
         }) == "pairs_loss: pairs (3, 3) given; (B, 2 D), at least 1, are required");
   const FlowMatching plain(1, {.hidden = {8}}, rng);
   CHECK(reflow_pairs(plain, 5, rng, euler, 2).points.shape() == Shape{5, 2});
+  CHECK(message_of<ShapeError>([&] { reflow_pairs(plain, -1, rng); }) ==
+        "reflow_pairs: -1 pairs given; 0 or more");
 }
 
 TEST_CASE("after a reflow paths are five times as straight, and lead to the same", "[slow]") {
@@ -252,6 +254,8 @@ TEST_CASE(
   CHECK_THROWS_AS(model.loss({ones({2, 3}), {}}, rng), ShapeError);
   CHECK_THROWS_AS(model.mean_velocity(ones({2, 2}), ones({2, 1}), ones({2})), ShapeError);
   CHECK_THROWS_AS(model.carry(ones({2, 2}), 0), ShapeError);
+  CHECK(message_of<ShapeError>([&] { model.sample(-1, first); }) ==
+        "MeanFlow::sample: -1 samples given; 0 or more");
   CHECK(message_of<ShapeError>([&] { MeanFlow(2, {.spans = 2}, rng); }) ==
         "MeanFlow: a share of 2 given; from 0 to 1");
   CHECK_THROWS_AS(MeanFlow(0, {}, rng), ShapeError);

@@ -99,6 +99,9 @@ TEST_CASE("the standard normal density") {
   CHECK(difference(base.sample(7, rng), same.normal({7, 2})) == "");
   CHECK(message_of<ShapeError>([&] { base.log_prob(ones({3})); }) ==
         "StandardNormal::log_prob: points (3) given; (B, 2) are required");
+  CHECK(message_of<ShapeError>([&] { base.sample(-1, rng); }) ==
+        "StandardNormal::sample: -1 samples given; 0 or more");
+  CHECK(base.sample(0, rng).shape() == Shape{0, 2});
 }
 
 TEST_CASE("log_prob is that of the latent point and the determinant") {
@@ -406,6 +409,12 @@ TEST_CASE("flows that make no sense are refused, by the name of what was called"
         }) == "Flow::sample: context (5, 3) given; (4, 3) is required");
   CHECK(message_of<ShapeError>([&] { conditional.sample_with_log_prob(4, rng); }) ==
         "Flow::sample_with_log_prob: context (0) given; (4, 3) is required");
+  for (const Flow* of : {&flow, &conditional}) {
+    CHECK(message_of<ShapeError>([&] { of->sample(-1, rng); }) ==
+          "Flow::sample: -1 samples given; 0 or more");
+    CHECK(message_of<ShapeError>([&] { of->sample_with_log_prob(-1, rng); }) ==
+          "Flow::sample_with_log_prob: -1 samples given; 0 or more");
+  }
 }
 
 }  // namespace

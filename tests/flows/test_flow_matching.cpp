@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <numeric>
 
 #include "nn/batch_gradient.h"
@@ -14,6 +15,9 @@
 
 namespace gradflow {
 namespace {
+
+constexpr real kInfinity = std::numeric_limits<real>::infinity();
+constexpr real kNan = std::numeric_limits<real>::quiet_NaN();
 
 struct Moments {
   double mean = 0, variance = 0;
@@ -85,7 +89,9 @@ TEST_CASE("late times are 1 - u^power: more of them near the data, and asked of 
     const double share = std::pow(0.1, 1 / power);
     CHECK(std::abs(late / kTimes - share) < 4 * std::sqrt(share * (1 - share) / kTimes));
   }
-  CHECK_THROWS_AS(late_times(real(0.5)), ShapeError);
+  for (const real power : {real(0.5), kInfinity, kNan})
+    CHECK(message_of<ShapeError>([&] { late_times(power); }) ==
+          fmt::format("late_times: a power of {} given; it must be finite, and at least 1", power));
 
   Tensor asked;
   const Field field = [&](const Var& y, const Var& t) {
@@ -286,19 +292,26 @@ TEST_CASE("labels that do not fit are refused") {
 TEST_CASE("points, fields and blurs that the loss of a field cannot have are refused") {
   Rng rng(10);
   const Field doubled = [](const Var& y, const Var&) { return 2 * y; };
-  for (const Shape& shape : {Shape{}, Shape{3}, Shape{2, 3, 2}})
-    CHECK(message_of<ShapeError>([&] {
-            matching_loss(doubled, {ones(shape), {}}, rng);
-          }) == fmt::format("matching_loss: points {} given; (B, D) are required", shape));
+  for (const Shape& shape : {Shape{}, Shape{3}, Shape{5}, Shape{2, 3, 2}}) {
+    const Data none{ones(shape), {}};
+    const std::string what = fmt::format("points {} given; (B, D) are required", shape);
+    for (const Pairing& pairing : {Pairing(independent), Pairing(optimal), entropic(1)}) {
+      CHECK(message_of<ShapeError>([&] { matching_loss(doubled, none, rng, straight, pairing); }) ==
+            "matching_loss: " + what);
+      CHECK(message_of<ShapeError>([&] { paired(none, rng, pairing); }) == "paired: " + what);
+    }
+  }
   for (const Index D : {2, 3}) {
     const Field narrow = [](const Var& y, const Var&) { return sum(y, 1, KeepAxis::yes); };
     CHECK(message_of<ShapeError>([&] {
             matching_loss(narrow, {ones({5, D}), {}}, rng);
           }) == fmt::format("matching_loss: a field of (5, 1) given; (5, {}) is required", D));
   }
-  for (const real blur : {real(-1), std::numeric_limits<real>::quiet_NaN()})
-    CHECK_THROWS_AS(matching_loss(doubled, {ones({5, 2}), {}}, rng, straight, independent, blur),
-                    ShapeError);
+  for (const real blur : {real(-1), kInfinity, kNan})
+    CHECK(message_of<ShapeError>([&] {
+            matching_loss(doubled, {ones({5, 2}), {}}, rng, straight, independent, blur);
+          }) ==
+          fmt::format("matching_loss: a blur of {} given; it must be finite, and 0 or more", blur));
   CHECK(message_of<ShapeError>([&] { VelocityNetwork(2, {.context = -1}, rng); }) ==
         "VelocityNetwork: a context of -1 numbers given; 0 or more");
   FlowMatching model(2, {.hidden = {4}}, rng);
@@ -335,6 +348,8 @@ TEST_CASE("points that are none are refused, by the name of what was called") {
   CHECK(message_of<ShapeError>([&] {
           model.network(ones({3, 2}), ones({3, 1}), ones({3, 1}));
         }) == "VelocityNetwork: context (3, 1) given; none is taken");
+  CHECK(message_of<ShapeError>([&] { model.sample(-1, rng); }) ==
+        "FlowMatching::sample: -1 samples given; 0 or more");
   CHECK(message_of<ShapeError>([&] { FlowMatching(0, {}, rng); }) ==
         "VelocityNetwork: 0 coordinates given; at least 1");
   CHECK_THROWS_AS(FlowMatching(2, {.classes = -1}, rng), ShapeError);

@@ -308,6 +308,8 @@ TEST_CASE("a uniform base has one density inside and none outside") {
   CHECK_THROWS_AS(Uniform(2, 0, kInfinity), ShapeError);
   CHECK_THROWS_AS(Uniform(2, 0, kNan), ShapeError);
   CHECK_THROWS_AS(Uniform(0, 0, 1), ShapeError);
+  CHECK(message_of<ShapeError>([&] { base.sample(-1, rng); }) ==
+        "Uniform::sample: -1 samples given; 0 or more");
   CHECK_THROWS_AS(base.log_prob(ones({3, 3})), ShapeError);
 }
 
@@ -373,6 +375,8 @@ TEST_CASE("a mixture cannot collapse, whatever its raw numbers, and may begin at
   CHECK(message_of<ShapeError>([&] { two.begin_at(data.rows(0, 1), rng); }) ==
         "GaussianMixture::begin_at: 1 points for 2 components given; as many at least");
   CHECK_THROWS_AS(GaussianMixture(2, 0, rng), ShapeError);
+  CHECK(message_of<ShapeError>([&] { two.sample(-1, rng); }) ==
+        "GaussianMixture::sample: -1 samples given; 0 or more");
   CHECK_THROWS_AS(two.log_prob(ones({2, 3})), ShapeError);
 }
 
@@ -398,6 +402,8 @@ TEST_CASE("a class-conditional base has a bell for each class") {
         }) == "one_hot: label 3 given; labels are 0 to 2");
   CHECK_THROWS_AS(base.log_prob(z, no_context), ShapeError);
   CHECK_THROWS_AS(ClassConditional(2, 0, rng), ShapeError);
+  CHECK(message_of<ShapeError>([&] { base.sample(-1, rng, no_context); }) ==
+        "ClassConditional::sample: -1 samples given; 0 or more");
 }
 
 TEST_CASE("any base can stand at the beginning of any flow, and is saved with it") {

@@ -240,6 +240,9 @@ TEST_CASE("in logarithms no cost is too large, and samples of two sizes are fine
         "sinkhorn: 0 costs for 0 x 0 given; one for each pair, at least 1");
   CHECK(message_of<ShapeError>([] { sinkhorn(Costs{1}, 1, 1, {.epsilon = 0}); }) ==
         "sinkhorn: epsilon 0 given; more than 0");
+  for (const double tolerance : {-1e-9, std::nan("")})
+    CHECK(message_of<ShapeError>([&] { sinkhorn(Costs{1}, 1, 1, {.tolerance = tolerance}); }) ==
+          fmt::format("sinkhorn: a tolerance of {} given; 0 or more", tolerance));
   CHECK(message_of<ShapeError>([] { sinkhorn(Costs{std::nan("")}, 1, 1, {}); }) ==
         "sinkhorn: the cost nan given; finite ones");
 }

@@ -168,6 +168,15 @@ TEST_CASE("batches that make no sense are refused") {
   const Data wrong{data.points, {0, 1, 2, 3}};
   CHECK(message_of<ShapeError>([&] { gradient.compute(wrong, all_rows(data), Rng(1)); }) ==
         "Embedding: label 3 given; labels are 0 to 2");
+  for (const Index row : {-1, 4, 7})
+    for (const Data& of : {data, Data{data.points, {}}}) {
+      const auto what = fmt::format("Data::rows: index {} given; indices are 0 to 3", row);
+      CHECK(message_of<ShapeError>([&] { of.rows({0, row}); }) == what);
+      CHECK(message_of<ShapeError>([&] { gradient.compute(of, {&row, 1}, Rng(1)); }) == what);
+    }
+  CHECK(message_of<ShapeError>([] {
+          Data{zeros({0, 2})}.rows({0, 0});
+        }) == "Data::rows: 2 indices given for an axis of size 0; none are possible");
 }
 
 TEST_CASE("the first number that is not finite is traced to its operation and parameter") {

@@ -189,6 +189,52 @@ TEST_CASE("the number of parameters") {
   CHECK(count(Embedding(5, 10, rng)) == 50);
 }
 
+TEST_CASE("two tensors of one name are refused, whatever is asked of the model") {
+  const auto refused = [](auto& model, const std::string& name) {
+    const std::function<void()> calls[] = {
+        [&] { tensors(model); },  [&] { trained_tensors(model); }, [&] { fixed_tensors(model); },
+        [&] { load(model, {}); }, [&] { parameters(model); },      [&] { count(model); }};
+    for (const auto& call : calls)
+      CHECK(message_of<GraphError>(call) ==
+            fmt::format("visit: two tensors named \"{}\" given; each name once", name));
+  };
+  struct OnePrefix {
+    Linear first, second;
+    void visit(const Visitor& visit) {
+      visit("part", first);
+      visit("part", second);
+    }
+  };
+  struct TrainedAndFixed {
+    Parameter scale{ones({2})};
+    Tensor mean = zeros({2});
+    void visit(const Visitor& visit) {
+      visit("x", scale);
+      visit("x", mean);
+    }
+  };
+  struct Inner {
+    Parameter b{ones({2})};
+    void visit(const Visitor& visit) { visit("b", b); }
+  };
+  struct Dotted {
+    Inner a;
+    Parameter other{ones({2})};
+    void visit(const Visitor& visit) {
+      visit("a", a);
+      visit("a.b", other);
+    }
+  };
+  Rng rng(24);
+  OnePrefix one_prefix{Linear(2, 3, rng), Linear(3, 2, rng)};
+  TrainedAndFixed trained_and_fixed;
+  Dotted dotted;
+  refused(one_prefix, "part.weight");
+  refused(trained_and_fixed, "x");
+  refused(dotted, "a.b");
+  CHECK(count(dotted.a) == 2);
+}
+
 TEST_CASE("initial weights and biases fill the interval up to 1/sqrt(inputs)") {
   for (const Index in : {1, 2, 8, 64}) {
     Rng rng(8);

@@ -274,6 +274,11 @@ TEST_CASE("values that make no sense are refused by name") {
     CHECK(sgd.steps() == 0);
   }
   refused({.epsilon = 0}, "Adam: epsilon 0 given");
+  // More than all of a number is taken from it: it would change its sign at each step.
+  refused({.learning_rate = 0.5, .weight_decay = 2.5},
+          "Adam: a learning rate of 0.5 and a weight decay of 2.5 given; their product, the share "
+          "that a step takes from each number, must be at most 1");
+  CHECK(Adam(weights, {.learning_rate = 0.5, .weight_decay = 2}).steps() == 0);
   // What a double can hold and a float cannot.
   constexpr double kHuge = 2 * double{std::numeric_limits<float>::max()}, kTiny = 1e-60;
   if (sizeof(real) == sizeof(float)) {

@@ -803,6 +803,11 @@ std::vector<Refusal> refusals() {
          return add_along(zeros({2, 0}), zeros({2, 0}), -3, 1);
        },
        "add_along: size -3 given; 0 or more"},
+      {"add_along(x, index, size, axis)",
+       [=] {
+         return add_along(zeros({2, 0}), zeros({2, 0}), Index{1} << 58, 1);
+       },
+       "add_along: (2, 288230376151711744) given; more elements than any memory can hold"},
       {"reshape(x, shape)", [=] { return reshape(x, {5}); },
        "reshape: (2, 3) to (5) given; the number of elements must stay 6"},
       {"transpose(x, axis_a, axis_b)", [=] { return transpose(x, 0, 2); },

@@ -108,14 +108,36 @@ TEST_CASE("map with three operands and any mixture of repeated axes") {
         }
 }
 
+Var slope_of_silu(const Var& x) {
+  Tape tape;
+  const Var at = tape.variable(x.value());
+  return tape.backward(sum(silu(at)))[at].value();
+}
+
 // The vector form of exp, say, and the scalar one differ in the last bit. Which of them makes a
 // number must not depend on where it stands, nor on how many stand beside it.
 const struct {
   const char* name;
   Var (*f)(const Var&);
-} kFunctions[] = {{"exp", exp},   {"log", log},   {"sin", sin},
-                  {"cos", cos},   {"tanh", tanh}, {"sigmoid", sigmoid},
-                  {"silu", silu}, {"sqrt", sqrt}, {"softplus", softplus}};
+} kFunctions[] = {
+    {"exp", exp},
+    {"log", log},
+    {"sin", sin},
+    {"cos", cos},
+    {"tanh", tanh},
+    {"sigmoid", sigmoid},
+    {"silu", silu},
+    {"sqrt", sqrt},
+    {"softplus", softplus},
+    {"expm1", expm1},
+    {"log1p", log1p},
+    {"pow", [](const Var& x) { return pow(x, real(1.7)); }},
+    {"normal_cdf", normal_cdf},
+    {"gelu", gelu},
+    {"selu", [](const Var& x) { return selu(-x); }},  // to the left it is not x itself
+    {"elu", [](const Var& x) { return elu(-x); }},
+    {"logsigmoid", logsigmoid},
+    {"silu's slope", slope_of_silu}};
 
 TEST_CASE("what a function makes of a number does not depend on its place") {
   const Tensor numbers = Rng(3).uniform({200}, real(0.01), 6);

@@ -70,7 +70,9 @@ TEST_CASE("impossible shapes are refused") {
   CHECK_THROWS_AS((Shape{kHuge, 0, kHuge}), ShapeError);  // without its 0 it would be too large
   CHECK_THROWS_AS((Shape{(Index{1} << 58) + 1}), ShapeError);
   CHECK_THROWS_AS((Shape{kHuge, 1}).with(1, kHuge), ShapeError);
-  CHECK_THROWS_AS(broadcast("add", {kHuge, 1}, {1, kHuge}), ShapeError);
+  CHECK(message_of<ShapeError>([] {
+          broadcast("add", {kHuge, 1}, {1, kHuge});
+        }) == "add: (4294967296, 4294967296) given; more elements than any memory can hold");
   CHECK((Shape{Index{1} << 58}).size() == Index{1} << 58);
 }
 

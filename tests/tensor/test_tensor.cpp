@@ -55,6 +55,13 @@ TEST_CASE("linspace is even and exact at both ends") {
   CHECK(difference(linspace(-1, 1, 5), Tensor({5}, {-1, -0.5, 0, 0.5, 1})) == "");
   CHECK(difference(linspace(3, 9, 1), Tensor({1}, {3})) == "");
   CHECK(linspace(3, 9, 0).shape() == Shape{0});
+  constexpr real kInf = std::numeric_limits<real>::infinity();
+  for (const real end : {kInf, -kInf, std::numeric_limits<real>::quiet_NaN()}) {
+    CHECK(message_of<ShapeError>([&] { linspace(0, end, 3); }) ==
+          fmt::format("linspace: from 0 to {} given; both must be finite", end));
+    CHECK(message_of<ShapeError>([&] { linspace(end, 1, 3); }) ==
+          fmt::format("linspace: from {} to 1 given; both must be finite", end));
+  }
   const real first = real(0.1), last = real(0.7);
   for (Index n = 2; n < 200; ++n) {
     const Tensor x = linspace(first, last, n);
@@ -256,6 +263,19 @@ TEST_CASE("sizes below 0 are refused by the name of what was asked for") {
         }) == "reshape: 5 axes given; at most 4 are supported");
   CHECK(message_of<ShapeError>([] { linspace(0, 1, -2); }) ==
         "linspace: count -2 given; 0 or more");
+}
+
+TEST_CASE("sizes that no memory can hold are refused by the name of what was asked for") {
+  constexpr Index kHuge = (Index{1} << 58) + 1, kMany = Index{1} << 57;
+  const std::string what =
+      fmt::format(": (0, {}) given; more elements than any memory can hold", kHuge);
+  const Tensor none = zeros({0, 3}), wide = zeros({0, kMany});
+  CHECK(message_of<ShapeError>([&] { pad(none, 1, 0, kHuge); }) == "pad" + what);
+  CHECK(message_of<ShapeError>([&] {
+          scatter_add(none, {0, 1, 2}, kHuge, 1);
+        }) == "scatter_add" + what);
+  const Tensor parts[] = {wide, wide, zeros({0, 1})};
+  CHECK(message_of<ShapeError>([&] { concat(parts, 1); }) == "concat" + what);
 }
 
 // No walk over an axis whose elements are none; and a shape on the way from (1, n) to (n, 1) must
