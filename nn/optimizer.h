@@ -67,8 +67,7 @@ struct AdamOptions {
   double beta1 = 0.9;           // of the running mean of g: from 0 to below 1
   double beta2 = 0.999;         // of that of g^2: likewise
   double epsilon = 1e-8;        // keeps the quotient finite: more than 0
-  double weight_decay = 0;      // 0: Adam; never negative, and lr weight_decay at most 1, where
-                                // only this lr is looked at, not one that is set later
+  double weight_decay = 0;      // 0: Adam; never negative, times learning_rate at most 1
 };
 
 // The optimiser of the formulas above AdamOptions.
