@@ -3,8 +3,8 @@
 // message_of<ShapeError>([] { ... }) is the text of the error that the function throws: the tests
 // compare whole messages, because a student who made a mistake reads nothing else.
 //
-// Tags: [slow] a test takes more than a second; [registry] it goes through a table, and says at the end
-// what it has checked; [.] it runs only when it is named.
+// Tags: [slow] a test takes more than a second; [registry] it goes through a table, and says at the
+// end what it has checked; [.] it runs only when it is named.
 #pragma once
 
 #if __has_include(<catch2/catch_all.hpp>)

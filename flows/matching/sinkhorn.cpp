@@ -39,7 +39,8 @@ EntropicPlan sinkhorn(std::span<const double> costs, Index n, Index m,
     log_share.push_back(-cost / options.epsilon);
   }
   // What is added to a row or to a column goes into the plan at once: it is f and g.
-  const double row = -math::log(static_cast<double>(n)), column = -math::log(static_cast<double>(m));
+  const double row = -math::log(static_cast<double>(n)),
+               column = -math::log(static_cast<double>(m));
   const auto column_sum = [&](Index j) {
     return log_sum_exp(n, [&](Index i) { return log_share[at(i * m + j)]; });
   };
