@@ -53,24 +53,16 @@ Gradients Tape::backward(const Var& y, const Var& dy, Record record) {
   result.parts_.reserve(storage_->parts);
   Pass{*this, record, result, "backward"}.walk(size(), 0);
   storage_->parts = result.parts_.size();
-  if (record == Record::yes) put_on_tape(result);
-  return result;
-}
-
-// What was recorded can be differentiated again: every gradient is on this tape, even if it depends
-// on nothing, and one of 0 that no rule has brought, too.
-void Tape::put_on_tape(Gradients& gradients) {
-  const auto put = [&](Var& x) {
+  if (record == Record::no) return result;
+  // What was recorded can be differentiated again, and is on this tape even if it depends on
+  // nothing; so is the 0 of parameters that no rule has reached.
+  const auto put_on_tape = [&](Var& x) {
     if (!x.tracked()) x = add_node("gradient", std::move(x));
   };
-  auto& parts = gradients.parts_;
-  if (weights_)
-    for (const Weights::Place& place : weights_->places())
-      if (std::none_of(parts.begin(), parts.end(),
-                       [&](const auto& part) { return part.holds(place.begin, place.size); }))
-        parts.push_back({place.begin, zeros(place.shape)});
-  for (auto& [node, gradient] : gradients.variables_) put(gradient);
-  for (auto& part : parts) put(part.gradient);
+  if (weights_) result.parts_.push_back({0, zeros({weights_->count()})});
+  for (auto& [node, gradient] : result.variables_) put_on_tape(gradient);
+  for (auto& part : result.parts_) put_on_tape(part.gradient);
+  return result;
 }
 
 void Tape::Pass::walk(std::size_t end, std::size_t begin) const {
@@ -170,12 +162,13 @@ Var Gradients::of_place(std::size_t k) const {
 }
 
 Var Gradients::of(Index begin, const Shape& shape) const {
+  const Index end = begin + shape.size();
   std::optional<Var> sum;
-  for (const Part& part : parts_) {
-    if (!part.holds(begin, shape.size())) continue;
-    const Var flat = reshape(part.gradient, Shape{part.gradient.value().size()});
-    const Index from = begin - part.begin;
-    const Var term = reshape(slice(flat, 0, from, from + shape.size()), shape);
+  for (const auto& [at, gradient] : parts_) {
+    const Index size = gradient.value().size();
+    if (begin < at || end > at + size) continue;
+    const Var flat = reshape(gradient, Shape{size});
+    const Var term = reshape(slice(flat, 0, begin - at, end - at), shape);
     sum = sum ? *sum + term : term;
   }
   return sum ? *sum : Var(zeros(shape));

@@ -52,9 +52,6 @@ class Gradients {
   struct Part {
     Index begin;  // of its numbers among theirs
     Var gradient;
-    bool holds(Index first, Index size) const {  // those of all these numbers
-      return begin <= first && first + size <= begin + gradient.value().size();
-    }
   };
   Var of(Index begin, const Shape& shape) const;
   std::uint64_t tape_ = 0;                            // the tape's number
@@ -98,7 +95,6 @@ class Tape {
 
   explicit Tape(const Weights* weights);
   Var add_node(const char* op, Var value);
-  void put_on_tape(Gradients& gradients);
   // A rule's term summed to the shape of the argument whose gradient it is.
   static Var fitted(Var term, const Shape& shape, Record record);
 

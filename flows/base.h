@@ -6,6 +6,11 @@
 
 namespace gradflow {
 
+// Throws ShapeError, naming what was called, for fewer than 0 samples.
+inline void check_samples(const char* called, Index n) {
+  require(n >= 0, "{}: {} samples given; 0 or more", called, n);
+}
+
 class Base {
  public:
   virtual ~Base() = default;

@@ -42,10 +42,6 @@ void check_context(std::string_view called, const Var& context, Index points, In
             called, context.shape(), points, size);
 }
 
-void check_samples(std::string_view called, Index n) {
-  require(n >= 0, "{}: {} samples given; 0 or more", called, n);
-}
-
 Var added(const Var& log_det, const Var& other) {
   if (is_none(other)) return log_det;
   return is_none(log_det) ? other : log_det + other;

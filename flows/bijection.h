@@ -87,7 +87,5 @@ Var added(const Var& log_det, const Var& other);
 // the context (points, size), or nothing for a size of 0.
 void check_points(std::string_view called, const Var& points, Index dim);
 void check_context(std::string_view called, const Var& context, Index points, Index size);
-// Throws ShapeError, naming what was called, for fewer than 0 samples.
-void check_samples(std::string_view called, Index n);
 
 }  // namespace gradflow

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "flows/base.h"
 #include "tensor/threads/parallel.h"
 
 namespace gradflow {

@@ -9,30 +9,13 @@
 #pragma once
 
 #include <cmath>
-#include <string_view>
 
 #include "flows/matching/pairing.h"
 #include "flows/matching/path.h"
+#include "flows/matching/times.h"
 #include "flows/ode/integrate.h"
 
 namespace gradflow {
-
-// The times (n, 1), from 0 to 1, at which a batch is asked.
-using Times = std::function<Tensor(Index n, Rng& rng)>;
-inline Tensor uniform_times(Index n, Rng& rng) { return rng.uniform({n, 1}); }
-// More of them near the data, where the field's edges form:   t = 1 - u^power,   u ~ U(0, 1)
-// What the loss is smallest for stays the same: at each time that is the mean velocity. Throws
-// ShapeError unless the power is finite, and at least 1.
-inline Times late_times(real power) {
-  require(power >= 1 && std::isfinite(power),
-          "late_times: a power of {} given; it must be finite, and at least 1", power);
-  return [power](Index n, Rng& rng) { return (1 - pow(rng.uniform({n, 1}), power)).value(); };
-}
-
-// Throws ShapeError, naming what was called, unless the points are (B, D).
-inline void check_points(std::string_view called, const Tensor& points) {
-  require(points.rank() == 2, "{}: points {} given; (B, D) are required", called, points.shape());
-}
 
 // Mean of |field(y_t, t) - velocity|^2 over the elements, at one random place, t ~ U(0, 1), of each
 // path from a row of y_0 to that of y_1 (B, D), at least one. With a blur the place is drawn from
@@ -42,7 +25,7 @@ inline void check_points(std::string_view called, const Tensor& points) {
 inline Var paths_loss(const Field& field, const Tensor& y_0, const Tensor& y_1, Rng& rng,
                       const Path& path = straight, real blur = 0,
                       const Times& times = uniform_times) {
-  check_points("matching_loss", y_1);
+  require(y_1.rank() == 2, "matching_loss: points {} given; (B, D) are required", y_1.shape());
   require(blur >= 0 && std::isfinite(blur),
           "matching_loss: a blur of {} given; it must be finite, and 0 or more", blur);
   const Tensor t = times(y_1.rows(), rng);
@@ -59,8 +42,7 @@ inline Var paths_loss(const Field& field, const Tensor& y_0, const Tensor& y_1, 
 inline Var matching_loss(const Field& field, const Data& batch, Rng& rng,
                          const Path& path = straight, const Pairing& pairing = independent,
                          real blur = 0, const Times& times = uniform_times) {
-  check_points("matching_loss", batch.points);  // before the pairing, which would say it of itself
-  const Tensor y_0 = pairing(rng.normal(batch.points.shape()), batch, rng);
+  const Tensor y_0 = noise_for("matching_loss", batch, rng, pairing);
   return paths_loss(field, y_0, batch.points, rng, path, blur, times);
 }
 
@@ -68,8 +50,7 @@ inline Var matching_loss(const Field& field, const Data& batch, Rng& rng,
 // another thread while the batch before is learned from. A batch in pairs: rows [y_0, y_1] (B, 2 D)
 // of a noise point and a point, with its label. Throws ShapeError for points that are not (B, D).
 inline Data paired(const Data& batch, Rng& rng, const Pairing& pairing = independent) {
-  check_points("paired", batch.points);
-  const Tensor y_0 = pairing(rng.normal(batch.points.shape()), batch, rng);
+  const Tensor y_0 = noise_for("paired", batch, rng, pairing);
   return {concat({y_0, batch.points}, 1).value(), batch.labels};
 }
 // The loss on the paths between given pairs. Throws ShapeError for other points.

@@ -2,6 +2,7 @@
 
 #include <cmath>
 
+#include "flows/base.h"
 #include "flows/matching/path.h"
 #include "flows/matching/tangents.h"
 

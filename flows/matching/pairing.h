@@ -49,4 +49,12 @@ double condition_weight(std::span<const double> costs, std::span<const double> a
 // Throws ShapeError unless sigma > 0.
 Pairing entropic(double sigma);
 
+// What the pairing makes of noise N(0, I) for the batch's points (B, D): (B, D). Throws ShapeError,
+// naming `op`, for points of another shape.
+inline Tensor noise_for(const char* op, const Data& batch, Rng& rng, const Pairing& pairing) {
+  const Shape& shape = batch.points.shape();
+  require(shape.rank() == 2, "{}: points {} given; (B, D) are required", op, shape);
+  return pairing(rng.normal(shape), batch, rng);
+}
+
 }  // namespace gradflow
