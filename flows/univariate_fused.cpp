@@ -48,7 +48,7 @@ std::array<Tensor, 2> forward(Pass& pass, const Tensor& points, const Tensor& ra
   pass.to = Tensor({pass.M, B});
   pass.kept = Tensor({pass.M, K, B});
   Tensor total = zeros(Shape{log_det == LogDet::yes ? B : 0});
-  real* const sum = log_det == LogDet::yes ? total.mutable_data() : nullptr;
+  real* const sum = total.mutable_data();  // null where there are no numbers to add to
   real *const to = pass.to.mutable_data(), *const kept = pass.kept.mutable_data();
   for (Index i = 0; i < pass.M; ++i)
     pass.map->plain->forward(pass.way, B, pass.from.data() + i * B, {rows.data() + i * R * B, B},
