@@ -266,6 +266,13 @@ TEST_CASE("the first step, the norm and the factor are those of the book") {
   const double h = first_step(asked, ones({1, 1}), Tensor({{-1}}), {3, 8}, 5, allowed);
   CHECK(calls == 1);
   CHECK(h == Approx(std::pow(0.01 * 0.11, 0.2)).epsilon(1e-4));
+  // Twice as fast: half as far.
+  const Field faster = [](const Var& at, const Var& t) {
+    CHECK(close(t.item(), 3.005, 2));
+    return -2 * at;
+  };
+  Asked hurried(faster);
+  CHECK(first_step(hurried, ones({1, 1}), Tensor({{-2}}), {3, 8}, 5, allowed) < h);
   const Field still = [](const Var& at, const Var&) { return Var(zeros(at.shape())); };
   Asked resting(still);
   CHECK(first_step(resting, zeros({1, 1}), zeros({1, 1}), {0, 5}, 5, allowed) == Approx(1e-6));
