@@ -153,7 +153,7 @@ TEST_CASE("matrix products of large sizes") {
 
 // One float after another, a million times 0.1 is 100958, and here no term is smaller than another.
 TEST_CASE("long sums of products keep their digits") {
-  const auto check = [](Index m, Index k, Index n) {
+  const auto check_long = [](Index m, Index k, Index n) {
     CAPTURE(k, m, n, products());
     const Tensor A({m, k}, real(0.1)), B = ones({k, n}), bias({n}, 7);
     const double exact = double(real(0.1)) * double(k);
@@ -167,7 +167,7 @@ TEST_CASE("long sums of products keep their digits") {
     const With multiplied_by(arithmetic(), who);
     for (const Index k : {1023, 1024, 1025, 2048, 100'000, 1'000'000})
       for (const auto& [m, n] : {std::pair<Index, Index>{1, 1}, {1, 2}, {3, 1}, {2, 5}})
-        check(m, k, n);
+        check_long(m, k, n);
   }
 }
 
