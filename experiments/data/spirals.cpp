@@ -1,6 +1,7 @@
 #include "experiments/data/spirals.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <limits>
 #include <numbers>
@@ -105,20 +106,25 @@ constexpr double kRadial = 0.3, kTangential = 0.1, kScale = 2;
 
 double bend(double f) { return math::exp(f) / 4; }
 
-// A point in the frame of an arm that is bent by an angle: (f, g) if that angle is bend(f).
-Point2 along_arm(const Point2& x, double angle) {
-  const double c = math::cos(angle), s = math::sin(angle);
-  return {(x[0] * c - x[1] * s) / kScale, (x[0] * s + x[1] * c) / kScale};
+// Where along an arm, and the cosine and sine of the angle by which it is bent there.
+struct Bent {
+  double f, c, s;
+  explicit Bent(double at = 0) : f(at), c(math::cos(bend(f))), s(math::sin(bend(f))) {}
+};
+
+// A point in the frame of an arm that is bent as at f: (f, g) if it has come from there.
+Point2 along_arm(const Point2& x, const Bent& at) {
+  return {(x[0] * at.c - x[1] * at.s) / kScale, (x[0] * at.s + x[1] * at.c) / kScale};
 }
 
 // f minus what the point says f is: 0 where it can have come from. Its slope is 1 + g exp(f) / 4.
-double mismatch(const Point2& x, double f) { return f - along_arm(x, bend(f))[0]; }
+double mismatch(const Point2& x, const Bent& at) { return at.f - along_arm(x, at)[0]; }
 
 double bisected(const Point2& x, double low, double high) {
-  const bool rising = mismatch(x, low) < 0;
+  const bool rising = mismatch(x, Bent(low)) < 0;
   for (int step = 0; step < 50; ++step) {
     const double middle = (low + high) / 2;
-    (mismatch(x, middle) < 0) == rising ? low = middle : high = middle;
+    (mismatch(x, Bent(middle)) < 0) == rising ? low = middle : high = middle;
   }
   return (low + high) / 2;
 }
@@ -132,11 +138,16 @@ double normal(double z, double deviation) {
 double arm_density(const Point2& x) {
   constexpr double kLow = 1 - 7 * kRadial, kStep = 0.05;
   constexpr int kSteps = 84;
-  double density = 0, before = mismatch(x, kLow);
-  for (int i = 1; i <= kSteps; ++i) {
-    const double f = kLow + i * kStep, now = mismatch(x, f);
+  static const auto grid = [] {  // what a cosine costs is paid once for all points
+    std::array<Bent, kSteps + 1> all;
+    for (int i = 0; i <= kSteps; ++i) all[static_cast<std::size_t>(i)] = Bent(kLow + i * kStep);
+    return all;
+  }();
+  double density = 0, before = mismatch(x, grid[0]);
+  for (std::size_t i = 1; i < grid.size(); ++i) {
+    const double f = grid[i].f, now = mismatch(x, grid[i]);
     if ((std::exchange(before, now) < 0) == (now < 0)) continue;
-    const double root = bisected(x, f - kStep, f), g = along_arm(x, bend(root))[1];
+    const double root = bisected(x, f - kStep, f), g = along_arm(x, Bent(root))[1];
     density += normal(root - 1, kRadial) * normal(g, kTangential) /
                (kScale * kScale * std::abs(1 + bend(root) * g));
   }

@@ -3,12 +3,10 @@
 #include <algorithm>
 #include <cmath>
 
-#include "tensor/threads/parallel.h"
+#include "flows/matching/chunks.h"
 
 namespace gradflow {
 namespace {
-
-constexpr Index kChunk = 128;  // points that a thread scores at a time
 
 // Half the size of the steps, or a tenth of the tolerance.
 Steps finer(const Steps& steps) {
@@ -175,14 +173,10 @@ Tensor log_prob(const FlowMatching& model, const Tensor& points, const Labels& l
   const Flow flow(Continuous(model.network, solver));
   const Index n = points.rows();
   const Tensor known = model.context(n, labels).value();
-  std::vector<Tensor> parts(
-      static_cast<std::size_t>(std::max<Index>(1, (n + kChunk - 1) / kChunk)));
-  parallel_for(std::ssize(parts), [&](Index i) {
-    const Index begin = i * kChunk, end = std::min(n, begin + kChunk);
+  return in_chunks(n, [&](Index begin, Index end) {
     const Var own = model.classes ? Var(known.rows(begin, end)) : no_context;
-    parts[static_cast<std::size_t>(i)] = flow.log_prob(points.rows(begin, end), own).value();
+    return flow.log_prob(points.rows(begin, end), own).value();
   });
-  return kernel::concat(parts, 0);
 }
 
 Scored log_prob_with_error(const FlowMatching& model, const Tensor& points, const Labels& labels,

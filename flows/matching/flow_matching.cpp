@@ -1,18 +1,9 @@
 #include "flows/matching/flow_matching.h"
 
-#include <algorithm>
-
 #include "flows/base.h"
-#include "tensor/threads/parallel.h"
+#include "flows/matching/chunks.h"
 
 namespace gradflow {
-namespace {
-
-// How many points a thread carries at a time: enough for the matrix products to be fast, few
-// enough for several threads, and small enough to stay in the cache from step to step.
-constexpr Index kChunk = 128;
-
-}  // namespace
 
 FlowMatching::FlowMatching(Index dim, const FlowMatchingOptions& options, Rng& rng)
     : classes(options.classes == 0
@@ -85,15 +76,10 @@ Tensor FlowMatching::carry(const Tensor& points, const Span& span, const Labels&
   const Unrecorded unrecorded;
   const Index n = points.rows();
   const Tensor known = context(n, labels).value();
-  std::vector<Tensor> parts(
-      static_cast<std::size_t>(std::max<Index>(1, (n + kChunk - 1) / kChunk)));
-  parallel_for(std::ssize(parts), [&](Index i) {
-    const Index begin = i * kChunk, end = std::min(n, begin + kChunk);
+  return in_chunks(n, [&](Index begin, Index end) {
     const Var own = classes ? Var(known.rows(begin, end)) : no_context;
-    parts[static_cast<std::size_t>(i)] =
-        integrate(network.field(own), points.rows(begin, end), span, tableau, steps).value();
+    return integrate(network.field(own), points.rows(begin, end), span, tableau, steps).value();
   });
-  return kernel::concat(parts, 0);
 }
 
 Tensor FlowMatching::sample(Index n, Rng& rng, const Steps& steps, const Tableau& tableau) const {

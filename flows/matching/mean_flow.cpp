@@ -14,24 +14,24 @@ Index checked(Index dim) {
   return dim;
 }
 
-struct Times {
+struct Intervals {
   Tensor s, t;  // (B, 1): s <= t
 };
 
 // Two draws of a logistic normal, of which the paper's recipe is -.4 and 1 in its own time, and so
 // +.4 in ours; in order. In a part of the rows both are the first.
-Times drawn_times(Index B, real spans, Rng& rng) {
+Intervals drawn_intervals(Index B, real spans, Rng& rng) {
   const Tensor two = sigmoid(real(0.4) + rng.normal({B, 2})).value();
   const Tensor chance = rng.uniform({B, 1});
-  Times times{Tensor(Shape{B, 1}), Tensor(Shape{B, 1})};
-  real *s = times.s.mutable_data(), *t = times.t.mutable_data();
+  Intervals drawn{Tensor(Shape{B, 1}), Tensor(Shape{B, 1})};
+  real *s = drawn.s.mutable_data(), *t = drawn.t.mutable_data();
   for (Index i = 0; i < B; ++i) {
     const real a = two.data()[2 * i], b = two.data()[2 * i + 1];
     const bool span = chance.data()[i] < spans;
     s[i] = span ? std::min(a, b) : a;
     t[i] = span ? std::max(a, b) : a;
   }
-  return times;
+  return drawn;
 }
 
 }  // namespace
@@ -62,7 +62,7 @@ Var MeanFlow::loss(const Data& batch, Rng& rng) const {
   check_points("MeanFlow::loss", batch.points, dim());
   require(batch.size() >= 1, "MeanFlow::loss: no points given; at least 1");
   const Tensor y_0 = rng.normal(batch.points.shape());
-  const auto [s, t] = drawn_times(batch.size(), spans, rng);
+  const auto [s, t] = drawn_intervals(batch.size(), spans, rng);
   const auto [y, velocity] = straight(y_0, batch.points, s);
   const Tensor own = [this](const Var& place, const Var& time) {
     const Unrecorded unrecorded;

@@ -65,34 +65,34 @@ struct Kept {
 };
 
 // The piece of its curve on which a point is.
-struct Piece {
+struct PieceAt {
   real w, h, d_0, d_1;
   real u = 0;  // where on it, from 0 to 1
   real s() const { return h / w; }
   real q() const { return d_0 + d_1 - 2 * s(); }
 };
-Piece piece_of(const Kept& kept, Index b) {
+PieceAt piece_of(const Kept& kept, Index b) {
   return {kept.x.size[b], kept.y.size[b], kept.d_0[b], kept.d_1[b], kept.u[b]};
 }
 
 struct Heights {  // what the formulas are made of, at u
   real p, N, E, M;
 };
-Heights heights(const Piece& f) {
+Heights heights(const PieceAt& f) {
   const real u = f.u, v = 1 - u, p = u * v, s = f.s();
   return {p, s * u * u + f.d_0 * p, s + f.q() * p, f.d_1 * u * u + 2 * s * p + f.d_0 * v * v};
 }
-real slope(const Piece& f) {
+real slope(const PieceAt& f) {
   const Heights at = heights(f);
   return f.s() * f.s() * at.M / (at.E * at.E);
 }
-real height(const Piece& f) {
+real height(const PieceAt& f) {
   const Heights at = heights(f);
   return f.h * at.N / at.E;
 }
 real between(real low, real v, real high) { return v < low ? low : v > high ? high : v; }
 // As place() in rational_quadratic.cpp, at the share e of its height.
-real place(const Piece& f, real share) {
+real place(const PieceAt& f, real share) {
   const real e = share < 1 ? share : 1, s = f.s(), q = f.q();
   const real a = e * q + s - f.d_0, b = f.d_0 - e * q, c = -s * e, square = b * b - 4 * a * c;
   const real root = std::sqrt(square > 0 ? square : 0);
@@ -228,7 +228,7 @@ void forward_few(const Curve& curve, Way way, Index n, const real* v, RawRows<co
 struct Partials {
   real x, X, w, Y, h, d_0, d_1;
 };
-[[gnu::always_inline]] inline Partials partials(const Piece& f, real gy, real gl) {
+[[gnu::always_inline]] inline Partials partials(const PieceAt& f, real gy, real gl) {
   const auto [p, N, E, M] = heights(f);
   const real u = f.u, v = 1 - u, w = f.w, h = f.h, s = f.s(), q = f.q();
   const real gN = gy * h / E, gE = -gy * h * N / (E * E) - 2 * gl / E, gM = gl / M, gq = gE * p;
@@ -300,7 +300,7 @@ void backward_few(const Curve& curve, Way way, Index n, const Kept& kept, real* 
   if (way == Way::to_data) {
 #pragma omp simd
     for (Index b = 0; b < n; ++b) {
-      const Piece f = piece_of(kept, b);
+      const PieceAt f = piece_of(kept, b);
       gl[b] = -gl[b];
       gy[b] = -(gy[b] + gl[b] * partials(f, 0, 1).x) / slope(f);
     }
