@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <utility>
 
 #include "flows/matching/density.h"
 #include "flows/matching/divergence.h"
@@ -204,18 +205,22 @@ TEST_CASE("Euler's density of a linear field is a Gaussian's, on a line and in t
     CHECK(close(found.data()[i], -z * z / 2 - std::log(2 * std::numbers::pi) / 2 - std::log(factor),
                 100, 10));
   }
-  // A turn: the step's determinant is 1 + h^2.
-  const Field turn = [](const Var& y, const Var&) {
-    return gather(y, {1, 0}, 1) * Tensor({2}, {-1, 1});
-  };
+  // A turn at a speed of k: the step's determinant is 1 + (h k)^2. At the second speed a point and
+  // where it has come from are far apart, and no inverse but the right one leads back.
   const Tensor y = rng.normal({20, 2});
-  const double h = 1. / 3;
-  const Tensor turned = euler_log_prob(turn, y, 3);
-  for (Index i = 0; i < 20; ++i) {
-    const double det = std::pow(1 + h * h, 3);
-    const double squares = (std::pow(y.data()[2 * i], 2) + std::pow(y.data()[2 * i + 1], 2)) / det;
-    CHECK(close(turned.data()[i], -squares / 2 - std::log(2 * std::numbers::pi) - std::log(det),
-                200, 10));
+  for (const auto& [k, steps] : {std::pair{1, 3}, std::pair{6, 2}}) {
+    CAPTURE(k, steps);
+    const Field turn = [speed = real(k)](const Var& at, const Var&) {
+      return gather(at, {1, 0}, 1) * Tensor({2}, {-speed, speed});
+    };
+    const Tensor turned = euler_log_prob(turn, y, steps);
+    const double det = std::pow(1 + std::pow(double(k) / steps, 2), steps);
+    for (Index i = 0; i < 20; ++i) {
+      const double squares =
+          (std::pow(y.data()[2 * i], 2) + std::pow(y.data()[2 * i + 1], 2)) / det;
+      CHECK(close(turned.data()[i], -squares / 2 - std::log(2 * std::numbers::pi) - std::log(det),
+                  200, 10));
+    }
   }
   const Field still = [](const Var& at, const Var&) { return Var(zeros(at.shape())); };
   CHECK(difference(euler_carried(still, y, 2).points, y) == "");
@@ -425,6 +430,11 @@ TEST_CASE("guidance of weight 0 is the conditional model to the last bit, else i
   const Tensor of_class = model.velocity(y, t, labels).value();
   const Tensor of_none = model.velocity(y, t, none).value();
   CHECK(difference(guided(model, labels, 0)(y, t), of_class) == "");
+  const Field unasked = [](const Var&, const Var&) -> Var {
+    throw Error("weight 0 asked in vain");
+  };
+  CHECK(difference(guided(model.network.field(model.context(6, labels)), unasked, 0)(y, t),
+                   of_class) == "");
   const Var expected = Var(of_none) + real(3) * (Var(of_class) - of_none);  // g = 1 + w
   CHECK(difference(guided(model, labels, 2)(y, t), reference(expected.value()), 20, 10) == "");
   CHECK(difference(guided(model, labels, -1)(y, t), of_none) == "");

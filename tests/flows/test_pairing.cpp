@@ -376,6 +376,25 @@ TEST_CASE("the entropic pairing draws from its plan") {
   for (int i = 0; i < rounds; ++i) crossed += pairing(y_0, batch, rng).at({0, 0}) == 1;
   crossed /= rounds;
   CHECK(std::abs(crossed - cross) < 4 * std::sqrt(cross * (1 - cross) / rounds));
+  // Of several points each is drawn as often as the plan has it.
+  for (const Index n : {3, 5}) {
+    const Tensor from = rng.normal({n, 1});
+    const Data to{rng.normal({n, 1}), {}};
+    const EntropicPlan plan =
+        sinkhorn(squared_distances(from, to.points), n, n, {.epsilon = 2 * sigma * sigma});
+    std::vector<double> drawn(static_cast<std::size_t>(n * n));
+    for (int k = 0; k < rounds; ++k) {
+      const Tensor paired = pairing(from, to, rng);
+      for (Index i = 0; i < n; ++i)
+        for (Index j = 0; j < n; ++j)
+          drawn[static_cast<std::size_t>(i * n + j)] += paired.at({j, 0}) == from.at({i, 0});
+    }
+    for (std::size_t k = 0; k < drawn.size(); ++k) {
+      const double p = static_cast<double>(n) * std::exp(plan.log_share[k]);  // columns sum to 1
+      CAPTURE(n, k);
+      CHECK(std::abs(drawn[k] / rounds - p) < 4 * std::sqrt(p * (1 - p) / rounds));
+    }
+  }
   // With little blur it is the assignment.
   const Tensor noise({{3}, {0}, {4}, {1}, {2}});
   const Data line{Tensor({{0}, {1}, {2}, {3}, {4}}), {}};
