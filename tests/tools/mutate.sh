@@ -129,7 +129,7 @@ find_killer() {
   case "$1" in
     experiments/table/* | experiments/metrics/mixture.cpp | experiments/metrics/kernel_density.cpp) programs=table ;;
     experiments/data/* | experiments/metrics/* | experiments/browser/*) programs=experiments ;;
-    experiments/run/*) programs="double experiments" ;;
+    experiments/run/*) programs="double experiments float" ;;
   esac
   for precision in $programs; do
     build "tests_$precision" || return 2
