@@ -216,6 +216,12 @@ TEST_CASE("Conditions become numbers of size 1, and refuse what they have not se
   CHECK(encoded.at({0, 2}) == 0);
   CHECK(encoded.at({2, 2}) == 1);
   CHECK(conditions.groups_of(encoded) == std::vector<Index>{0, 1, 1});
+  // With two columns of classes each combination is a group of its own.
+  const Tensor pairs({{9, 1, 0}, {9, 3, 1}, {9, 1, 2}, {9, 3, 0}});
+  const Conditions two =
+      conditions_of({.names = {"a", "class", "x"}, .training = pairs}, {"class", "x"});
+  CHECK(two.groups() == 6);
+  CHECK(two.groups_of(two.encode(kernel::slice(pairs, 1, 1, 3))) == std::vector<Index>{0, 4, 2, 3});
   const Tensor row = conditions.row({{"class", "3"}, {"x", "2e1"}});
   CHECK(row.at({0, 0}) == 3);
   CHECK(row.at({0, 1}) == 20);

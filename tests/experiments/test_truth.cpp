@@ -54,6 +54,10 @@ TEST_CASE("truth: the mean of numbers and its standard error") {
   const Estimate mean = mean_of(values);
   CHECK(mean.value == 3);
   CHECK(mean.error == Approx(std::sqrt(14.0 / 3 / 4)));
+  CHECK(mean_of(std::vector<double>{7}).error == 0);
+  const Estimate endless = mean_of(std::vector<double>{1, HUGE_VAL, 2});  // not "inf +- nan"
+  CHECK(endless.value == HUGE_VAL);
+  CHECK(endless.error == HUGE_VAL);
 }
 
 TEST_CASE("truth: a perfect model has no gap, all mass, and reaches everything") {

@@ -127,7 +127,8 @@ killer=""
 find_killer() {
   local precision part programs="double float"
   case "$1" in
-    experiments/table/* | experiments/metrics/mixture.cpp | experiments/metrics/kernel_density.cpp) programs=table ;;
+    experiments/table/* | experiments/run/nearest.cpp | experiments/metrics/mixture.cpp | \
+      experiments/metrics/kernel_density.cpp) programs=table ;;
     experiments/data/* | experiments/metrics/* | experiments/browser/*) programs=experiments ;;
     experiments/run/*) programs="double experiments float" ;;
   esac
