@@ -127,6 +127,7 @@ killer=""
 find_killer() {
   local precision part programs="double float"
   case "$1" in
+    experiments/table/plane_model.cpp) programs="table experiments" ;;
     experiments/table/* | experiments/run/nearest.cpp | experiments/metrics/mixture.cpp | \
       experiments/metrics/kernel_density.cpp) programs=table ;;
     experiments/data/* | experiments/metrics/* | experiments/browser/*) programs=experiments ;;
