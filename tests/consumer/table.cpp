@@ -8,7 +8,7 @@ int main() {
   Table table = read_table("bow.csv");  // or it throws, and says what is wrong in which row
   check_table(table);
   const Split parts = split(std::move(table), {.seed = 1});  // training, validation, test
-  const TableModel model = fit(parts, {.model = "maf", .seconds = 5});  // standardises, within it
+  const TableModel model = fit(parts, {.model = "maf", .seconds = 10});  // standardises, within it
   save_model("bow.safetensors", model);
 
   const Flow flow = load_flow("bow.safetensors");
