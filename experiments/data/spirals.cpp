@@ -106,10 +106,10 @@ constexpr double kRadial = 0.3, kTangential = 0.1, kScale = 2;
 
 double bend(double f) { return math::exp(f) / 4; }
 
-// Where along an arm, and the cosine and sine of the angle by which it is bent there.
+// Where along an arm, and the angle by which it is bent there, with its cosine and sine.
 struct Bent {
-  double f, c, s;
-  explicit Bent(double at = 0) : f(at), c(math::cos(bend(f))), s(math::sin(bend(f))) {}
+  double f, angle, c, s;
+  explicit Bent(double at = 0) : f(at), angle(bend(f)), c(math::cos(angle)), s(math::sin(angle)) {}
 };
 
 // A point in the frame of an arm that is bent as at f: (f, g) if it has come from there.
@@ -147,9 +147,10 @@ double arm_density(const Point2& x) {
   for (std::size_t i = 1; i < grid.size(); ++i) {
     const double f = grid[i].f, now = mismatch(x, grid[i]);
     if ((std::exchange(before, now) < 0) == (now < 0)) continue;
-    const double root = bisected(x, f - kStep, f), g = along_arm(x, Bent(root))[1];
-    density += normal(root - 1, kRadial) * normal(g, kTangential) /
-               (kScale * kScale * std::abs(1 + bend(root) * g));
+    const Bent root(bisected(x, f - kStep, f));
+    const double g = along_arm(x, root)[1];
+    density += normal(root.f - 1, kRadial) * normal(g, kTangential) /
+               (kScale * kScale * std::abs(1 + root.angle * g));
   }
   return density;
 }
