@@ -24,6 +24,9 @@ constexpr double kEps = std::numeric_limits<real>::epsilon();
 
 constexpr bool kDouble = sizeof(real) == 8;
 
+constexpr real kInfinity = std::numeric_limits<real>::infinity();
+constexpr real kNan = std::numeric_limits<real>::quiet_NaN();
+
 // The expected number is first rounded to `real`: what overflows there is infinite. NaN matches
 // NaN, infinities match exactly. Results below the smallest normal number have fewer digits, or
 // are 0, and are checked to that number.
@@ -65,6 +68,12 @@ inline double largest_difference(const Tensor& a, const Tensor& b) {
   double most = 0;
   for (std::size_t i = 0; i < a.values().size(); ++i)
     most = std::max(most, std::abs(double{a.values()[i]} - double{b.values()[i]}));
+  return most;
+}
+
+inline double largest(const Tensor& x) {
+  double most = 0;
+  for (const real value : x.values()) most = std::max(most, std::abs(double{value}));
   return most;
 }
 

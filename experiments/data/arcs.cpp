@@ -8,7 +8,7 @@
 
 namespace gradflow {
 namespace {
-constexpr double kPi = std::numbers::pi;
+using std::numbers::pi;
 }
 
 DataSet circles(double factor, double noise) {
@@ -30,14 +30,14 @@ DataSet four_circles() {
 
 DataSet swiss_roll() {
   const auto at = [](double t) { return Point2{t * math::cos(t) / 5, t * math::sin(t) / 5}; };
-  return blurred("swiss_roll", {PlaneCurve{at, {1.5 * kPi, 4.5 * kPi}}}, 0.2);
+  return blurred("swiss_roll", {PlaneCurve{at, {1.5 * pi, 4.5 * pi}}}, 0.2);
 }
 
 // Its curvature jumps where the two bows meet: in two halves, each of them is smooth.
 DataSet s_curve(double noise) {
   const auto lower = [](double t) { return Point2{math::sin(t), math::cos(t) - 1}; };
   const auto upper = [](double t) { return Point2{math::sin(t), 1 - math::cos(t)}; };
-  return blurred("s_curve", {PlaneCurve{upper, {-1.5 * kPi, 0}}, PlaneCurve{lower, {0, 1.5 * kPi}}},
+  return blurred("s_curve", {PlaneCurve{upper, {-1.5 * pi, 0}}, PlaneCurve{lower, {0, 1.5 * pi}}},
                  noise);
 }
 

@@ -10,7 +10,7 @@
 namespace gradflow {
 namespace {
 
-constexpr double kPi = std::numbers::pi;
+using std::numbers::pi;
 
 // The place on a moon's arc that belongs to an angle.
 Point2 on_moon(Index moon, double angle) {
@@ -41,7 +41,7 @@ Data sample_moons(Index n, Rng& rng, double noise) {
 
 DataSet moons(double noise) {
   const auto arc = [](Index moon) {
-    return PlaneCurve{[moon](double angle) { return on_moon(moon, angle); }, {0, kPi}};
+    return PlaneCurve{[moon](double angle) { return on_moon(moon, angle); }, {0, pi}};
   };
   DataSet set = blurred("moons", {arc(0), arc(1)}, noise, {"upper", "lower"});
   set.sample = [noise](Index n, Rng& rng) { return sample_moons(n, rng, noise); };

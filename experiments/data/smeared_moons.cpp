@@ -7,7 +7,9 @@
 namespace gradflow {
 namespace {
 
-constexpr double kPi = std::numbers::pi, kSmear = 0.2;
+using std::numbers::pi;
+
+constexpr double kSmear = 0.2;
 
 // Of the upper moon. The difference y - x = sin a - cos a = sqrt(2) sin(a - pi/4) is not smeared:
 // it says a, up to a mirror; u is what is left. The Jacobian of (a, u) -> (x, y) is |sin a + cos
@@ -16,10 +18,10 @@ double upper_density(double x, double y) {
   const double sine = (y - x) / std::numbers::sqrt2;
   if (std::abs(sine) > 1) return 0;
   double density = 0;
-  for (const double from_diagonal : {std::asin(sine), kPi - std::asin(sine)}) {
-    const double a = kPi / 4 + from_diagonal, u = x - math::cos(a);
-    if (a < 0 || a > kPi || u < 0 || u > kSmear) continue;
-    density += 1 / (kPi * kSmear * std::abs(math::sin(a) + math::cos(a)));
+  for (const double from_diagonal : {std::asin(sine), pi - std::asin(sine)}) {
+    const double a = pi / 4 + from_diagonal, u = x - math::cos(a);
+    if (a < 0 || a > pi || u < 0 || u > kSmear) continue;
+    density += 1 / (pi * kSmear * std::abs(math::sin(a) + math::cos(a)));
   }
   return density;
 }
@@ -34,7 +36,7 @@ Data sample(Index n, Rng& rng) {
   Data data{Tensor({n, 2}), {}};
   real* at = data.points.mutable_data();
   for (Index i = 0; i < n; ++i, at += 2) {
-    const double a = kPi * angles.data()[i], u = kSmear * smears.data()[i];
+    const double a = pi * angles.data()[i], u = kSmear * smears.data()[i];
     const bool lower = i % 2 == 1;
     at[0] = static_cast<real>((lower ? 1 - math::cos(a) : math::cos(a)) + u);
     at[1] = static_cast<real>((lower ? 0.5 - math::sin(a) : math::sin(a)) + u);
@@ -47,7 +49,7 @@ Data sample(Index n, Rng& rng) {
 
 // The variances of the moons (moons.h), and that of u.
 DataSet smeared_moons() {
-  const double two_by_pi = 2 / kPi, apart = 2 * two_by_pi - 0.5, u = kSmear * kSmear / 12;
+  const double two_by_pi = 2 / pi, apart = 2 * two_by_pi - 0.5, u = kSmear * kSmear / 12;
   return {.name = "smeared_moons",
           .classes = {"upper", "lower"},
           .sample = sample,

@@ -13,18 +13,19 @@
 namespace gradflow {
 namespace {
 
-constexpr double kPi = std::numbers::pi;
+using std::numbers::pi;
+
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
 
 // --- Two spirals ---------------------------------------------------------------------------------
 
-constexpr double kNoise = 0.1, kWidth = 1.0 / 6, kTurns = 3 * kPi;
+constexpr double kNoise = 0.1, kWidth = 1.0 / 6, kTurns = 3 * pi;
 
 // log of erfc(x) / 2: the normal's upper tail. Where erfc is too small for a double, by its
 // expansion.
 double log_tail(double x) {
   return x < 25 ? math::log(std::erfc(x) / 2)
-                : -x * x - math::log(2 * x * std::sqrt(kPi)) + math::log1p(-0.5 / (x * x));
+                : -x * x - math::log(2 * x * std::sqrt(pi)) + math::log1p(-0.5 / (x * x));
 }
 
 // log of the density of U / 3 + 0.1 N at d: uniform on (0, 1/6), blurred. It is symmetric about the
@@ -130,7 +131,7 @@ double bisected(const Point2& x, double low, double high) {
 }
 
 double normal(double z, double deviation) {
-  return math::exp(-0.5 * z * z / (deviation * deviation)) / (deviation * std::sqrt(2 * kPi));
+  return math::exp(-0.5 * z * z / (deviation * deviation)) / (deviation * std::sqrt(2 * pi));
 }
 
 // The density of the arm k = 0: a term for each root, from 7 deviations below f's mean to 7 above.
@@ -158,7 +159,7 @@ double arm_density(const Point2& x) {
 double pinwheel_density(double x, double y) {
   double density = 0;
   for (int k = 0; k < kArms; ++k) {
-    const double angle = 2 * kPi * k / kArms, c = math::cos(angle), s = math::sin(angle);
+    const double angle = 2 * pi * k / kArms, c = math::cos(angle), s = math::sin(angle);
     density += arm_density({x * c - y * s, x * s + y * c}) / kArms;
   }
   return density;
@@ -169,7 +170,7 @@ Data sample_pinwheel(Index n, Rng& rng) {
   real* at = data.points.mutable_data();
   for (Index i = 0; i < n; ++i, at += 2) {
     const double f = 1 + kRadial * at[0], g = kTangential * at[1];
-    const double angle = 2 * kPi * static_cast<double>(i % kArms) / kArms + bend(f);
+    const double angle = 2 * pi * static_cast<double>(i % kArms) / kArms + bend(f);
     const double c = math::cos(angle), s = math::sin(angle);
     at[0] = static_cast<real>(kScale * (f * c + g * s));
     at[1] = static_cast<real>(kScale * (-f * s + g * c));

@@ -12,7 +12,7 @@
 namespace gradflow {
 namespace {
 
-constexpr std::string_view kIntroduction = R"html(
+constexpr std::string_view kBeyond = R"html(
 <p>Six more pictures of the same three models, to see with one’s own eyes what they do.</p>
 )html";
 
@@ -40,7 +40,7 @@ what is plotted is the part of the loss that a better model could still win. A c
 a straight line here would have its distance to the floor divided by the same factor in each epoch.
 The units differ: nats for the normalizing flow, squared velocity for the other two.)html";
 
-std::string density_text(const Json& beyond) {
+std::string density_caption(const Json& beyond) {
   const Numbers kl = column(beyond, "density", "kl"), nll = column(beyond, "density", "nll");
   return fmt::format(
       R"(The data have the same density everywhere on the rings, and none elsewhere. Both models
@@ -54,7 +54,7 @@ floor it is the divergence KL(data ‖ model), {} and {} nats.)",
       fixed(at(nll, 0), 3), fixed(at(nll, 1), 3), fixed(at(kl, 0), 3), fixed(at(kl, 1), 3));
 }
 
-std::string density_table(const Json& beyond) {
+std::string divergence_table(const Json& beyond) {
   const auto column_of = [&](const char* key) { return column(beyond, "density", key); };
   const Numbers mass = column_of("mass"), sampled = column_of("samples_inside");
   const Numbers nll = column_of("nll"), kl = column_of("kl");
@@ -137,10 +137,11 @@ std::string spline_part(const Report& report) {
 std::string beyond_section(const Report& report) {
   const Json& beyond = report.beyond;
   return section("beyond", "5 · Beyond the report",
-                 std::string(kIntroduction) + figure(report, "extra_animation", kAnimation) +
+                 std::string(kBeyond) + figure(report, "extra_animation", kAnimation) +
                      side_by_side(figure(report, "extra_nf_grid", kGrid),
                                   figure(report, "extra_fm_velocity", kVelocity)) +
-                     figure(report, "extra_density", density_text(beyond)) + density_table(beyond) +
+                     figure(report, "extra_density", density_caption(beyond)) +
+                     divergence_table(beyond) +
                      figure(report, "extra_fm_lines_and_paths", lines_text(beyond)) +
                      figure(report, "extra_losses", kLosses) + spline_part(report));
 }

@@ -4,22 +4,14 @@
 
 #include <algorithm>
 #include <cmath>
-#include <fstream>
-#include <sstream>
 #include <stdexcept>
+
+#include "experiments/run/files/file.h"
 
 namespace gradflow {
 namespace {
 
 namespace fs = std::filesystem;
-
-std::string read_file(const fs::path& path) {
-  std::ifstream file(path, std::ios::binary);
-  std::ostringstream bytes;
-  bytes << file.rdbuf();
-  if (!file) throw std::runtime_error(fmt::format("cannot read {}", path.string()));
-  return bytes.str();
-}
 
 // One object, nested no deeper than a report is: copies of JSON need a stack as deep.
 Json parse_object(const std::string& content, const std::string& name) {
@@ -45,7 +37,7 @@ Json items(const Json& object, const std::string& key) {
   return list.is_array() ? list : Json::array();
 }
 
-double number(const Json& json) { return json.is_number() ? json.get<double>() : kAbsent; }
+double number_in(const Json& json) { return json.is_number() ? json.get<double>() : kAbsent; }
 
 }  // namespace
 
@@ -84,7 +76,7 @@ Json child(const Json& object, const std::string& key) {
   return found == object.end() ? Json() : *found;
 }
 
-double number(const Json& object, const std::string& key) { return number(child(object, key)); }
+double number(const Json& object, const std::string& key) { return number_in(child(object, key)); }
 
 // A string as it is, anything else as JSON spells it: a 64-bit seed must not pass through a double.
 std::string text(const Json& object, const std::string& key) {
@@ -94,7 +86,7 @@ std::string text(const Json& object, const std::string& key) {
 
 Numbers numbers(const Json& object, const std::string& key) {
   Numbers result;
-  for (const Json& item : items(object, key)) result.push_back(number(item));
+  for (const Json& item : items(object, key)) result.push_back(number_in(item));
   return result;
 }
 

@@ -17,7 +17,6 @@ namespace {
 using Json = nlohmann::ordered_json;
 
 constexpr Index kChunk = 512;  // rows that are scored as one batch
-const std::string kFlow = "flow.";
 
 Tensor columns_of(const Tensor& rows, Index begin, Index end) {
   return kernel::slice(rows, 1, begin, end);
@@ -152,7 +151,7 @@ void check_sizes(const TensorFile& file, const Architecture& a, Index D, const C
 }
 void take_components(const TensorFile& file, Architecture& architecture) {
   if (!is_mixture(architecture.kind)) return;
-  const Tensor& weights = file.at(kFlow + "base.0.weights");
+  const Tensor& weights = file.at(kFlowPrefix + "base.0.weights");
   require<FileError>(weights.rank() == 1 && weights.size() >= 1, "its mixture has no weights");
   architecture.components = weights.size();
 }
@@ -206,10 +205,10 @@ TableModel decode(const TensorFile& file) {
   require<FileError>(std::ranges::none_of(ranks, [](real x) { return std::isnan(x); }) &&
                          std::ranges::is_sorted(ranks),
                      "its ranks are not in order");
-  load(model.flow, with_prefix(file.all(), kFlow));
+  load(model.flow, with_prefix(file.all(), kFlowPrefix));
   for (const auto& [name, x] : tensors(model.flow))
     require<FileError>(all_finite(x), "tensor \"{}\" has a number that is not finite",
-                       kFlow + name);
+                       kFlowPrefix + name);
   return model;
 }
 
@@ -294,7 +293,7 @@ double rank(const TableModel& model, double log_p) {
 
 TensorFile file_of(const TableModel& model) {
   TensorFile file;
-  for (const auto& [name, x] : tensors(model.flow)) file.tensors[kFlow + name] = x;
+  for (const auto& [name, x] : tensors(model.flow)) file.tensors[kFlowPrefix + name] = x;
   file.tensors["ranks"] = model.ranks;
   Architecture architecture = model.architecture;
   file.metadata = texts_of(architecture.list());

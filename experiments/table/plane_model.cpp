@@ -14,10 +14,10 @@
 namespace gradflow {
 namespace {
 
-using Json = nlohmann::json;
+using Json = nlohmann::ordered_json;
 
 constexpr Index kMostUnits = 4096, kMostLayers = 100;  // sizes that a file is believed
-const std::string kFlow = "flow.", kConditional = "conditional_", kUnits = "normalization.";
+const std::string kConditional = "conditional_", kUnits = "normalization.";
 
 const std::string& text_of(const Texts& about, const std::string& key) {
   const auto found = about.find(key);
@@ -192,7 +192,7 @@ PlaneModel of_table(const TensorFile& file) {
   require<FileError>(!is_mixture(kind),
                      "it is a {}: fitted without a flow, so it has no way from noise to data",
                      kind);
-  NamedTensors all = with_prefix(file.all(), kFlow);
+  NamedTensors all = with_prefix(file.all(), kFlowPrefix);
   const Index classes = classes_in(file.metadata);
   PlaneModel model{
       .about = file.metadata, .made_of = {}, .classes = classes, .units = take_units(all, "1.")};
@@ -254,7 +254,7 @@ Flow flow_of(const PlaneModel& model) {
 TensorFile file_of(const PlaneModel& model) {
   TensorFile file{{}, model.about};
   if (text_of(model.about, "format") == kTableFormat) {
-    for (const auto& [name, x] : tensors(flow_of(model))) file.tensors[kFlow + name] = x;
+    for (const auto& [name, x] : tensors(flow_of(model))) file.tensors[kFlowPrefix + name] = x;
     file.tensors["ranks"] = model.ranks;
     file.metadata.erase("hash");  // of an older file, of the numbers that it had
     return file;

@@ -19,6 +19,7 @@ namespace gradflow {
 
 inline constexpr const char* kModelFormat = "gradflow model 1";        // of experiments
 inline constexpr const char* kTableFormat = "gradflow table model 1";  // of `gradflow fit`
+inline const std::string kFlowPrefix = "flow.";  // of a table's flow: before its tensors' names
 
 struct PlaneModel {
   Texts about;  // what the file says beside its tensors: "format", "model", settings

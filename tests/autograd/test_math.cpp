@@ -15,11 +15,9 @@
 namespace gradflow {
 namespace {
 
-constexpr real kInf = std::numeric_limits<real>::infinity();
-constexpr real kNan = std::numeric_limits<real>::quiet_NaN();
 constexpr real kTiny = std::numeric_limits<real>::denorm_min();
 
-struct Function {
+struct Formula {
   const char* name;
   Var (*ours)(const Var&);
   double (*plain)(double);
@@ -31,7 +29,7 @@ double plain_softplus(double x) { return x > 30 ? x + std::exp(-x) : std::log1p(
 double plain_cdf(double x) { return std::erfc(-x / std::sqrt(2.0)) / 2; }
 
 // pow, clamp and leaky_relu at fixed parameters, which are exact in float.
-const Function kFunctions[] = {
+const Formula kFunctions[] = {
     {"neg", neg, [](double x) { return -x; }},
     {"exp", exp, [](double x) { return std::exp(x); }},
     {"log", log, [](double x) { return std::log(x); }, true},
@@ -79,7 +77,7 @@ Reference apply(double (*plain)(double), const Tensor& x) {
 constexpr double kRoundings = 8;
 
 TEST_CASE("functions of ordinary numbers - vectors of every length") {
-  for (const Function& function : kFunctions) {
+  for (const Formula& function : kFunctions) {
     CAPTURE(function.name);
     for (Index n = 0; n <= 40; ++n) {
       CAPTURE(n);
@@ -97,8 +95,8 @@ TEST_CASE("functions of ordinary numbers - vectors of every length") {
 TEST_CASE("functions of extreme numbers") {
   const real extremes[] = {0,
                            real(-0.0),
-                           kInf,
-                           -kInf,
+                           kInfinity,
+                           -kInfinity,
                            kNan,
                            kTiny,
                            -kTiny,
@@ -119,7 +117,7 @@ TEST_CASE("functions of extreme numbers") {
                            std::numeric_limits<real>::min(),
                            std::numeric_limits<real>::epsilon()};
   constexpr Index n = 19;  // two vectors of eight and a tail
-  for (const Function& function : kFunctions) {
+  for (const Formula& function : kFunctions) {
     for (const real extreme : extremes) {
       // silu is x / (1 + e^-x): at -inf that is inf / inf.
       CAPTURE(function.name, extreme);
@@ -138,12 +136,12 @@ TEST_CASE("limits that are promised in words") {
   const auto at = [](Var (*f)(const Var&), real x) { return f(x).item(); };
   CHECK(at(softplus, real(1e30)) == real(1e30));  // where e^x overflows
   CHECK(at(softplus, real(-1e30)) == 0);
-  CHECK(at(softplus, kInf) == kInf);
-  CHECK(at(softplus, -kInf) == 0);
+  CHECK(at(softplus, kInfinity) == kInfinity);
+  CHECK(at(softplus, -kInfinity) == 0);
   CHECK(at(sigmoid, real(-1e30)) == 0);
   CHECK(at(sigmoid, real(1e30)) == 1);
   CHECK(at(silu, real(-1e30)) == 0);
-  for (const Function& function : kFunctions) {
+  for (const Formula& function : kFunctions) {
     CAPTURE(function.name);
     CHECK(std::isnan(at(function.ours, kNan)));  // NaN is never hidden
   }
@@ -305,13 +303,14 @@ TEST_CASE("pow at exponents with a meaning of their own") {
   CHECK(difference(pow(x, 0).value(), ones({5})) == "");
   CHECK(difference(pow(x, 1).value(), x) == "");
   CHECK(difference(pow(x, 2).value(), Tensor({5}, {4, 1, 0, 1, 9})) == "");
-  CHECK(difference(pow(x, -1).value(), Tensor({5}, {real(-0.5), -1, kInf, 1, real(1) / 3})) == "");
+  CHECK(difference(pow(x, -1).value(), Tensor({5}, {real(-0.5), -1, kInfinity, 1, real(1) / 3})) ==
+        "");
   CHECK(std::isnan(pow(x, real(0.5)).value().at({0})));
 }
 
 TEST_CASE("arithmetic is that of the processor") {
-  const real numbers[] = {0,     real(-0.0), 1,     -1,    real(0.1), 3,     kInf,
-                          -kInf, kNan,       kTiny, 1e30f, -1e30f,    1e-30f};
+  const real numbers[] = {0,          real(-0.0), 1,     -1,    real(0.1), 3,     kInfinity,
+                          -kInfinity, kNan,       kTiny, 1e30f, -1e30f,    1e-30f};
   const auto n = std::ssize(numbers);
   const Tensor a = Tensor(Shape{n, 1}, numbers), b = Tensor(Shape{n}, numbers);
   const auto table = [&](auto f) {
@@ -344,8 +343,8 @@ TEST_CASE("clamp needs bounds in order") {
   CHECK(difference(clamp(Tensor({3}, {-1, 0, 1}), 0, 0).value(), zeros({3})) == "");
   CHECK(message_of<ShapeError>([] { clamp(ones({1}), 2, 1); }) ==
         "clamp: low 2 and high 1 given; low must not exceed high");
-  CHECK(difference(clamp(Tensor({3}, {-1, 0, 1}), -kInf, 0).value(), Tensor({3}, {-1, 0, 0})) ==
-        "");
+  CHECK(difference(clamp(Tensor({3}, {-1, 0, 1}), -kInfinity, 0).value(),
+                   Tensor({3}, {-1, 0, 0})) == "");
 }
 
 TEST_CASE("add_in_place writes to its own storage or to a copy of it") {
@@ -368,7 +367,7 @@ TEST_CASE("add_in_place writes to its own storage or to a copy of it") {
 TEST_CASE("all_finite finds one bad element anywhere") {
   for (const Index n : {1, 2, 7, 8, 9, 40}) {
     CHECK(all_finite(Tensor(Shape{n}, std::numeric_limits<real>::max())));  // whose sum is not
-    for (const real bad : {kInf, -kInf, kNan})
+    for (const real bad : {kInfinity, -kInfinity, kNan})
       for (Index place = 0; place < n; ++place) {
         Tensor x = ones({n});
         x.mutable_data()[place] = bad;

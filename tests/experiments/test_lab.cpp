@@ -14,6 +14,7 @@
 #include "experiments/table/fit.h"
 #include "tensor/kernels/arithmetic.h"
 #include "tests/catch.h"
+#include "tests/close.h"
 
 namespace gradflow {
 namespace {
@@ -45,13 +46,6 @@ void prepare(Lab& lab, Json options, Index steps, const char* set = "rings_by_cl
 }
 
 Tensor some_points() { return Rng(5).normal({50, 2}); }
-
-double largest_difference(const Tensor& a, const Tensor& b) {
-  double largest = 0;
-  for (Index i = 0; i < a.size(); ++i)
-    largest = std::max(largest, std::abs(double{a.data()[i]} - double{b.data()[i]}));
-  return largest;
-}
 
 TEST_CASE("lab: 200 steps give the weights that they give in the browser") {
   const WithArithmetic portable(Arithmetic::portable);

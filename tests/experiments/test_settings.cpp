@@ -11,8 +11,6 @@
 namespace gradflow {
 namespace {
 
-constexpr double kInfinity = std::numeric_limits<double>::infinity();
-
 // One setting of each kind.
 struct Example {
   Index count = 3;

@@ -26,9 +26,6 @@
 namespace gradflow {
 namespace {
 
-constexpr double kInfinity = std::numeric_limits<double>::infinity();
-constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
-
 // A directory of its own for a test's checkpoints, removed at the end.
 class Scratch {
  public:
@@ -55,7 +52,7 @@ Data numbered(Index n) {
 }
 
 // Points (x0, x1, y) with y = x0 x1.
-Data products(Index n) {
+Data data_of_products(Index n) {
   Rng rng(1);
   Tensor points = rng.uniform({n, 3}, -1, 1);
   real* p = points.mutable_data();
@@ -106,16 +103,16 @@ std::string run(const Data& data, const TrainingOptions& options) {
 
 TEST_CASE("a batch larger than the data is all of it") {
   Regression model, same;
-  const auto result = train(parameters(model), model.loss(), products(10),
+  const auto result = train(parameters(model), model.loss(), data_of_products(10),
                             {.epochs = 2, .batch = std::numeric_limits<Index>::max()});
-  train(parameters(same), same.loss(), products(10), {.epochs = 2, .batch = 10});
+  train(parameters(same), same.loss(), data_of_products(10), {.epochs = 2, .batch = 10});
   CHECK(result.epochs.front().loss > 0);
   CHECK(bits(model) == bits(same));
 }
 
 TEST_CASE("training reaches a low loss: a regression") {
   Regression model(0, 32);
-  const Data data = products(1000);
+  const Data data = data_of_products(1000);
   const auto result = train(parameters(model), model.loss(0), data,
                             {.epochs = 30, .batch = 50, .learning_rate = 0.02});
   REQUIRE(result.epochs.size() == 30);
@@ -218,7 +215,7 @@ TEST_CASE("an epoch's loss is the mean over its points, whatever the batches") {
 }
 
 TEST_CASE("shards change the roundings of a gradient and nothing else") {
-  const Data data = products(10);
+  const Data data = data_of_products(10);
   const auto trained = [&](Index shards) {
     Regression model;
     train(parameters(model), model.loss(0), data,
@@ -239,7 +236,7 @@ TEST_CASE("shards change the roundings of a gradient and nothing else") {
 // clipped by themselves, 128 and -4 would cancel.
 TEST_CASE("the gradient of a batch is clipped once") {
   for (const Index shards : {1, 2})
-    for (const double largest : {1.0, 8.0, kInfinity}) {
+    for (const double largest : {1.0, 8.0, double{kInfinity}}) {
       CAPTURE(shards, largest);
       Parameter w{zeros({1})};
       double memory = 0;
@@ -258,8 +255,8 @@ TEST_CASE("the gradient of a batch is clipped once") {
 
 TEST_CASE("the learning rate follows the cosine, epoch by epoch") {
   Regression model;
-  const auto result =
-      train(parameters(model), model.loss(), products(10), {.epochs = 4, .learning_rate = 0.5});
+  const auto result = train(parameters(model), model.loss(), data_of_products(10),
+                            {.epochs = 4, .learning_rate = 0.5});
   const Schedule schedule = cosine_schedule(0.5, 4);
   REQUIRE(result.epochs.size() == 4);
   for (std::size_t i = 0; i < 4; ++i) {
@@ -284,13 +281,13 @@ TEST_CASE("hooks see every step, every epoch and what was measured after it") {
   hooks.on_epoch = [&](const Epoch& e) {
     calls.push_back(fmt::format("epoch {} {}", e.number, e.metrics.at("measured")));
   };
-  train(parameters(model), model.loss(), products(10), {.epochs = 2, .batch = 6}, hooks);
+  train(parameters(model), model.loss(), data_of_products(10), {.epochs = 2, .batch = 6}, hooks);
   CHECK(calls == std::vector<std::string>{"step 1/2 1/2", "step 1/2 2/2", "validate", "epoch 1 3",
                                           "step 2/2 1/2", "step 2/2 2/2", "validate", "epoch 2 7"});
 }
 
 TEST_CASE("any number of threads gives the same bits") {
-  const Data data = products(50);
+  const Data data = data_of_products(50);
   const TrainingOptions options{.epochs = 3, .batch = 16, .shards = 4};
   std::vector<std::string> results;
   for (const int count : {1, 2, 3, 4}) {
@@ -301,7 +298,7 @@ TEST_CASE("any number of threads gives the same bits") {
 }
 
 TEST_CASE("the seed, the shards and the batch are part of the result, and nothing else is") {
-  const Data data = products(50);
+  const Data data = data_of_products(50);
   const TrainingOptions options{.epochs = 2, .batch = 16, .shards = 2, .seed = 7};
   const std::string result = run(data, options);
   CHECK(run(data, options) == result);
@@ -342,7 +339,7 @@ Data doubled(const Data& batch, Rng& rng) {
 }
 
 TEST_CASE("a batch is prepared before its loss, and nothing depends on when") {
-  const Data data = products(50);
+  const Data data = data_of_products(50);
   const TrainingOptions options{.epochs = 3, .batch = 16, .shards = 2};
   std::vector<std::string> results;
   for (const int count : {1, 2, 3}) {
@@ -409,7 +406,8 @@ TEST_CASE("what goes wrong in preparing ends the training") {
   Regression model;
   const auto message = [&](const Preparation& prepare) {
     return message_of<ShapeError>([&] {
-      train(parameters(model), model.loss(), products(10), {.batch = 4}, {.prepare = prepare});
+      train(parameters(model), model.loss(), data_of_products(10), {.batch = 4},
+            {.prepare = prepare});
     });
   };
   CHECK(message([](const Data& batch, Rng&) {
@@ -454,7 +452,7 @@ Stopped run_until(Index stop_after, const FileOptions& options, std::uint64_t in
   hooks.validate = [&] { return Metrics{{"sum", sum(run.model.mlp.layers[0].W.value()).item()}}; };
   hooks.on_epoch = [&](const Epoch&) { ++run.epochs_seen; };
   hooks.stop = &stop;
-  run.result = train(parameters(run.model), run.model.loss(), products(10), options, hooks);
+  run.result = train(parameters(run.model), run.model.loss(), data_of_products(10), options, hooks);
   return run;
 }
 
@@ -506,7 +504,8 @@ TEST_CASE("a run that was killed goes on from its last whole epoch") {
   hooks.on_step = [](const Progress& p) {
     if (p.epoch == 2 && p.step == 2) throw Kill();
   };
-  CHECK_THROWS_AS(train(parameters(killed), killed.loss(), products(10), options, hooks), Kill);
+  CHECK_THROWS_AS(train(parameters(killed), killed.loss(), data_of_products(10), options, hooks),
+                  Kill);
   options.resume = true;
   Stopped second = run_until(-1, options, 99);
   CHECK(fingerprint(second.model, second.result.epochs) ==
@@ -576,8 +575,9 @@ TEST_CASE("a run does not go on for fewer epochs than it has begun") {
     options.epochs = fewer;
     Regression model;
     const std::string before = bits(model);
-    CHECK(contains(message_of<FileError>(
-                       [&] { train(parameters(model), model.loss(), products(10), options); }),
+    CHECK(contains(message_of<FileError>([&] {
+                     train(parameters(model), model.loss(), data_of_products(10), options);
+                   }),
                    fmt::format("it stands in epoch 4, this run has {}; hint: ask for at least 4 "
                                "epochs, or start anew without --resume",
                                fewer)));
@@ -595,10 +595,10 @@ TEST_CASE("a run does not go on for fewer epochs than it has begun") {
   };
   Regression model;
   CHECK(message_of<ShapeError>([&] {
-          train(parameters(model), model.loss(), products(10), TrainingOptions{}, hooks);
+          train(parameters(model), model.loss(), data_of_products(10), TrainingOptions{}, hooks);
         }) == "no error");
   CHECK(message_of<ShapeError>([&] {
-          train(parameters(model), model.loss(), products(10), {.epochs = 5}, hooks);
+          train(parameters(model), model.loss(), data_of_products(10), {.epochs = 5}, hooks);
         }) == "train: 5 epochs given to go on with in epoch 6; at least as many are required");
 }
 
@@ -610,9 +610,9 @@ TEST_CASE("metrics of any name survive a checkpoint") {
   TrainingHooks hooks;
   hooks.validate = [&] { return metrics; };
   Regression model;
-  train(parameters(model), model.loss(), products(10), options, hooks);
+  train(parameters(model), model.loss(), data_of_products(10), options, hooks);
   options.resume = true;
-  const auto result = train(parameters(model), model.loss(), products(10), options, hooks);
+  const auto result = train(parameters(model), model.loss(), data_of_products(10), options, hooks);
   REQUIRE(result.epochs.size() == 3);
   for (const Epoch& epoch : result.epochs) CHECK(epoch.metrics == metrics);
   CHECK(result.steps_per_second > 0);  // of the whole run: nothing was left to do in this one
@@ -623,11 +623,11 @@ TEST_CASE("metrics that are not finite survive a checkpoint") {
   FileOptions options = kShort;
   options.checkpoint = scratch / "checkpoint";
   TrainingHooks hooks;
-  hooks.validate = [] { return Metrics{{"inf", -kInfinity}, {"nan", kNaN}, {"third", 1.0 / 3}}; };
+  hooks.validate = [] { return Metrics{{"inf", -kInfinity}, {"nan", kNan}, {"third", 1.0 / 3}}; };
   Regression model;
-  train(parameters(model), model.loss(), products(10), options, hooks);
+  train(parameters(model), model.loss(), data_of_products(10), options, hooks);
   options.resume = true;
-  const auto result = train(parameters(model), model.loss(), products(10), options, hooks);
+  const auto result = train(parameters(model), model.loss(), data_of_products(10), options, hooks);
   CHECK(result.epochs[0].metrics.at("inf") == -kInfinity);
   CHECK(std::isnan(result.epochs[0].metrics.at("nan")));
   CHECK(result.epochs[0].metrics.at("third") == 1.0 / 3);
@@ -667,15 +667,16 @@ TEST_CASE("a checkpoint of another run is refused, and says what differs") {
     CAPTURE(row.what);
     Regression model;
     const std::string before = bits(model);
-    const std::string message =
-        message_of<FileError>([&] { train(parameters(model), model.loss(), products(10), other); });
+    const std::string message = message_of<FileError>(
+        [&] { train(parameters(model), model.loss(), data_of_products(10), other); });
     CHECK(contains(message, fmt::format("{}: {}", options.checkpoint.string(), row.message)));
     CHECK(bits(model) == before);
   }
   Regression model;
-  CHECK(contains(
-      message_of<FileError>([&] { train(parameters(model), model.loss(), products(11), options); }),
-      "it was made with points 10, this run has 11"));
+  CHECK(contains(message_of<FileError>([&] {
+                   train(parameters(model), model.loss(), data_of_products(11), options);
+                 }),
+                 "it was made with points 10, this run has 11"));
 }
 
 TEST_CASE("a checkpoint of another model is refused") {
@@ -687,7 +688,7 @@ TEST_CASE("a checkpoint of another model is refused") {
   const auto refused = [&](const Parameters& parameters, const Loss& loss) {
     const std::string before = hash_tensors(tensors(parameters));
     std::string message =
-        message_of<FileError>([&] { train(parameters, loss, products(10), options); });
+        message_of<FileError>([&] { train(parameters, loss, data_of_products(10), options); });
     CHECK(hash_tensors(tensors(parameters)) == before);
     return message;
   };
@@ -741,7 +742,7 @@ TEST_CASE("a file that is no checkpoint is refused") {
   const auto refused = [&] {
     Regression model;
     return message_of<FileError>(
-        [&] { train(parameters(model), model.loss(), products(10), options); });
+        [&] { train(parameters(model), model.loss(), data_of_products(10), options); });
   };
   SECTION("weights without the rest") {
     save_tensors(options.checkpoint, {saved.tensors, {}});
@@ -829,16 +830,17 @@ TEST_CASE("a checkpoint that cannot be written is an error") {
   Regression model;
   FileOptions options = kShort;
   options.checkpoint = "/no/such/directory/checkpoint";
-  CHECK(contains(
-      message_of<FileError>([&] { train(parameters(model), model.loss(), products(10), options); }),
-      "/no/such/directory/checkpoint"));
+  CHECK(contains(message_of<FileError>([&] {
+                   train(parameters(model), model.loss(), data_of_products(10), options);
+                 }),
+                 "/no/such/directory/checkpoint"));
 }
 
 // --- what is not finite ---
 
 TEST_CASE("NaN in the data ends training with the model as it was") {
-  Data data = products(10);
-  data.points.mutable_data()[14] = real(kNaN);
+  Data data = data_of_products(10);
+  data.points.mutable_data()[14] = kNan;
   Regression model;
   const std::string before = bits(model);
   const std::string message = message_of<NonFiniteError>(
@@ -850,15 +852,16 @@ TEST_CASE("NaN in the data ends training with the model as it was") {
 
 TEST_CASE("a loss that becomes NaN leaves the model of the step before") {
   const WithThreads one(1);
-  for (const double bad : {kNaN, kInfinity}) {
+  for (const real bad : {kNan, kInfinity}) {
     Regression model, expected;
     Index calls = 0;
     const Loss breaking = [&](const Data& batch, Rng& rng) {
       const Var loss = model.loss()(batch, rng);
-      return ++calls == 6 ? loss + real(bad) : loss;  // in epoch 2, step 3
+      return ++calls == 6 ? loss + bad : loss;  // in epoch 2, step 3
     };
     const std::string message = message_of<NonFiniteError>([&] {
-      train(parameters(model), breaking, products(10), {.epochs = 3, .batch = 4, .shards = 1});
+      train(parameters(model), breaking, data_of_products(10),
+            {.epochs = 3, .batch = 4, .shards = 1});
     });
     CHECK(contains(message, "epoch 2, step 3: the loss is not finite"));
     CHECK(contains(message, ": each number is finite"));  // this loss is good when asked again
@@ -867,7 +870,7 @@ TEST_CASE("a loss that becomes NaN leaves the model of the step before") {
     TrainingHooks hooks;
     hooks.on_step = [&](const Progress& p) { stop = p.epoch == 2 && p.step == 2; };
     hooks.stop = &stop;
-    train(parameters(expected), expected.loss(), products(10),
+    train(parameters(expected), expected.loss(), data_of_products(10),
           {.epochs = 3, .batch = 4, .shards = 1}, hooks);
     CHECK(bits(model) == bits(expected));
   }
@@ -896,7 +899,7 @@ TEST_CASE("where a number stops being finite is told by operation and parameter"
   };
   SECTION("in a fused network") {
     Tensor b = mlp.layers[1].b.value();
-    b.mutable_data()[3] = real(kInfinity);
+    b.mutable_data()[3] = kInfinity;
     mlp.layers[1].b = b;
     const std::string text = message(
         parameters(mlp), [&](const Data& batch, Rng&) { return mean(square(mlp(batch.points))); });
@@ -932,13 +935,13 @@ TEST_CASE("options and data that make no sense are refused") {
       {[](auto& o, auto&) { o.shards = -1; }, "train: -1 shards given; at least 1"},
       {[](auto& o, auto&) { o.learning_rate = -1; },
        "train: a learning rate of -1 given; 0 or more"},
-      {[](auto& o, auto&) { o.learning_rate = kNaN; },
+      {[](auto& o, auto&) { o.learning_rate = kNan; },
        "train: a learning rate of nan given; 0 or more"},
       {[](auto& o, auto&) { o.learning_rate = kInfinity; },
        "train: a learning rate of inf given; 0 or more"},
       {[](auto& o, auto&) { o.largest_gradient = 0; },
        "train: a largest gradient of 0 given; more than 0"},
-      {[](auto& o, auto&) { o.largest_gradient = kNaN; },
+      {[](auto& o, auto&) { o.largest_gradient = kNan; },
        "train: a largest gradient of nan given; more than 0"},
       {[](auto&, auto& d) {
          d.points = zeros({0, 3});
@@ -953,7 +956,7 @@ TEST_CASE("options and data that make no sense are refused") {
   };
   for (const Row& row : rows) {
     TrainingOptions options;
-    Data data = products(10);
+    Data data = data_of_products(10);
     row.change(options, data);
     Regression model;
     CHECK(message_of<ShapeError>([&] { train(parameters(model), model.loss(), data, options); }) ==

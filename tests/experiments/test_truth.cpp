@@ -18,7 +18,7 @@ using namespace gradflow;
 
 namespace {
 
-double log_normal(double square, double s) {  // N(x; 0, s^2 I) in the plane, |x|^2 = square
+double log_normal_of(double square, double s) {  // N(x; 0, s^2 I) in the plane, |x|^2 = square
   return -square / (2 * s * s) - std::log(2 * std::numbers::pi * s * s);
 }
 
@@ -30,7 +30,8 @@ DataSet gaussian_set(double s) {
   set.sample = [s](Index n, Rng& rng) {
     return Data{(static_cast<real>(s) * Var(rng.normal({n, 2}))).value(), {}};
   };
-  set.log_density = at_each_point([s](double x, double y) { return log_normal(x * x + y * y, s); });
+  set.log_density =
+      at_each_point([s](double x, double y) { return log_normal_of(x * x + y * y, s); });
   set.entropy = kNormal + 2 * std::log(s);
   set.limits = {{-6, 6}, {-6, 6}};
   return set;

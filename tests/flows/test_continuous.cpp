@@ -20,12 +20,6 @@
 namespace gradflow {
 namespace {
 
-double largest(const Tensor& x) {
-  double most = 0;
-  for (const real value : x.values()) most = std::max(most, std::abs(double{value}));
-  return most;
-}
-
 constexpr Activation kAll[] = {activations::leaky_relu, activations::relu, activations::tanh,
                                activations::silu, activations::softplus};
 

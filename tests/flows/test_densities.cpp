@@ -18,8 +18,6 @@
 namespace gradflow {
 namespace {
 
-double largest(const Tensor& x) { return largest_difference(x, zeros(x.shape())); }
-
 FlowMatching smooth_model(Index dim, Index classes, Index waves = 0) {
   Rng rng(1);
   FlowMatching model(dim,
@@ -332,8 +330,6 @@ TEST_CASE("an interpolant's slopes are its derivatives, and it leads from noise 
   const Tensor y = ones({3, 2}), t({3, 1}, real(0.3));
   CHECK(difference(linear_interpolant()(zeros({3, 2}), y, t).y_t,
                    straight(zeros({3, 2}), y, t).y_t.value()) == "");
-  constexpr real kInfinity = std::numeric_limits<real>::infinity();
-  constexpr real kNan = std::numeric_limits<real>::quiet_NaN();
   for (const real n : {real(0), real(-1), kInfinity, kNan})
     CHECK(message_of<ShapeError>([&] { polynomial(n); }) ==
           fmt::format("polynomial: t^{} given; a finite power above 0", n));

@@ -17,7 +17,7 @@ namespace {
 
 // Steps of Adam against a loss, the rate going down to 0.
 template <class Model, class F>
-void trained(Model& model, Index steps, double rate, const F& loss) {
+void train_by(Model& model, Index steps, double rate, const F& loss) {
   Weights weights(parameters(model));
   Adam adam(weights);
   const Schedule schedule = cosine_schedule(rate, steps);
@@ -100,10 +100,10 @@ TEST_CASE(
 TEST_CASE("after a reflow paths are five times as straight, and lead to the same", "[slow]") {
   Rng rng(5);
   FlowMatching model(1, {.hidden = {32, 32}, .activation = activations::silu}, rng);
-  trained(model, 1500, 5e-3, [&] { return model.loss({two_heaps(256, rng), {}}, rng); });
+  train_by(model, 1500, 5e-3, [&] { return model.loss({two_heaps(256, rng), {}}, rng); });
   FlowMatching straighter = model;
   const Data pairs = reflow_pairs(model, 20'000, rng, runge_kutta4, 20);
-  trained(straighter, 1500, 5e-3, [&] {
+  train_by(straighter, 1500, 5e-3, [&] {
     return pairs_loss(straighter.network.field(), pairs.rows(rng.integers(20'000, 256)), rng);
   });
   const Tensor noise = rng.normal({2000, 1});
@@ -172,17 +172,19 @@ TEST_CASE("fields that know the bridge have no loss, others that of their error"
 
 // From N(-.1, I) to N(.1, I) with sigma = 1 the bridge is Gaussian at all times: the mean .2t - .1,
 // the variance t (1-t) sqrt(4 + sigma^4) + (1-t)^2 + t^2 of each coordinate.
-double variance_at(double t) { return t * (1 - t) * std::sqrt(5) + (1 - t) * (1 - t) + t * t; }
+double variance_of_noisy(double t) {
+  return t * (1 - t) * std::sqrt(5) + (1 - t) * (1 - t) + t * t;
+}
 
 TEST_CASE("diffusing along the Gaussian bridge, forth and back, its marginals come out") {
   constexpr Index kPoints = 10'000, kDim = 5, kSteps = 20;
   const Field v = [](const Var& y, const Var& t) {
     const double time = t.value().data()[0], slope = (1 - 2 * time) * (std::sqrt(5) - 2);
-    return real(0.2) + real(slope / 2 / variance_at(time)) * (y - real(0.2 * time - 0.1));
+    return real(0.2) + real(slope / 2 / variance_of_noisy(time)) * (y - real(0.2 * time - 0.1));
   };
   const Field s = [](const Var& y, const Var& t) {
     const double time = t.value().data()[0];
-    return real(-0.5 / variance_at(time)) * (y - real(0.2 * time - 0.1));
+    return real(-0.5 / variance_of_noisy(time)) * (y - real(0.2 * time - 0.1));
   };
   Rng rng(9);
   // KL of the Gaussian fitted to each coordinate (they are independent), summed over them.
@@ -191,9 +193,10 @@ TEST_CASE("diffusing along the Gaussian bridge, forth and back, its marginals co
     for (Index k = 0; k < kDim; ++k) {
       const Var x = kernel::slice(points, 1, k, k + 1);
       const double m = mean(x).item(), variance = mean(square(x - real(m))).item();
-      const double ratio = variance / variance_at(t);
+      const double ratio = variance / variance_of_noisy(t);
       total +=
-          (ratio - 1 - std::log(ratio) + std::pow(m - (0.2 * t - 0.1), 2) / variance_at(t)) / 2;
+          (ratio - 1 - std::log(ratio) + std::pow(m - (0.2 * t - 0.1), 2) / variance_of_noisy(t)) /
+          2;
     }
     return total;
   };
@@ -275,7 +278,7 @@ TEST_CASE("steps of MeanFlow are as long as the time between them") {
 TEST_CASE("MeanFlow's one step finds both heaps", "[slow]") {
   Rng rng(15);
   MeanFlow model(1, {.hidden = {64, 64}, .spans = real(0.5)}, rng);
-  trained(model, 3000, 3e-3, [&] { return model.loss({two_heaps(256, rng), {}}, rng); });
+  train_by(model, 3000, 3e-3, [&] { return model.loss({two_heaps(256, rng), {}}, rng); });
   const Tensor data = two_heaps(4000, rng), noise = rng.normal({4000, 1});
   CHECK(distance(noise, data) > 0.5);
   CHECK(distance(model.carry(noise), data) < 0.35);

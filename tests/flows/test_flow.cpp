@@ -172,10 +172,10 @@ TEST_CASE("sampling records nothing, and scoring only what is asked for") {
 }
 
 // The identity, which remembers whether log_det was asked for.
-class Asked final : public Bijection {
+class Watched final : public Bijection {
  public:
-  explicit Asked(bool& flag) : asked_(&flag) {}
-  const char* name() const override { return "Asked"; }
+  explicit Watched(bool& flag) : asked_(&flag) {}
+  const char* name() const override { return "Watched"; }
   Index dim() const override { return 2; }
 
  private:
@@ -191,7 +191,7 @@ class Asked final : public Bijection {
 
 TEST_CASE("samples do not pay for a log_det, densities ask for it") {
   bool asked = true;
-  const Flow flow(Chain{Asked(asked), Inverse(Asked(asked))});
+  const Flow flow(Chain{Watched(asked), Inverse(Watched(asked))});
   Rng rng(1);
   flow.sample(3, rng);
   CHECK(!asked);

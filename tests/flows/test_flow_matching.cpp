@@ -16,9 +16,6 @@
 namespace gradflow {
 namespace {
 
-constexpr real kInfinity = std::numeric_limits<real>::infinity();
-constexpr real kNan = std::numeric_limits<real>::quiet_NaN();
-
 struct Moments {
   double mean = 0, variance = 0;
 };
@@ -454,12 +451,12 @@ TEST_CASE("samples depend on the generator alone") {
 
 // For data N(mu, s^2) the place y_t is Gaussian, and so the mean velocity there has a formula:
 //   v(y, t) = mu + (t s^2 - (1 - t)) / ((1 - t)^2 + t^2 s^2) (y - t mu)
-constexpr double kMu = 1, kS = 0.5;
+constexpr double kMu = 1, kDeviation = 0.5;
 
-double variance_at(double t) { return (1 - t) * (1 - t) + t * t * kS * kS; }
+double variance_at(double t) { return (1 - t) * (1 - t) + t * t * kDeviation * kDeviation; }
 
 double exact_velocity(double y, double t) {
-  return kMu + (t * kS * kS - (1 - t)) / variance_at(t) * (y - t * kMu);
+  return kMu + (t * kDeviation * kDeviation - (1 - t)) / variance_at(t) * (y - t * kMu);
 }
 
 TEST_CASE("the formula for Gaussians carries noise to data") {
@@ -470,9 +467,9 @@ TEST_CASE("the formula for Gaussians carries noise to data") {
   // y_1 = mu + s y_0: the map between Gaussians that keeps their order.
   const Tensor end =
       integrate(exact, Tensor({{-2}, {0}, {1}}), {0, 1}, runge_kutta4, {100}).value();
-  CHECK(end.at({0, 0}) == Approx(kMu - 2 * kS).margin(1e-4));
+  CHECK(end.at({0, 0}) == Approx(kMu - 2 * kDeviation).margin(1e-4));
   CHECK(end.at({1, 0}) == Approx(kMu).margin(1e-4));
-  CHECK(end.at({2, 0}) == Approx(kMu + kS).margin(1e-4));
+  CHECK(end.at({2, 0}) == Approx(kMu + kDeviation).margin(1e-4));
 }
 
 // The mean losses of the first and the last of some epochs of training, in batches of 100.
@@ -502,7 +499,7 @@ std::pair<double, double> trained(FlowMatching& model, const Data& data, Index e
 TEST_CASE("flow matching learns the velocity between two Gaussians") {
   Rng rng(14);
   FlowMatching model(1, {.hidden = {32, 32}}, rng);
-  const Tensor points = (kMu + kS * rng.normal({10'000, 1})).value();
+  const Tensor points = (kMu + kDeviation * rng.normal({10'000, 1})).value();
   const auto [first, last] = trained(model, {points, {}}, 15);
 
   // The error, weighted with the density of y_t, over all times: of velocities of size 1. It is
@@ -521,7 +518,7 @@ TEST_CASE("flow matching learns the velocity between two Gaussians") {
   // Samples have the data's mean and deviation.
   const Moments samples = moments(model.sample(10'000, rng, {100}));
   CHECK(samples.mean == Approx(kMu).margin(0.06));
-  CHECK(std::sqrt(samples.variance) == Approx(kS).margin(0.06));
+  CHECK(std::sqrt(samples.variance) == Approx(kDeviation).margin(0.06));
   CHECK(last < first);
 }
 

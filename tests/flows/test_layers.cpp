@@ -21,15 +21,11 @@
 #include "flows/univariate/affine.h"
 #include "tests/catch.h"
 #include "tests/close.h"
+#include "tests/flows/reckoned.h"
 #include "tests/model.h"
 
 namespace gradflow {
 namespace {
-
-constexpr real kNan = std::numeric_limits<real>::quiet_NaN();
-constexpr real kInfinity = std::numeric_limits<real>::infinity();
-
-double softplus(double a) { return std::max(a, 0.0) + std::log1p(std::exp(-std::abs(a))); }
 
 // --- linear maps ---
 

@@ -14,22 +14,18 @@
 #include "flows/univariate/rational_quadratic.h"
 #include "tests/catch.h"
 #include "tests/close.h"
+#include "tests/flows/reckoned.h"
 #include "tests/model.h"
 
 namespace gradflow {
 namespace {
 
-constexpr real kNan = std::numeric_limits<real>::quiet_NaN();
-constexpr real kInfinity = std::numeric_limits<real>::infinity();
-
-double softplus(double a) { return std::max(a, 0.0) + std::log1p(std::exp(-std::abs(a))); }
-
 // The curve of one coordinate, all of it, in double and from the paper's formulas.
-struct Curve {
+struct PlainCurve {
   std::vector<double> X, Y, d;
   double box;
 
-  Curve(std::span<const real> raw, Index bins, double side, Ends ends = Ends::straight)
+  PlainCurve(std::span<const real> raw, Index bins, double side, Ends ends = Ends::straight)
       : box(side) {
     const auto K = std::size_t(bins);
     X = knots(raw.subspan(0, K)), Y = knots(raw.subspan(K, K));
@@ -117,7 +113,7 @@ TEST_CASE("a spline by its formula, for raw numbers of any size, both ways") {
               double total = 0, allowed = 100 * kEps;
               for (Index i = 0; i < M; ++i) {
                 const auto own = sample.raw.values().subspan(std::size_t(b * M * R + i * R));
-                const Curve curve(own.first(std::size_t(R)), K, box, ends);
+                const PlainCurve curve(own.first(std::size_t(R)), K, box, ends);
                 const double x = sample.points.at({b, i}), again = back.at({b, i});
                 const auto [expected, log_slope, w, h] = curve(x);
                 const auto below = curve(x - off), above = curve(x + off);
@@ -156,7 +152,7 @@ TEST_CASE(
   for (const real size : {real(0.3), real(0.8)})
     for (const Index K : {2, 5, 16}) {
       const Sample sample(1, 1, 3 * K - 1, size, 5);
-      const Curve curve(sample.raw.values(), K, 3);
+      const PlainCurve curve(sample.raw.values(), K, 3);
       for (const Univariate& map : both_forms({.bins = K})) {
         CAPTURE(size, K, bool(map.fused_latent));
         const auto at = [&](real x) {
@@ -189,17 +185,9 @@ TEST_CASE(
     }
 }
 
-// A number that depends on all that a map gives, on each part in another way.
-Var contracted(const Mapped& result) {
-  Rng rng(4);
-  const Tensor of_points = rng.normal(result.points.shape());
-  const Tensor of_log_det = rng.normal(result.log_det.shape());
-  return sum(of_points * result.points) + sum(of_log_det * result.log_det);
-}
-
 // Values, and gradients by the points and by the raw numbers.
-std::vector<Tensor> results(const Univariate& map, bool latent, const Tensor& points,
-                            const Tensor& raw, LogDet log_det) {
+std::vector<Tensor> values_and_gradients(const Univariate& map, bool latent, const Tensor& points,
+                                         const Tensor& raw, LogDet log_det) {
   Tape tape;
   const Var x = tape.variable(points), r = tape.variable(raw);
   const Mapped y = latent ? map.to_latent(x, r, log_det) : map.to_data(x, r, log_det);
@@ -215,7 +203,7 @@ TEST_CASE("outside of its box a spline is the identity, for a whole batch and fo
         Rng rng(6);
         Tensor raw = (size * rng.normal({4, map.size()})).value();
         const Tensor outside({{1e6}, {-1e6}, {3.25}, {-std::nextafter(real(3), real(4))}});
-        const auto all = results(map, latent, outside, raw, LogDet::yes);
+        const auto all = values_and_gradients(map, latent, outside, raw, LogDet::yes);
         CHECK(difference(all[0], outside) == "");
         CHECK(difference(all[1], zeros({4})) == "");
         CHECK(difference(all[2], Rng(4).normal({4, 1})) == "");
@@ -223,7 +211,7 @@ TEST_CASE("outside of its box a spline is the identity, for a whole batch and fo
         // One inside does not learn from the others, nor they from it.
         Tensor mixed = outside;
         mixed.mutable_data()[1] = real(0.5);
-        const auto some = results(map, latent, mixed, raw, LogDet::yes);
+        const auto some = values_and_gradients(map, latent, mixed, raw, LogDet::yes);
         for (const Tensor& x : some) CHECK(all_finite(x));
         CHECK(max(abs(slice(some[3], 0, 0, 1))).item() == 0);
         CHECK(max(abs(slice(some[3], 0, 1, 2))).item() > 0);
@@ -258,7 +246,7 @@ TEST_CASE("raw numbers of +-50 and +-1e4 give finite values and gradients, and s
           for (Index i = 0; i < raw.size(); ++i)
             raw.mutable_data()[i] = raw.data()[i] > 0 ? size : -size;
           const Tensor points = rng.uniform({64, 2}, -3, 3);
-          for (const Tensor& x : results(map, latent, points, raw, LogDet::yes))
+          for (const Tensor& x : values_and_gradients(map, latent, points, raw, LogDet::yes))
             CHECK(all_finite(x));
           const Var y = latent ? map.to_latent(points, raw, LogDet::no).points
                                : map.to_data(points, raw, LogDet::no).points;
@@ -278,9 +266,9 @@ TEST_CASE("the fused spline is the one composed of operations, and so are its gr
             const Univariate fused = rational_quadratic(options, ends);
             const Sample sample(9, D, 1, 1, 10, real(1.2));
             const Tensor raw = Rng(11).normal({9, M * fused.size()});
-            const auto first = results(fused, latent, sample.points, raw, log_det);
-            const auto composed = results(composed_rational_quadratic(options, ends), latent,
-                                          sample.points, raw, log_det);
+            const auto first = values_and_gradients(fused, latent, sample.points, raw, log_det);
+            const auto composed = values_and_gradients(composed_rational_quadratic(options, ends),
+                                                       latent, sample.points, raw, log_det);
             for (std::size_t k = 0; k < first.size(); ++k) {
               CAPTURE(k);
               double most = 1;
@@ -317,7 +305,7 @@ TEST_CASE("a spline is one operation on the tape, and looks at its numbers if as
   map.to_latent(x, raw, LogDet::no);
   CHECK(tape.size() == before + 1);
   map.to_data(x, raw, LogDet::yes);
-  CHECK(tape.size() == before + 3);  // two results
+  CHECK(tape.size() == before + 3);  // two values_and_gradients
 }
 
 TEST_CASE("a circular spline has no seam: the same at both ends of the circle, and turn for turn") {

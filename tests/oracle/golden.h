@@ -14,6 +14,7 @@
 
 #include "experiments/run/files/safetensors.h"
 #include "tests/catch.h"
+#include "tests/close.h"
 
 namespace gradflow {
 
@@ -29,12 +30,6 @@ inline std::map<std::string, Row> golden(const std::string& name) {
     rows[in_row ? path.substr(0, slash) : ""][in_row ? path.substr(slash + 1) : path] = x;
   }
   return rows;
-}
-
-inline double largest(const Tensor& x) {
-  double most = 0;
-  for (const real value : x.values()) most = std::max(most, std::abs(double{value}));
-  return most;
 }
 
 inline std::vector<Index> integers(const Tensor& x) {

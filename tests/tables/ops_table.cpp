@@ -10,13 +10,12 @@
 #include <numeric>
 
 #include "tensor/random.h"
+#include "tests/close.h"
 
 namespace gradflow {
 namespace {
 
 using Table = std::vector<OpCase>;
-
-constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
 
 // What glibc promises of its vector functions (exp, log, log1p, sin, cos, tanh): 4 units in the
 // last place. What is built on them adds roundings of its own.

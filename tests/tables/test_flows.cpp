@@ -70,7 +70,7 @@ struct Row {
   bool of_angles = false;    // points are between -pi and pi, on both sides
 };
 
-struct Named {
+struct NamedMap {
   std::string name;
   Univariate map;
   bool keeps_volume = false;
@@ -81,7 +81,7 @@ struct Named {
 };
 
 // Each univariate map, in each conditioner, over many dimensions, with a context and without.
-void add_conditioned(std::vector<Row>& rows, const Named& named) {
+void add_conditioned(std::vector<Row>& rows, const NamedMap& named) {
   const std::string& name = named.name;
   const Univariate& map = named.map;
   const auto add = [&](const char* type, const std::string& what, auto make) {
@@ -330,12 +330,6 @@ Mapped mapped(const Example& f, Way way, const Var& points, const Var& context,
                                : f.bijection->to_data(points, context, log_det);
 }
 Mapped mapped(const Example& f, Way way) { return mapped(f, way, start(f, way), f.context); }
-
-double largest(const Tensor& x) {
-  double most = 0;
-  for (const real value : x.values()) most = std::max(most, std::abs(double{value}));
-  return most;
-}
 
 // log |det A| of a (D, D) matrix, row by row, by elimination with the largest pivot.
 double log_abs_det(std::vector<double> a, std::size_t dim) {

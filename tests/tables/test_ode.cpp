@@ -17,16 +17,16 @@
 namespace gradflow {
 namespace {
 
-struct Row {
+struct Method {
   const Tableau* tableau;
   Index steps;  // enough for the order to be seen, few enough for float to see the error
   bool double_only = false;  // if there is no such number
 };
 // A new solver is added here.
-const Row kSolvers[] = {{&euler, 100}, {&euler_right_end, 100}, {&midpoint, 50},
-                        {&heun, 50},   {&runge_kutta4, 4},      {&dormand_prince, 24, true}};
+const Method kSolvers[] = {{&euler, 100}, {&euler_right_end, 100}, {&midpoint, 50},
+                           {&heun, 50},   {&runge_kutta4, 4},      {&dormand_prince, 24, true}};
 
-void count(const char* check, const Row& row) { counted("solvers", check, row.tableau->name); }
+void count(const char* check, const Method& row) { counted("solvers", check, row.tableau->name); }
 
 // dy/dt = y cos(t): y = y(0) exp(sin t)
 const Field kSwing = [](const Var& y, const Var& t) { return cos(t) * y; };
@@ -37,12 +37,12 @@ const Field kCircle = [](const Var& y, const Var& t) {
   return 2 * t * (gather(y, {1, 0}, 1) * Tensor({2}, {-1, 1}));
 };
 
-double swing_error(const Row& row, Index steps) {
+double swing_error(const Method& row, Index steps) {
   const Var y = integrate(kSwing, ones({1, 1}), {0, 2}, *row.tableau, {steps});
   return std::abs(double{y.item()} - std::exp(std::sin(2.0)));
 }
 
-double circle_error(const Row& row, double from, double to, Index steps) {
+double circle_error(const Method& row, double from, double to, Index steps) {
   const auto place = [](double t) { return std::pair(std::cos(t * t), std::sin(t * t)); };
   const auto [x, y] = place(from);
   const Tensor end =
@@ -57,7 +57,7 @@ double order(double error, double error_of_twice_the_steps) {
 }
 
 TEST_CASE("each solver converges with its order", "[registry]") {
-  for (const Row& row : kSolvers) {
+  for (const Method& row : kSolvers) {
     CAPTURE(row.tableau->name);
     if (row.double_only && sizeof(real) < 8) continue;
     const Index n = row.steps;
@@ -80,13 +80,13 @@ TEST_CASE("every solver of flows/ode/tableau.h has a row in the table", "[regist
   std::set<std::string> declared, tested;
   for (std::sregex_iterator found(text.begin(), text.end(), definition), end; found != end; ++found)
     declared.insert((*found)[1]);
-  for (const Row& row : kSolvers) tested.insert(row.tableau->name);
+  for (const Method& row : kSolvers) tested.insert(row.tableau->name);
   CHECK(declared.size() >= 5);
   CHECK(tested == declared);
 }
 
 TEST_CASE("tables of solvers are of one size, explicit and consistent", "[registry]") {
-  for (const Row& row : kSolvers) {
+  for (const Method& row : kSolvers) {
     const Tableau& table = *row.tableau;
     CAPTURE(table.name);
     const std::size_t stages = table.nodes.size();
@@ -164,7 +164,7 @@ TEST_CASE("the velocity is asked for at whole steps of the span, no more and no 
 }
 
 TEST_CASE("the clock never leaves the span, and its last look is at the end", "[registry][slow]") {
-  for (const Row& row : kSolvers) {
+  for (const Method& row : kSolvers) {
     CAPTURE(row.tableau->name);
     bool within = true, ends = true, begins = true;
     // In the later ones from + (to - from) is not `to`, in double or in float.
@@ -234,7 +234,7 @@ TEST_CASE("back in time a solver undoes what it did, up to its error") {
 
 TEST_CASE("a trajectory holds the beginning and the state after every step", "[registry]") {
   const Tensor start({{1, -2}, {0.5, 3}});
-  for (const Row& row : kSolvers) {
+  for (const Method& row : kSolvers) {
     CAPTURE(row.tableau->name);
     const auto states = trajectory(kSwing, start, {0, 1}, *row.tableau, {5});
     REQUIRE(states.size() == 6);
@@ -254,7 +254,7 @@ TEST_CASE("a trajectory holds the beginning and the state after every step", "[r
 TEST_CASE("gradients go through a solve: by the points and by what the field is made of",
           "[registry]") {
   Rng rng(3);
-  for (const Row& row : kSolvers)
+  for (const Method& row : kSolvers)
     for (const Span& span : {Span{0, 1}, {1, 0}}) {
       CAPTURE(row.tableau->name, span.from);
       const Tensor y = rng.normal({3, 2}), A = rng.normal({2, 2});
@@ -273,7 +273,7 @@ TEST_CASE("gradients go through a solve: by the points and by what the field is 
 }
 
 TEST_CASE("a solve keeps the points that it was given, with a tape and without", "[registry]") {
-  for (const Row& row : kSolvers) {
+  for (const Method& row : kSolvers) {
     const Tensor start({{1, -2}, {0.5, 3}});
     const Tensor plain = integrate(kSwing, start, {0, 1}, *row.tableau, {5}).value();
     Tape tape;

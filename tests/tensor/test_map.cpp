@@ -119,7 +119,7 @@ Var slope_of_silu(const Var& x) {
 const struct {
   const char* name;
   Var (*f)(const Var&);
-} kFunctions[] = {
+} kVectorised[] = {
     {"exp", exp},
     {"log", log},
     {"sin", sin},
@@ -141,7 +141,7 @@ const struct {
 
 TEST_CASE("what a function makes of a number does not depend on its place") {
   const Tensor numbers = Rng(3).uniform({200}, real(0.01), 6);
-  for (const auto& [name, f] : kFunctions)
+  for (const auto& [name, f] : kVectorised)
     for (const real number : numbers.values()) {
       const real alone = f(Tensor({1}, number)).item();
       for (const Index n : {2, 3, 8, 9, 15, 16, 17, 31, 33, 100}) {
@@ -154,7 +154,7 @@ TEST_CASE("what a function makes of a number does not depend on its place") {
 
 TEST_CASE("a view's numbers give what the whole's give") {
   const Tensor x = Rng(4).uniform({70}, real(0.01), 6);
-  for (const auto& [name, f] : kFunctions) {
+  for (const auto& [name, f] : kVectorised) {
     const Tensor whole = f(x).value();
     for (Index begin = 0; begin <= 20; ++begin)
       for (const Index n : {1, 5, 16, 23, 50}) {
@@ -166,7 +166,7 @@ TEST_CASE("a view's numbers give what the whole's give") {
 
 TEST_CASE("equal numbers share the gradient of their maximum and lie at their mean") {
   const Tensor numbers = Rng(5).uniform({50}, real(0.01), 6);
-  for (const auto& [name, f] : kFunctions)
+  for (const auto& [name, f] : kVectorised)
     for (const Index n : {2, 5, 16, 17, 33, 100})
       for (const real number : numbers.values()) {
         CAPTURE(name, n, number);

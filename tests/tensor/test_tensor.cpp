@@ -55,8 +55,7 @@ TEST_CASE("linspace is even and exact at both ends") {
   CHECK(difference(linspace(-1, 1, 5), Tensor({5}, {-1, -0.5, 0, 0.5, 1})) == "");
   CHECK(difference(linspace(3, 9, 1), Tensor({1}, {3})) == "");
   CHECK(linspace(3, 9, 0).shape() == Shape{0});
-  constexpr real kInf = std::numeric_limits<real>::infinity();
-  for (const real end : {kInf, -kInf, std::numeric_limits<real>::quiet_NaN()}) {
+  for (const real end : {kInfinity, -kInfinity, std::numeric_limits<real>::quiet_NaN()}) {
     CHECK(message_of<ShapeError>([&] { linspace(0, end, 3); }) ==
           fmt::format("linspace: from 0 to {} given; both must be finite", end));
     CHECK(message_of<ShapeError>([&] { linspace(end, 1, 3); }) ==
@@ -402,7 +401,7 @@ TEST_CASE("parts that do not fit are refused") {
   const Tensor ranks[] = {ones({2, 3}), ones({2})};
   CHECK_THROWS_AS(concat(ranks, 0), ShapeError);
   CHECK_THROWS_AS(concat(parts, 2), ShapeError);
-  CHECK(message_of<ShapeError>([] { concat({}, 0); }) ==
+  CHECK(message_of<ShapeError>([] { kernel::concat({}, 0); }) ==
         "concat: no tensors given; at least one is required");
 }
 

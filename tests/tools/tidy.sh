@@ -10,7 +10,7 @@ cd "$(dirname "$0")/../.."
 . .ci/packages.sh
 install_packages "${build_packages[@]}" "${test_packages[@]}" "${clang_packages[@]}" clang-tidy-14
 # Clang's own build tells how each file is compiled; nothing needs to be built.
-cmake --preset clang -B build/tidy -DCMAKE_DISABLE_PRECOMPILE_HEADERS=ON > /dev/null
+cmake --preset clang -B build/tidy -DCMAKE_DISABLE_PRECOMPILE_HEADERS=ON -DCMAKE_UNITY_BUILD=OFF > /dev/null
 # A file that is compiled in float and in double is looked at once, in float.
 commands=build/tidy/float
 mkdir -p "$commands"

@@ -15,7 +15,7 @@
 namespace gradflow {
 namespace {
 
-constexpr Index kBlock = 4096;
+constexpr Index kRowsAtOnce = 4096;
 
 struct Scored {
   double log_p;
@@ -40,7 +40,7 @@ class Scorer {
     std::vector<double> row(rows_.selected().size());
     std::vector<real> numbers;
     std::vector<Scored> block;
-    while (std::ssize(block) < kBlock &&
+    while (std::ssize(block) < kRowsAtOnce &&
            next_row(rows_, row, command_.missing, dropped_, faults_)) {
       if (!faults_.empty()) continue;
       for (const double x : row) numbers.push_back(static_cast<real>(x));

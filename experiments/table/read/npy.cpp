@@ -14,7 +14,7 @@ namespace {
 static_assert(std::endian::native == std::endian::little, "the formats are little-endian");
 
 constexpr std::size_t kLongestHeader = 1 << 20;
-constexpr Index kMostNumbers = Index{1} << 48;
+constexpr Index kMostValues = Index{1} << 48;
 
 // What stands behind 'key': in the header's dictionary, which Python writes in one way only.
 std::string_view value_of(std::string_view text, std::string_view key) {
@@ -107,7 +107,7 @@ NpyHeader parse_npy_header(std::string_view text) {
   header.rows = sizes[0];
   header.columns = sizes.size() == 2 ? sizes[1] : 1;
   require<FileError>(header.columns >= 1, "its array has no columns");
-  require<FileError>(header.rows <= kMostNumbers / header.columns, "its shape ({}) is too large",
+  require<FileError>(header.rows <= kMostValues / header.columns, "its shape ({}) is too large",
                      fmt::format("{}", fmt::join(sizes, ", ")));
   return header;
 }
