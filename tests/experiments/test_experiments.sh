@@ -113,7 +113,7 @@ check "another seed, other weights" [ "$(hash_in other_seed)" != "$(hash_in norm
 
 # --- killed, stopped, resumed ----------------------------------------------------------------------
 
-larger=(--points 20000 --epochs 30 --threads 2)
+larger=(--points 20000 --epochs 20 --threads 2)
 train "$fm" "${larger[@]}" --out whole
 
 PATH=$no_gnuplot "$fm" "${larger[@]}" --out killed > killed.txt 2>&1 < /dev/null &
@@ -134,7 +134,7 @@ wait $pid
 check "Ctrl-C ends with 130" [ $? -eq 130 ]
 check "and says how to go on" grep -q -- "--out stopped --resume" stopped.txt
 check "it was stopped before its end" [ ! -e stopped/flow_matching.safetensors ]
-train "$fm" --points 20000 --epochs 30 --batch 64 --out stopped --resume
+train "$fm" --points 20000 --epochs 20 --batch 64 --out stopped --resume
 check "other options are refused" [ "$status" -eq 1 ]
 check "in one line that says which" grep -q "batch 128, this run has 64" stderr
 train "$fm" "${larger[@]}" --out stopped --resume

@@ -15,8 +15,9 @@ inline double softplus(double a) { return std::max(a, 0.0) + std::log1p(std::exp
 // A number that depends on all that a map gives, on each part in another way.
 inline Var contracted(const Mapped& result) {
   Rng rng(4);
-  return sum(Var(rng.normal(result.points.shape())) * result.points) +
-         sum(Var(rng.normal(result.log_det.shape())) * result.log_det);
+  const Tensor of_points = rng.normal(result.points.shape());
+  const Tensor of_log_det = rng.normal(result.log_det.shape());
+  return sum(of_points * result.points) + sum(of_log_det * result.log_det);
 }
 
 }  // namespace gradflow
