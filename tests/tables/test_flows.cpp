@@ -58,7 +58,7 @@ ConditionerOptions smooth(Index context = 0, std::vector<Index> hidden = {8}, In
           .context = context};
 }
 
-struct Row {
+struct MapRow {
   std::string type;        // the name of the class
   std::string what;        // of it
   std::string univariate;  // the map that it is conditioned with, if it is
@@ -81,7 +81,7 @@ struct NamedMap {
 };
 
 // Each univariate map, in each conditioner, over many dimensions, with a context and without.
-void add_conditioned(std::vector<Row>& rows, const NamedMap& named) {
+void add_conditioned(std::vector<MapRow>& rows, const NamedMap& named) {
   const std::string& name = named.name;
   const Univariate& map = named.map;
   const auto add = [&](const char* type, const std::string& what, auto make) {
@@ -134,7 +134,7 @@ void add_conditioned(std::vector<Row>& rows, const NamedMap& named) {
   }
 }
 
-void add_others(std::vector<Row>& rows) {
+void add_others(std::vector<MapRow>& rows) {
   for (Index dim = 1; dim <= 9; ++dim) {
     const std::string size = fmt::format("{} coordinates", dim);
     const auto permutation = [&](const std::string& what, auto make) {
@@ -182,7 +182,7 @@ AnyBijection mixture(Rng& rng) {
                Standardize(Tensor(Shape{3}, {1, 2, 3}), Tensor(Shape{3}, {2, 1, 0.5}))};
 }
 
-void add_chains(std::vector<Row>& rows) {
+void add_chains(std::vector<MapRow>& rows) {
   const auto add = [&](const std::string& what, auto make, bool keeps_volume, bool double_only) {
     rows.push_back({.type = "Chain",
                     .what = what,
@@ -225,7 +225,7 @@ void add_chains(std::vector<Row>& rows) {
       true);
 }
 
-void add_continuous(std::vector<Row>& rows) {
+void add_continuous(std::vector<MapRow>& rows) {
   for (const Index dim : {1, 2, 3})
     for (const Index context : {0, 2})
       for (const bool estimated : {false, true}) {
@@ -249,8 +249,8 @@ void add_continuous(std::vector<Row>& rows) {
 }
 
 // A new bijection, and a new univariate map, is added here; all tests then apply to it.
-std::vector<Row> rows() {
-  std::vector<Row> all;
+std::vector<MapRow> rows() {
+  std::vector<MapRow> all;
   add_conditioned(all, {"affine", affine()});
   add_conditioned(all, {"affine", affine(real(0.5))});
   add_conditioned(all, {"affine", affine(kNoBound)});
@@ -284,14 +284,14 @@ std::vector<Row> rows() {
   return all;
 }
 
-void count(const char* check, const Row& row) { counted("bijections", check, row.type); }
+void count(const char* check, const MapRow& row) { counted("bijections", check, row.type); }
 
-bool can_differentiate(const Row& row) { return !row.double_only || sizeof(real) == 8; }
+bool can_differentiate(const MapRow& row) { return !row.double_only || sizeof(real) == 8; }
 
 // A row's bijection with parameters drawn anew and away from 0, so that no log-scale is small. The
 // points are of the usual size.
 struct Example {
-  explicit Example(const Row& row, std::uint64_t seed = 3, real smaller = 1)
+  explicit Example(const MapRow& row, std::uint64_t seed = 3, real smaller = 1)
       : name(row.type + ", " + row.what), bijection([&] {
           Rng rng(seed);
           return row.make(rng);
@@ -391,7 +391,7 @@ TEST_CASE("every bijection has a row in the table", "[registry]") {
   const std::set<std::string> types = declared(
       std::regex(R"((?:struct|class)\s+(\w+)\s*(?:\bfinal\s*)?:\s*(?:public\s+)?Bijection\b)"));
   std::set<std::string> tested, tested_in_the_plane;  // where the density can be integrated
-  for (const Row& row : rows()) {
+  for (const MapRow& row : rows()) {
     tested.insert(row.type);
     if (Example(row).dim() == 2) tested_in_the_plane.insert(row.type);
   }
@@ -408,7 +408,7 @@ TEST_CASE("every univariate map has rows in the table, in every conditioner", "[
   for (const char* conditioner : {"Elementwise", "Coupling", "MaskedAutoregressive"}) {
     CAPTURE(conditioner);
     std::set<std::string> tested;
-    for (const Row& row : rows())
+    for (const MapRow& row : rows())
       if (row.type == conditioner) tested.insert(row.univariate);
     INFO("a univariate map that a header of flows/univariate/ declares needs a line in rows()");
     CHECK(missing_from(tested, maps) == std::vector<std::string>{});
@@ -417,7 +417,7 @@ TEST_CASE("every univariate map has rows in the table, in every conditioner", "[
 }
 
 TEST_CASE("bijections keep the shape and give a determinant for each point", "[registry]") {
-  for (const Row& row : rows()) {
+  for (const MapRow& row : rows()) {
     const Example example(row);
     CAPTURE(example.name);
     for (const Way way : kWays)
@@ -433,7 +433,7 @@ TEST_CASE("bijections keep the shape and give a determinant for each point", "[r
 }
 
 TEST_CASE("bijections undo themselves, both ways round", "[registry]") {
-  for (const Row& row : rows()) {
+  for (const MapRow& row : rows()) {
     const Example example(row);
     CAPTURE(example.name);
     const Tensor z = mapped(example, Way::to_latent).points.value();
@@ -453,7 +453,7 @@ TEST_CASE("bijections undo themselves, both ways round", "[registry]") {
 }
 
 TEST_CASE("log_det is the logarithm of the Jacobian's determinant", "[registry][slow]") {
-  for (const Row& row : rows()) {
+  for (const MapRow& row : rows()) {
     if (!can_differentiate(row)) continue;
     // Half of the digits are lost to the small differences, and some to the size of what they are
     // of.
@@ -476,7 +476,7 @@ TEST_CASE("log_det is the logarithm of the Jacobian's determinant", "[registry][
 // coordinate.
 TEST_CASE("log_det is the logarithm of the determinant of the Jacobian that the tape gives",
           "[registry]") {
-  for (const Row& row : rows()) {
+  for (const MapRow& row : rows()) {
     const Example example(row);
     CAPTURE(example.name);
     const auto dim = std::size_t(example.dim());
@@ -512,7 +512,7 @@ TEST_CASE("log_det is the logarithm of the determinant of the Jacobian that the 
 }
 
 TEST_CASE("the examples are not the identity: their scales are seen", "[registry]") {
-  for (const Row& row : rows()) {
+  for (const MapRow& row : rows()) {
     if (row.keeps_volume) continue;
     CAPTURE(row.type, row.what);
     double most = 0;  // of two examples: in one the terms may cancel
@@ -524,7 +524,7 @@ TEST_CASE("the examples are not the identity: their scales are seen", "[registry
 }
 
 TEST_CASE("the two directions have opposite log_dets", "[registry]") {
-  for (const Row& row : rows()) {
+  for (const MapRow& row : rows()) {
     const Example example(row);
     CAPTURE(example.name);
     const Mapped latent = mapped(example, Way::to_latent);
@@ -537,12 +537,12 @@ TEST_CASE("the two directions have opposite log_dets", "[registry]") {
 }
 
 // Of one coordinate: there is none before it, so that its map is the same at every point.
-bool lonely(const Row& row) {
+bool lonely(const MapRow& row) {
   return row.type == "MaskedAutoregressive" && contains(row.what, ", 1 coordinates");
 }
 
 TEST_CASE("a log_det that is declined is not computed, and changes nothing else", "[registry]") {
-  for (const Row& row : rows()) {
+  for (const MapRow& row : rows()) {
     Example example(row);
     CAPTURE(example.name);
     const Weights weights(parameters(example.bijection));
@@ -568,7 +568,7 @@ TEST_CASE("a log_det that is declined is not computed, and changes nothing else"
 }
 
 TEST_CASE("points are mapped one by one", "[registry]") {
-  for (const Row& row : rows()) {
+  for (const MapRow& row : rows()) {
     const Example example(row);
     CAPTURE(example.name);
     for (const Way way : kWays) {
@@ -587,7 +587,7 @@ TEST_CASE("points are mapped one by one", "[registry]") {
 }
 
 TEST_CASE("a context is seen, number by number", "[registry]") {
-  for (const Row& row : rows()) {
+  for (const MapRow& row : rows()) {
     const Example example(row);
     CAPTURE(example.name);
     for (Index i = 0; i < example.bijection->context(); ++i) {
@@ -608,7 +608,7 @@ TEST_CASE("a context is seen, number by number", "[registry]") {
 struct Box {
   double low[2], high[2];
 };
-Box box_of(const Row& row, const Example& f, const Var& context) {
+Box box_of(const MapRow& row, const Example& f, const Var& context) {
   if (row.of_angles) return {{-kPi, -kPi}, {kPi, kPi}};
   const Tensor z = Rng(8).normal({1000, 2});
   const Tensor x = mapped(f, Way::to_data, z, context).points.value();
@@ -623,7 +623,7 @@ Box box_of(const Row& row, const Example& f, const Var& context) {
 }
 
 TEST_CASE("the density that a bijection makes of its base's integrates to 1", "[registry][slow]") {
-  for (const Row& row : rows()) {
+  for (const MapRow& row : rows()) {
     // Densities without peaks that fall between the cells.
     const Example example(row, 3, real(2) / 3);
     if (example.dim() != 2) continue;
@@ -663,7 +663,7 @@ Var contracted(const Mapped& result) {
 }
 
 TEST_CASE("every parameter of a bijection receives a gradient, in both directions", "[registry]") {
-  for (const Row& row : rows()) {
+  for (const MapRow& row : rows()) {
     Example example(row);
     CAPTURE(example.name);
     const Parameters all = parameters(example.bijection);
@@ -678,7 +678,7 @@ TEST_CASE("every parameter of a bijection receives a gradient, in both direction
 }
 
 TEST_CASE("gradients of bijections are right", "[registry][slow]") {
-  for (const Row& row : rows()) {
+  for (const MapRow& row : rows()) {
     if (!can_differentiate(row)) continue;
     Example example(row);
     CAPTURE(example.name);
@@ -699,7 +699,7 @@ TEST_CASE("gradients of bijections are right", "[registry][slow]") {
 }
 
 TEST_CASE("a copy is the same bijection and independent of the first", "[registry]") {
-  for (const Row& row : rows()) {
+  for (const MapRow& row : rows()) {
     Example original(row), copy = original;
     CAPTURE(original.name);
     const Tensor before = mapped(original, Way::to_data).points.value();
@@ -717,7 +717,7 @@ TEST_CASE("a copy is the same bijection and independent of the first", "[registr
 }
 
 TEST_CASE("a bijection that is moved is still the one that the weights are of", "[registry]") {
-  for (const Row& row : rows()) {
+  for (const MapRow& row : rows()) {
     Example example(row);
     CAPTURE(example.name);
     const Weights weights(parameters(example.bijection));
@@ -736,7 +736,7 @@ TEST_CASE("a bijection that is moved is still the one that the weights are of", 
 }
 
 TEST_CASE("named tensors are all there is to save", "[registry]") {
-  for (const Row& row : rows()) {
+  for (const MapRow& row : rows()) {
     const Example saved(row);
     Example other(row, 6);  // other weights, another order
     CAPTURE(saved.name);
@@ -753,7 +753,7 @@ TEST_CASE("named tensors are all there is to save", "[registry]") {
 }
 
 TEST_CASE("points and contexts of other sizes are refused, by name", "[registry]") {
-  for (const Row& row : rows()) {
+  for (const MapRow& row : rows()) {
     const Example example(row);
     CAPTURE(example.name);
     const Index dim = example.dim(), size = example.bijection->context();
