@@ -17,7 +17,7 @@
 namespace gradflow {
 namespace {
 
-int count = 1, mine = 0;  // until a RanksScope says otherwise
+int rank_count = 1, own_rank = 0;  // until a RanksScope says otherwise
 
 template <class T>
 MPI_Datatype type_of() {
@@ -49,16 +49,16 @@ void broadcast_bytes(char* bytes, Index n) {
 
 }  // namespace
 
-Index ranks() { return count; }
-Index rank() { return mine; }
+Index ranks() { return rank_count; }
+Index rank() { return own_rank; }
 
 RanksScope::RanksScope() {
   int given = 0;
   MPI_Init_thread(nullptr, nullptr, MPI_THREAD_FUNNELED, &given);
-  MPI_Comm_size(MPI_COMM_WORLD, &count);
-  MPI_Comm_rank(MPI_COMM_WORLD, &mine);
+  MPI_Comm_size(MPI_COMM_WORLD, &rank_count);
+  MPI_Comm_rank(MPI_COMM_WORLD, &own_rank);
   MPI_Comm here = MPI_COMM_NULL;
-  MPI_Comm_split_type(MPI_COMM_WORLD, MPI_COMM_TYPE_SHARED, mine, MPI_INFO_NULL, &here);
+  MPI_Comm_split_type(MPI_COMM_WORLD, MPI_COMM_TYPE_SHARED, own_rank, MPI_INFO_NULL, &here);
   int size = 1;  // the ranks that share this machine
   MPI_Comm_size(here, &size);
   MPI_Comm_free(&here);
@@ -73,7 +73,7 @@ RanksScope::~RanksScope() {
   for (int done = 0; !done; MPI_Test(&all_here, &done, MPI_STATUS_IGNORE))
     std::this_thread::sleep_for(std::chrono::milliseconds(5));
   MPI_Finalize();
-  count = 1, mine = 0;
+  rank_count = 1, own_rank = 0;
 }
 
 void end_all_ranks(int code) {
@@ -82,7 +82,7 @@ void end_all_ranks(int code) {
 }
 
 void broadcast(std::string& text) {
-  if (count == 1) return;
+  if (rank_count == 1) return;
   Index size = std::ssize(text);
   MPI_Bcast(&size, 1, MPI_INT64_T, 0, MPI_COMM_WORLD);
   text.resize(static_cast<std::size_t>(size));
@@ -90,21 +90,21 @@ void broadcast(std::string& text) {
 }
 
 void broadcast(real* numbers, Index n) {
-  if (count > 1)
+  if (rank_count > 1)
     broadcast_bytes(reinterpret_cast<char*>(numbers), n * static_cast<Index>(sizeof(real)));
 }
 
 bool on_any_rank(bool own_answer) {
   int any = own_answer;
-  if (count > 1) MPI_Allreduce(MPI_IN_PLACE, &any, 1, MPI_INT, MPI_LOR, MPI_COMM_WORLD);
+  if (rank_count > 1) MPI_Allreduce(MPI_IN_PLACE, &any, 1, MPI_INT, MPI_LOR, MPI_COMM_WORLD);
   return any != 0;
 }
 
 template <class T>
 void complete(T* numbers, Index n) {
-  if (count == 1) return;
+  if (rank_count == 1) return;
   Counts counts;
-  for (Index r = 0; r < count; ++r) counts.add(own(n, r));
+  for (Index r = 0; r < rank_count; ++r) counts.add(own(n, r));
   MPI_Allgatherv(MPI_IN_PLACE, 0, type_of<T>(), numbers, counts.sizes.data(), counts.begins.data(),
                  type_of<T>(), MPI_COMM_WORLD);
 }
@@ -114,7 +114,7 @@ template void complete(double*, Index);
 void exchange(const real* own_rows, Index rows, Index n, real* own_columns) {
   const Index r = rank(), columns = own(n, r);
   Counts sent, received;
-  for (Index q = 0; q < count; ++q) {
+  for (Index q = 0; q < rank_count; ++q) {
     sent.add(own(rows, r) * own(n, q));
     received.add(own(rows, q) * columns);
   }

@@ -24,6 +24,7 @@ constexpr double kEps = std::numeric_limits<real>::epsilon();
 
 constexpr bool kDouble = sizeof(real) == 8;
 
+// Values of `real` that are no numbers.
 constexpr real kInfinity = std::numeric_limits<real>::infinity();
 constexpr real kNan = std::numeric_limits<real>::quiet_NaN();
 
@@ -71,6 +72,7 @@ inline double largest_difference(const Tensor& a, const Tensor& b) {
   return most;
 }
 
+// The size of the largest number; 0 if there is none.
 inline double largest(const Tensor& x) {
   double most = 0;
   for (const real value : x.values()) most = std::max(most, std::abs(double{value}));

@@ -5,7 +5,9 @@
 // position. It is slow, and short enough to be believed.
 #pragma once
 
+#include <algorithm>
 #include <array>
+#include <cmath>
 #include <vector>
 
 #include "tensor/tensor.h"
@@ -81,6 +83,11 @@ inline Position inserted(const Position& p, int axis, Index i) {
   for (int k = 0; k < Shape::kMaxRank; ++k)
     q[static_cast<std::size_t>(k)] = k == axis ? i : p[static_cast<std::size_t>(k - (k > axis))];
   return q;
+}
+
+// log(1 + e^x), which overflows nowhere.
+inline double plain_softplus(double x) {
+  return std::max(x, 0.0) + std::log1p(std::exp(-std::abs(x)));
 }
 
 }  // namespace gradflow

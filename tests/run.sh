@@ -2,6 +2,7 @@
 # Installs what is missing, builds everything, runs every test and says what the tables of them hold.
 #
 #   tests/run.sh             the release build (preset "release" of CMakePresets.json)
+#   tests/run.sh develop     the same, each file compiled alone
 #   tests/run.sh sanitize    the same tests under the address and undefined-behaviour sanitizers
 #   tests/run.sh clang       the same tests as clang builds them, its warnings taken for errors
 #   tests/run.sh thread      those that use threads, under clang's thread sanitizer
@@ -31,7 +32,7 @@ cd "$(dirname "$0")/.."
 preset=${1:-release}
 packages=("${build_packages[@]}" "${figure_packages[@]}" "${test_packages[@]}")
 case "$preset" in
-  release | sanitize | no-blas | no-threads | plain) ;;
+  release | develop | sanitize | no-blas | no-threads | plain) ;;
   browser) packages=("${browser_packages[@]}" catch2) ;;
   clang | thread) packages+=("${clang_packages[@]}") ;;
   -h | --help) sed -n '/^#!/d; /^#/!q; s/^# \?//p' "$0"; exit 0 ;;

@@ -12,7 +12,7 @@
 namespace gradflow {
 namespace {
 
-constexpr std::string_view kBeyond = R"html(
+constexpr std::string_view kBeyondIntroduction = R"html(
 <p>Six more pictures of the same three models, to see with one’s own eyes what they do.</p>
 )html";
 
@@ -137,7 +137,7 @@ std::string spline_part(const Report& report) {
 std::string beyond_section(const Report& report) {
   const Json& beyond = report.beyond;
   return section("beyond", "5 · Beyond the report",
-                 std::string(kBeyond) + figure(report, "extra_animation", kAnimation) +
+                 std::string(kBeyondIntroduction) + figure(report, "extra_animation", kAnimation) +
                      side_by_side(figure(report, "extra_nf_grid", kGrid),
                                   figure(report, "extra_fm_velocity", kVelocity)) +
                      figure(report, "extra_density", density_caption(beyond)) +

@@ -151,7 +151,7 @@ void check_sizes(const TensorFile& file, const Architecture& a, Index D, const C
 }
 void take_components(const TensorFile& file, Architecture& architecture) {
   if (!is_mixture(architecture.kind)) return;
-  const Tensor& weights = file.at(kFlowPrefix + "base.0.weights");
+  const Tensor& weights = file.at(std::string(kFlowPrefix) + "base.0.weights");
   require<FileError>(weights.rank() == 1 && weights.size() >= 1, "its mixture has no weights");
   architecture.components = weights.size();
 }

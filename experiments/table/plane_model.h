@@ -19,7 +19,7 @@ namespace gradflow {
 
 inline constexpr const char* kModelFormat = "gradflow model 1";        // of experiments
 inline constexpr const char* kTableFormat = "gradflow table model 1";  // of `gradflow fit`
-inline const std::string kFlowPrefix = "flow.";  // of a table's flow: before its tensors' names
+inline constexpr const char* kFlowPrefix = "flow.";  // before the names of a table's flow's tensors
 
 struct PlaneModel {
   Texts about;  // what the file says beside its tensors: "format", "model", settings

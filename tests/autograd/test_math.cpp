@@ -25,7 +25,6 @@ struct Formula {
   double scale = 0;       // the least size that an error is measured by
 };
 
-double plain_softplus(double x) { return x > 30 ? x + std::exp(-x) : std::log1p(std::exp(x)); }
 double plain_cdf(double x) { return std::erfc(-x / std::sqrt(2.0)) / 2; }
 
 // pow, clamp and leaky_relu at fixed parameters, which are exact in float.

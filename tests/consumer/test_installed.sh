@@ -19,8 +19,7 @@ runs readme/build/mine
 # A stricter project, and what else is installed.
 parts="double;run_double"
 [ -d moved/include/gradflow/experiments/draw ] && parts+=";draw;table"
-project=(-S "$source_dir/tests/consumer/project" -DCMAKE_BUILD_TYPE=Release "-DPARTS=$parts"
-  "-DCMAKE_CXX_FLAGS_RELEASE=-O0 -DNDEBUG")
+project=(-S "$source_dir/tests/consumer/project" -DCMAKE_BUILD_TYPE=Release "-DPARTS=$parts")
 quietly cmake "${project[@]}" -B strict
 quietly cmake --build strict --target program program_double same bare layout layout_native
 runs strict/program

@@ -2,7 +2,6 @@
 #include "experiments/run/settings.h"
 
 #include <cmath>
-#include <limits>
 
 #include "experiments/run/training.h"
 #include "tests/catch.h"

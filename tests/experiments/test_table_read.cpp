@@ -666,8 +666,8 @@ TEST_CASE("A table that makes no sense is refused, one that is doubtful warned o
   const Table downwards{{"id", "b", "c", "d"}, counting, 0, {}};
   CHECK(contains(check_table(downwards).at(0), "column \"id\": the same step"));
   // Sizes beyond what sums of `real` hold.
-  using Sizes = std::numeric_limits<real>;
-  for (const real size : {Sizes::max() / 10, Sizes::min() * 10}) {
+  using RealLimits = std::numeric_limits<real>;
+  for (const real size : {RealLimits::max() / 10, RealLimits::min() * 10}) {
     Tensor sized = rng.uniform({50, 2}, 0, 1);
     for (Index i = 0; i < 50; ++i) sized.mutable_data()[2 * i] *= size;
     CHECK(

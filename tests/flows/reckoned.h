@@ -1,16 +1,11 @@
 // What the tests of bijections reckon with.
 #pragma once
 
-#include <algorithm>
-#include <cmath>
-
 #include "autograd/ops.h"
 #include "flows/bijection.h"
 #include "tensor/random.h"
 
 namespace gradflow {
-
-inline double softplus(double a) { return std::max(a, 0.0) + std::log1p(std::exp(-std::abs(a))); }
 
 // A number that depends on all that a map gives, on each part in another way.
 inline Var contracted(const Mapped& result) {

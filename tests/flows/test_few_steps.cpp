@@ -172,19 +172,17 @@ TEST_CASE("fields that know the bridge have no loss, others that of their error"
 
 // From N(-.1, I) to N(.1, I) with sigma = 1 the bridge is Gaussian at all times: the mean .2t - .1,
 // the variance t (1-t) sqrt(4 + sigma^4) + (1-t)^2 + t^2 of each coordinate.
-double variance_of_noisy(double t) {
-  return t * (1 - t) * std::sqrt(5) + (1 - t) * (1 - t) + t * t;
-}
+double bridge_variance(double t) { return t * (1 - t) * std::sqrt(5) + (1 - t) * (1 - t) + t * t; }
 
 TEST_CASE("diffusing along the Gaussian bridge, forth and back, its marginals come out") {
   constexpr Index kPoints = 10'000, kDim = 5, kSteps = 20;
   const Field v = [](const Var& y, const Var& t) {
     const double time = t.value().data()[0], slope = (1 - 2 * time) * (std::sqrt(5) - 2);
-    return real(0.2) + real(slope / 2 / variance_of_noisy(time)) * (y - real(0.2 * time - 0.1));
+    return real(0.2) + real(slope / 2 / bridge_variance(time)) * (y - real(0.2 * time - 0.1));
   };
   const Field s = [](const Var& y, const Var& t) {
     const double time = t.value().data()[0];
-    return real(-0.5 / variance_of_noisy(time)) * (y - real(0.2 * time - 0.1));
+    return real(-0.5 / bridge_variance(time)) * (y - real(0.2 * time - 0.1));
   };
   Rng rng(9);
   // KL of the Gaussian fitted to each coordinate (they are independent), summed over them.
@@ -193,10 +191,9 @@ TEST_CASE("diffusing along the Gaussian bridge, forth and back, its marginals co
     for (Index k = 0; k < kDim; ++k) {
       const Var x = kernel::slice(points, 1, k, k + 1);
       const double m = mean(x).item(), variance = mean(square(x - real(m))).item();
-      const double ratio = variance / variance_of_noisy(t);
+      const double ratio = variance / bridge_variance(t);
       total +=
-          (ratio - 1 - std::log(ratio) + std::pow(m - (0.2 * t - 0.1), 2) / variance_of_noisy(t)) /
-          2;
+          (ratio - 1 - std::log(ratio) + std::pow(m - (0.2 * t - 0.1), 2) / bridge_variance(t)) / 2;
     }
     return total;
   };

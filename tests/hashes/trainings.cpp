@@ -12,7 +12,7 @@
 namespace gradflow {
 namespace {
 
-constexpr Index kPoints = 2000, kBatch = 128, kTrained = 60;
+constexpr Index kPoints = 2000, kBatch = 128, kTrainingSteps = 60;
 
 // Points on three rings, and the ring of each.
 Data rings() {
@@ -38,9 +38,9 @@ std::string hash_of_training(Model model, LossOf loss_of) {
   BatchGradient gradient([&](const Data& batch, Rng& rng) { return loss_of(model, batch, rng); },
                          weights, 4);
   const Data data = rings();
-  const Schedule rate = cosine_schedule(1e-2, kTrained);
+  const Schedule rate = cosine_schedule(1e-2, kTrainingSteps);
   Rng rng(2);
-  for (Index step = 0; step < kTrained; ++step) {
+  for (Index step = 0; step < kTrainingSteps; ++step) {
     const std::vector<Index> order = rng.permutation(kPoints);
     gradient.compute(data, std::span(order).first(kBatch), rng.fork(std::uint64_t(step)));
     adam.learning_rate = rate(step);

@@ -50,7 +50,7 @@ Plain elementwise2(const F& f) {
 double plain_sum(const std::vector<double>& x) { return std::accumulate(x.begin(), x.end(), 0.0); }
 double plain_mean(const std::vector<double>& x) { return plain_sum(x) / double(x.size()); }
 double plain_max(const std::vector<double>& x) {
-  double largest = -std::numeric_limits<double>::infinity();
+  double largest = -kInfinity;
   for (const double v : x) {
     if (std::isnan(v)) return kNan;  // a maximum does not hide it
     largest = std::max(largest, v);
@@ -77,7 +77,6 @@ double plain_variance(const std::vector<double>& x) {
 }
 
 double plain_sigmoid(double x) { return 1 / (1 + std::exp(-x)); }
-double plain_softplus(double x) { return std::max(x, 0.0) + std::log1p(std::exp(-std::abs(x))); }
 double plain_cdf(double x) { return std::erfc(-x / std::sqrt(2.0)) / 2; }
 double plain_relu(double x) { return x <= 0 ? 0 : x; }  // NaN stays
 

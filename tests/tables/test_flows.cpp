@@ -34,6 +34,7 @@
 #include "flows/univariate/rational_quadratic.h"
 #include "tests/catch.h"
 #include "tests/close.h"
+#include "tests/flows/reckoned.h"
 #include "tests/model.h"
 #include "tests/tables/declared_ops.h"
 #include "tests/tables/registry.h"
@@ -41,8 +42,7 @@
 namespace gradflow {
 namespace {
 
-constexpr double kPi = std::numbers::pi;
-constexpr real kNoBound = std::numeric_limits<real>::infinity();
+using std::numbers::pi;
 
 // The parameters of splines and of matrices: so that nothing is so flat that the way back magnifies
 // roundings a hundred times.
@@ -177,7 +177,7 @@ void add_others(std::vector<MapRow>& rows) {
 
 AnyBijection mixture(Rng& rng) {
   return Chain{Coupling(3, affine(), smooth(), rng), Permutation({2, 0, 1}),
-               Inverse(Coupling(3, affine(kNoBound), smooth(1, {}), rng)),
+               Inverse(Coupling(3, affine(kInfinity), smooth(1, {}), rng)),
                Elementwise(3, additive()),
                Standardize(Tensor(Shape{3}, {1, 2, 3}), Tensor(Shape{3}, {2, 1, 0.5}))};
 }
@@ -253,7 +253,7 @@ std::vector<MapRow> rows() {
   std::vector<MapRow> all;
   add_conditioned(all, {"affine", affine()});
   add_conditioned(all, {"affine", affine(real(0.5))});
-  add_conditioned(all, {"affine", affine(kNoBound)});
+  add_conditioned(all, {"affine", affine(kInfinity)});
   add_conditioned(all, {"composed_affine", composed_affine()});
   add_conditioned(all, {"additive", additive(), true});
   // Their second derivatives have steps. In a box that some of the points are outside of.
@@ -609,7 +609,7 @@ struct Box {
   double low[2], high[2];
 };
 Box box_of(const MapRow& row, const Example& f, const Var& context) {
-  if (row.of_angles) return {{-kPi, -kPi}, {kPi, kPi}};
+  if (row.of_angles) return {{-pi, -pi}, {pi, pi}};
   const Tensor z = Rng(8).normal({1000, 2});
   const Tensor x = mapped(f, Way::to_data, z, context).points.value();
   Box box{};
@@ -645,7 +645,7 @@ TEST_CASE("the density that a bijection makes of its base's integrates to 1", "[
         line.mutable_data()[2 * k + 1] = real(box.low[1] + (double(i) + 0.5) * height);
       }
       const Mapped latent = mapped(example, Way::to_latent, line, context_for(cells));
-      const Var base = row.of_angles ? Uniform(2, real(-kPi), real(kPi)).log_prob(latent.points)
+      const Var base = row.of_angles ? Uniform(2, real(-pi), real(pi)).log_prob(latent.points)
                                      : standard_normal_log_prob(latent.points);
       const Tensor p = exp(base + latent.log_det).value();
       for (const real value : p.values()) total += value;
@@ -653,13 +653,6 @@ TEST_CASE("the density that a bijection makes of its base's integrates to 1", "[
     CHECK(total * width * height == Approx(1).margin(1e-3));
     count("density integrates to 1 (2-D)", row);
   }
-}
-
-// A number that depends on all that a bijection gives, on each part in another way.
-Var contracted(const Mapped& result) {
-  Rng rng(4);
-  return sum(Var(rng.normal(result.points.shape())) * result.points) +
-         sum(Var(rng.normal(result.log_det.shape())) * result.log_det);
 }
 
 TEST_CASE("every parameter of a bijection receives a gradient, in both directions", "[registry]") {

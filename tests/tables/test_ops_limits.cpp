@@ -23,6 +23,7 @@
 namespace gradflow {
 namespace {
 
+constexpr real kInf = kInfinity;  // short, for the tables below
 constexpr real kTiny = std::numeric_limits<real>::denorm_min();
 constexpr real kBig = real(1e30f);
 
@@ -39,7 +40,7 @@ Tensor slope(const std::function<Var(const Var&)>& f, const Tensor& x) {
 
 // --- Functions of one number ---------------------------------------------------------------------
 
-const real kExtremes[] = {-kInfinity, -kBig, -kTiny, real(-0.0), 0, kTiny, kBig, kInfinity, kNan};
+const real kExtremes[] = {-kInf, -kBig, -kTiny, real(-0.0), 0, kTiny, kBig, kInf, kNan};
 constexpr std::size_t kCount = std::size(kExtremes);
 
 struct Statement {
@@ -315,21 +316,21 @@ std::vector<Run> runs() {
   return {
       // x                     sum       mean      max    its slope              logsumexp  its slope
         // norm  its slope                 variance  its slope
-      {{kInfinity, 1, 2},           inf,      inf,      inf,   {1, 0, 0},             inf,       {nan, 0, 0},
+      {{kInf, 1, 2},           inf,      inf,      inf,   {1, 0, 0},             inf,       {nan, 0, 0},
          inf, {nan, 0, 0},              nan, nans},
-      {{-kInfinity, 1, 2},          -inf,     -inf,     2,     {0, 0, 1},             ln12,      {0, p1, p2},
+      {{-kInf, 1, 2},          -inf,     -inf,     2,     {0, 0, 1},             ln12,      {0, p1, p2},
          inf, {nan, 0, 0},              nan, nans},
-      {{1, kInfinity, -kInfinity},       nan,      nan,      inf,   {0, 1, 0},             inf,       {0, nan, 0},
+      {{1, kInf, -kInf},       nan,      nan,      inf,   {0, 1, 0},             inf,       {0, nan, 0},
          inf, {0, nan, nan},            nan, nans},
-      {{-kInfinity, -kInfinity, -kInfinity},  -inf,     -inf,     -inf,  {third, third, third}, -inf,      {nan, nan, nan},
+      {{-kInf, -kInf, -kInf},  -inf,     -inf,     -inf,  {third, third, third}, -inf,      {nan, nan, nan},
          inf, nans,                     nan, nans},
-      {{kInfinity, 1, kInfinity},        inf,      inf,      inf,   {.5, 0, .5},           inf,       {nan, 0, nan},
+      {{kInf, 1, kInf},        inf,      inf,      inf,   {.5, 0, .5},           inf,       {nan, 0, nan},
          inf, {nan, 0, nan},            nan, nans},
       {{kNan, 1, 2},           nan,      nan,      nan,   {nan, nan, nan},       nan,       {nan, nan, nan},
          nan, nans,                     nan, nans},
       {{1, 2, kNan},           nan,      nan,      nan,   {nan, nan, nan},       nan,       {nan, nan, nan},
          nan, nans,                     nan, nans},
-      {{kInfinity, kNan, -kInfinity},    nan,      nan,      nan,   {nan, nan, nan},       nan,       {nan, nan, nan},
+      {{kInf, kNan, -kInf},    nan,      nan,      nan,   {nan, nan, nan},       nan,       {nan, nan, nan},
          nan, nans,                     nan, nans},
       {{kBig, 1, -2},          big,      big / 3,  big,   {1, 0, 0},             big,       {1, 0, 0},
          big, {1, 1 / big, -2 / big},   2 * big * big / 9, {4 * big / 9, -2 * big / 9, -2 * big / 9}},
@@ -414,12 +415,12 @@ std::vector<Shares> shares() {
   const double p1 = std::exp(l1), p2 = std::exp(l2);
   return {
       // x                     softmax                its logarithm
-      {{kInfinity, 1, 2},           {nan, 0, 0},           {nan, -inf, -inf}},  // infinity over infinity
-      {{1, kInfinity, -kInfinity},       {0, nan, 0},           {-inf, nan, -inf}},
-      {{kInfinity, 1, kInfinity},        {nan, 0, nan},         {nan, -inf, nan}},
-      {{-kInfinity, 1, 2},          {0, p1, p2},           {-inf, l1, l2}},
-      {{-kInfinity, 1, -kInfinity},      {0, 1, 0},             {-inf, 0, -inf}},
-      {{-kInfinity, -kInfinity, -kInfinity},  {nan, nan, nan},       {nan, nan, nan}},
+      {{kInf, 1, 2},           {nan, 0, 0},           {nan, -inf, -inf}},  // infinity over infinity
+      {{1, kInf, -kInf},       {0, nan, 0},           {-inf, nan, -inf}},
+      {{kInf, 1, kInf},        {nan, 0, nan},         {nan, -inf, nan}},
+      {{-kInf, 1, 2},          {0, p1, p2},           {-inf, l1, l2}},
+      {{-kInf, 1, -kInf},      {0, 1, 0},             {-inf, 0, -inf}},
+      {{-kInf, -kInf, -kInf},  {nan, nan, nan},       {nan, nan, nan}},
       {{kNan, 1, 2},           {nan, nan, nan},       {nan, nan, nan}},
       {{1, 2, kNan},           {nan, nan, nan},       {nan, nan, nan}},
       {{kBig, 1, -2},          {1, 0, 0},             {0, -big, -big}},
@@ -520,7 +521,7 @@ TEST_CASE("systems without a solution give what dividing by 0 gives, in their co
           "[registry]") {
   const Tensor L({{1, 0}, {2, 0}}), B({{1, 1, kNan}, {2, 5, 1}});
   const Tensor X = solve_triangular(L, B).value();
-  CHECK(difference(X, Tensor({{1, 1, kNan}, {kNan, kInfinity, kNan}})) == "");  // 0 / 0 and 3 / 0
+  CHECK(difference(X, Tensor({{1, 1, kNan}, {kNan, kInf, kNan}})) == "");  // 0 / 0 and 3 / 0
   count("extreme inputs: value and gradient as stated", kSolve);
 }
 
@@ -887,11 +888,8 @@ std::vector<Refusal> refusals() {
                   "log_softmax: shape (0, 3) given; at least one element is required"});
 
   // A position that there is not, or that is none.
-  for (const auto& [index, shown] : {std::pair{real(-1), "-1"},
-                                     {3, "3"},
-                                     {real(0.5), "0.5"},
-                                     {kNan, "nan"},
-                                     {kInfinity, "inf"}}) {
+  for (const auto& [index, shown] :
+       {std::pair{real(-1), "-1"}, {3, "3"}, {real(0.5), "0.5"}, {kNan, "nan"}, {kInf, "inf"}}) {
     Tensor indices = zeros({2, 1});
     indices.mutable_data()[1] = index;
     const auto message = [&, shown = shown](const char* op) {

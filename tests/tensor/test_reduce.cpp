@@ -4,7 +4,6 @@
 #include "tensor/reduce.h"
 
 #include <functional>
-#include <limits>
 
 #include "autograd/ops.h"
 #include "tensor/error.h"

@@ -45,7 +45,7 @@ double ulps(T y, Wider<T> exact) {
 }
 
 template <class T>
-struct Kernel {
+struct MathFunction {
   const char* name;
   void (*ours)(const T* x, T* y, Index n);  // in a loop that becomes vector instructions
   Wider<T> (*exact)(Wider<T> x);
@@ -64,10 +64,10 @@ W logistic(W x) {  // without overflow, and without loss where it is small
 }
 
 template <class T>
-const std::vector<Kernel<T>>& functions() {
+const std::vector<MathFunction<T>>& functions() {
   using W = Wider<T>;
   constexpr double kEnd = sizeof(T) == 4 ? 105 : 750;
-  static const std::vector<Kernel<T>> all{
+  static const std::vector<MathFunction<T>> all{
       {"exp", [](const T* x, T* y, Index n) { loop(x, y, n, [](T v) { return math::exp(v); }); },
        [](W x) { return std::exp(x); }, -kEnd, kEnd},
       {"expm1",
@@ -110,7 +110,7 @@ struct Worst {
 };
 constexpr Index kBlock = 1000;  // not a whole number of vectors: what is left over is seen, too
 template <class T, class Numbers>
-Worst<T> worst_of(const Kernel<T>& f, Numbers numbers) {
+Worst<T> worst_of(const MathFunction<T>& f, Numbers numbers) {
   std::vector<T> x(kBlock), y(kBlock);
   Worst<T> worst;
   while (const Index n = numbers(x.data())) {
@@ -123,7 +123,7 @@ Worst<T> worst_of(const Kernel<T>& f, Numbers numbers) {
 }
 
 // Every `step`-th float, by its bits.
-Worst<float> worst_float(const Kernel<float>& f, std::uint64_t step) {
+Worst<float> worst_float(const MathFunction<float>& f, std::uint64_t step) {
   std::uint64_t next = 0;
   return worst_of(f, [&](float* x) {
     Index n = 0;
@@ -135,7 +135,7 @@ Worst<float> worst_float(const Kernel<float>& f, std::uint64_t step) {
 
 // `count` doubles: random bits, numbers of a function's own range, and such of all sizes below
 // that.
-Worst<double> worst_double(const Kernel<double>& f, Index count) {
+Worst<double> worst_double(const MathFunction<double>& f, Index count) {
   std::uint64_t counter = 0;
   const auto random_bits = [&] {
     const auto block = philox(
@@ -160,7 +160,7 @@ Worst<double> worst_double(const Kernel<double>& f, Index count) {
 }
 
 template <class T>
-Worst<T> worst_special(const Kernel<T>& f) {
+Worst<T> worst_special(const MathFunction<T>& f) {
   using Limits = std::numeric_limits<T>;
   std::vector<T> numbers;
   for (const T x : {T(0), Limits::denorm_min(), Limits::min(), T(0.5), T(0.625), T(0.6), T(1), T(2),
@@ -177,12 +177,12 @@ Worst<T> worst_special(const Kernel<T>& f) {
 }
 
 TEST_CASE("our functions are within two units of the last place") {
-  for (const Kernel<float>& f : functions<float>()) {
+  for (const MathFunction<float>& f : functions<float>()) {
     const Worst<float> worst = worst_float(f, 39'119);  // some 110 000 of them
     CAPTURE(f.name, worst.at);
     CHECK(worst.error <= kMostUlps);
   }
-  for (const Kernel<double>& f : functions<double>()) {
+  for (const MathFunction<double>& f : functions<double>()) {
     const Worst<double> worst = worst_double(f, 60'000);
     CAPTURE(f.name, worst.at);
     CHECK(worst.error <= kMostUlps);
@@ -190,12 +190,12 @@ TEST_CASE("our functions are within two units of the last place") {
 }
 
 TEST_CASE("our functions at NaN, infinities, zeros and the ends of the numbers") {
-  for (const Kernel<float>& f : functions<float>()) {
+  for (const MathFunction<float>& f : functions<float>()) {
     const Worst<float> worst = worst_special(f);
     CAPTURE(f.name, worst.at);
     CHECK(worst.error <= kMostUlps);
   }
-  for (const Kernel<double>& f : functions<double>()) {
+  for (const MathFunction<double>& f : functions<double>()) {
     const Worst<double> worst = worst_special(f);
     CAPTURE(f.name, worst.at);
     CHECK(worst.error <= kMostUlps);
@@ -203,7 +203,7 @@ TEST_CASE("our functions at NaN, infinities, zeros and the ends of the numbers")
 }
 
 TEST_CASE("all floats", "[.all]") {
-  for (const Kernel<float>& f : functions<float>()) {
+  for (const MathFunction<float>& f : functions<float>()) {
     const Worst<float> worst = worst_float(f, 1);
     fmt::print("{:10} {:.3f} ulp at {}\n", f.name, worst.error, worst.at);
     CHECK(worst.error <= kMostUlps);
@@ -211,7 +211,7 @@ TEST_CASE("all floats", "[.all]") {
 }
 
 TEST_CASE("a thousand million doubles", "[.all]") {
-  for (const Kernel<double>& f : functions<double>())
+  for (const MathFunction<double>& f : functions<double>())
     DYNAMIC_SECTION(f.name) {  // one alone: -c and its name
       const Worst<double> worst = worst_double(f, 1'000'000'000);
       fmt::print("{:10} {:.3f} ulp at {}\n", f.name, worst.error, worst.at);
