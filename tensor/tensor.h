@@ -83,8 +83,7 @@ class Tensor {
   Tensor rows(Index begin, Index end) const;
 
  private:
-  static constexpr Shape kNone{
-      0};  // made once: a Shape is made in small pieces, and copied at once
+  static constexpr Shape kNone{0};  // made once: it is copied faster than it is put together
   void copy_storage();
 
   Buffer storage_;

@@ -342,6 +342,9 @@ TEST_CASE("A training without improvement ends", "[table]") {
     if (epochs[i].metrics.at("validation") < epochs[best].metrics.at("validation")) best = i;
   CHECK(epochs.size() == best + 1 + 3);
   CHECK(!model.facts.stopped);
+  // What is kept is the flow of three epochs before the end.
+  CHECK(-model.facts.on_validation.at("maf").value ==
+        Approx(epochs[best].metrics.at("validation")).epsilon(1e-5));
 }
 
 TEST_CASE("What is kept says what it gains over the best of the other sort", "[table]") {
