@@ -371,6 +371,15 @@ TEST_CASE("multiply-add in software is that of the processor or of the C library
     CAPTURE(x[0], x[1], x[2], ours, exact);
     REQUIRE(std::memcmp(&ours, &exact, sizeof ours) == 0);
   }
+  // c + a b is 2^-70 beside the middle between two floats: nearer to the one or to the other.
+  const float low = 1 - 0x1p-23f, high = 1 + 0x1p-23f;
+  for (int exponent = -20; exponent <= 20; ++exponent)
+    for (const float c : {1.f, 1 + 0x1p-23f, 1 + 0x1p-22f, -1.f, -1 - 0x1p-23f, -1 - 0x1p-22f})
+      for (const float sign : {1.f, -1.f}) {
+        const float a = sign * std::ldexp(low, exponent - 24), of = std::ldexp(c, exponent);
+        CAPTURE(a, of);
+        CHECK(software_fma(a, high, of) == std::fma(a, high, of));
+      }
   constexpr float kInf = std::numeric_limits<float>::infinity();
   CHECK(software_fma(3e38f, 2.f, 1.f) == kInf);
   CHECK(software_fma(3e38f, 2.f, -3e38f) == 3e38f);
