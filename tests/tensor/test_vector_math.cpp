@@ -50,6 +50,7 @@ struct MathFunction {
   void (*ours)(const T* x, T* y, Index n);  // in a loop that becomes vector instructions
   Wider<T> (*exact)(Wider<T> x);
   double low, high;  // where it is neither constant nor infinite
+  double most;       // the largest error, in ulp, as the chapter on tensors has it
 };
 
 template <class T, class F>
@@ -67,37 +68,41 @@ template <class T>
 const std::vector<MathFunction<T>>& functions() {
   using W = Wider<T>;
   constexpr double kEnd = sizeof(T) == 4 ? 105 : 750;
+  const auto ulp = [](double of_float, double of_double) {
+    return 0.01 + (sizeof(T) == 4 ? of_float : of_double);
+  };
   static const std::vector<MathFunction<T>> all{
       {"exp", [](const T* x, T* y, Index n) { loop(x, y, n, [](T v) { return math::exp(v); }); },
-       [](W x) { return std::exp(x); }, -kEnd, kEnd},
+       [](W x) { return std::exp(x); }, -kEnd, kEnd, ulp(1.02, 0.95)},
       {"expm1",
        [](const T* x, T* y, Index n) { loop(x, y, n, [](T v) { return math::expm1(v); }); },
-       [](W x) { return std::expm1(x); }, -50, kEnd},
+       [](W x) { return std::expm1(x); }, -50, kEnd, ulp(1.12, 1.16)},
       {"log", [](const T* x, T* y, Index n) { loop(x, y, n, [](T v) { return math::log(v); }); },
-       [](W x) { return std::log(x); }, 0, 10},
+       [](W x) { return std::log(x); }, 0, 10, ulp(0.84, 0.85)},
       {"log1p",
        [](const T* x, T* y, Index n) { loop(x, y, n, [](T v) { return math::log1p(v); }); },
-       [](W x) { return std::log1p(x); }, -1, 10},
+       [](W x) { return std::log1p(x); }, -1, 10, ulp(0.84, 0.86)},
       {"tanh", [](const T* x, T* y, Index n) { loop(x, y, n, [](T v) { return math::tanh(v); }); },
-       [](W x) { return std::tanh(x); }, -25, 25},
+       [](W x) { return std::tanh(x); }, -25, 25, ulp(1.33, 1.33)},
       {"sigmoid",
        [](const T* x, T* y, Index n) { loop(x, y, n, [](T v) { return math::sigmoid(v); }); },
-       [](W x) { return logistic(x); }, -kEnd, 50},
+       [](W x) { return logistic(x); }, -kEnd, 50, ulp(1.41, 1.37)},
       {"silu", [](const T* x, T* y, Index n) { loop(x, y, n, [](T v) { return math::silu(v); }); },
        // Its limit: C has no such function, and the formula is infinity times 0 there.
        [](W x) { return x == -std::numeric_limits<W>::infinity() ? -W(0) : x * logistic(x); },
-       -kEnd, 50},
+       -kEnd, 50, ulp(1.5, 1.51)},
       {"softplus",
        [](const T* x, T* y, Index n) { loop(x, y, n, [](T v) { return math::softplus(v); }); },
-       [](W x) { return (x < 0 ? 0 : x) + std::log1p(std::exp(-std::abs(x))); }, -kEnd, 50},
+       [](W x) { return (x < 0 ? 0 : x) + std::log1p(std::exp(-std::abs(x))); }, -kEnd, 50,
+       ulp(1.69, 1.69)},
       {"sin", [](const T* x, T* y, Index n) { loop(x, y, n, [](T v) { return math::sin(v); }); },
-       [](W x) { return std::sin(x); }, -100, 100},
+       [](W x) { return std::sin(x); }, -100, 100, ulp(0.83, 0.81)},
       {"cos", [](const T* x, T* y, Index n) { loop(x, y, n, [](T v) { return math::cos(v); }); },
-       [](W x) { return std::cos(x); }, -100, 100},
+       [](W x) { return std::cos(x); }, -100, 100, ulp(0.83, 0.81)},
       {"erf", [](const T* x, T* y, Index n) { loop(x, y, n, [](T v) { return math::erf(v); }); },
-       [](W x) { return std::erf(x); }, -7, 7},
+       [](W x) { return std::erf(x); }, -7, 7, ulp(0.52, 1.43)},
       {"erfc", [](const T* x, T* y, Index n) { loop(x, y, n, [](T v) { return math::erfc(v); }); },
-       [](W x) { return std::erfc(x); }, -7, 28},
+       [](W x) { return std::erfc(x); }, -7, 28, ulp(0.52, 1.63)},
   };
   return all;
 }
@@ -176,16 +181,16 @@ Worst<T> worst_special(const MathFunction<T>& f) {
   });
 }
 
-TEST_CASE("our functions are within two units of the last place") {
+TEST_CASE("our functions are as near to the exact ones as the chapter says") {
   for (const MathFunction<float>& f : functions<float>()) {
     const Worst<float> worst = worst_float(f, 39'119);  // some 110 000 of them
     CAPTURE(f.name, worst.at);
-    CHECK(worst.error <= kMostUlps);
+    CHECK(worst.error <= f.most);
   }
   for (const MathFunction<double>& f : functions<double>()) {
     const Worst<double> worst = worst_double(f, 60'000);
     CAPTURE(f.name, worst.at);
-    CHECK(worst.error <= kMostUlps);
+    CHECK(worst.error <= f.most);
   }
 }
 
@@ -193,12 +198,12 @@ TEST_CASE("our functions at NaN, infinities, zeros and the ends of the numbers")
   for (const MathFunction<float>& f : functions<float>()) {
     const Worst<float> worst = worst_special(f);
     CAPTURE(f.name, worst.at);
-    CHECK(worst.error <= kMostUlps);
+    CHECK(worst.error <= f.most);
   }
   for (const MathFunction<double>& f : functions<double>()) {
     const Worst<double> worst = worst_special(f);
     CAPTURE(f.name, worst.at);
-    CHECK(worst.error <= kMostUlps);
+    CHECK(worst.error <= f.most);
   }
 }
 
@@ -206,7 +211,7 @@ TEST_CASE("all floats", "[.all]") {
   for (const MathFunction<float>& f : functions<float>()) {
     const Worst<float> worst = worst_float(f, 1);
     fmt::print("{:10} {:.3f} ulp at {}\n", f.name, worst.error, worst.at);
-    CHECK(worst.error <= kMostUlps);
+    CHECK(worst.error <= f.most);
   }
 }
 
@@ -215,7 +220,7 @@ TEST_CASE("a thousand million doubles", "[.all]") {
     DYNAMIC_SECTION(f.name) {  // one alone: -c and its name
       const Worst<double> worst = worst_double(f, 1'000'000'000);
       fmt::print("{:10} {:.3f} ulp at {}\n", f.name, worst.error, worst.at);
-      CHECK(worst.error <= kMostUlps);
+      CHECK(worst.error <= f.most);
     }
 }
 
