@@ -129,7 +129,7 @@ find_killer() {
   case "$1" in
     experiments/table/plane_model.cpp) programs="table experiments" ;;
     experiments/table/* | experiments/run/nearest.cpp | experiments/metrics/mixture.cpp | \
-      experiments/metrics/kernel_density.cpp) programs=table ;;
+      experiments/metrics/kernel_density.cpp | experiments/metrics/choice.h) programs=table ;;
     experiments/data/* | experiments/metrics/* | experiments/browser/*) programs=experiments ;;
     experiments/run/*) programs="double experiments float" ;;
   esac
